@@ -1,0 +1,1 @@
+//! The diskwright command line.

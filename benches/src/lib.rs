@@ -1,0 +1,1 @@
+//! Criterion scenarios with verified digests.

@@ -1,0 +1,280 @@
+//! The one seam through which every file operation of sources and sinks goes.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::ReadAt;
+
+/// A file operation that is about to happen.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the fields are the operands of the system call that names the variant")]
+pub enum FileOp<'a> {
+    /// A directory is created.
+    CreateDir { path: &'a Path },
+    /// A file is created; it did not exist.
+    Create { path: &'a Path },
+    /// Bytes are written at an offset.
+    WriteAt { path: &'a Path, offset: u64, bytes: &'a [u8] },
+    /// The length of a file is set.
+    SetLen { path: &'a Path, len: u64 },
+    /// A file's data and metadata are made durable.
+    Sync { path: &'a Path },
+    /// A file gets its final name.
+    Rename { from: &'a Path, to: &'a Path },
+    /// A directory's entries are made durable.
+    SyncDir { path: &'a Path },
+    /// A file or empty directory is removed.
+    Remove { path: &'a Path },
+    /// A file or directory is opened for reading.
+    Open { path: &'a Path },
+    /// Bytes are read at an offset.
+    ReadAt { path: &'a Path, offset: u64, len: usize },
+    /// Attributes are read.
+    Stat { path: &'a Path },
+}
+
+/// Sees every file operation before it happens: tests fail the n-th one, count them, or log them.
+pub trait Gate: Send + Sync {
+    /// Lets `op` happen and says how many bytes it may move: `usize::MAX` for all, fewer for a short read or write.
+    ///
+    /// # Errors
+    /// The error that the operation then fails with.
+    fn admit(&self, op: &FileOp<'_>) -> io::Result<usize>;
+}
+
+/// File operations of the host, each of which passes the gate first.
+#[derive(Clone, Default)]
+pub struct Files {
+    gate: Option<Arc<dyn Gate>>,
+}
+
+impl Files {
+    /// Operations that `gate` sees.
+    pub fn gated(gate: Arc<dyn Gate>) -> Self {
+        Self { gate: Some(gate) }
+    }
+
+    /// Passes `op` through the gate.
+    ///
+    /// # Errors
+    /// The gate's.
+    pub fn admit(&self, op: FileOp<'_>) -> io::Result<usize> {
+        match &self.gate {
+            Some(gate) => gate.admit(&op),
+            None => Ok(usize::MAX),
+        }
+    }
+
+    /// Creates a private directory (0700) that does not exist.
+    ///
+    /// # Errors
+    /// The operation's.
+    pub fn create_private_dir(&self, path: &Path) -> io::Result<()> {
+        self.admit(FileOp::CreateDir { path })?;
+        std::fs::DirBuilder::new().mode(0o700).create(path)
+    }
+
+    /// Creates a directory with the process's default permissions.
+    ///
+    /// # Errors
+    /// The operation's.
+    pub fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.admit(FileOp::CreateDir { path })?;
+        std::fs::create_dir(path)
+    }
+
+    /// Creates a private file (0600) that does not exist, without following links.
+    ///
+    /// # Errors
+    /// The operation's.
+    pub fn create(&self, path: &Path) -> io::Result<WritableFile> {
+        self.admit(FileOp::Create { path })?;
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+        Ok(WritableFile { file, path: path.to_owned(), files: self.clone() })
+    }
+
+    /// Opens a regular file for reading. A FIFO or device is refused, never waited for.
+    ///
+    /// # Errors
+    /// The operation's; `InvalidInput` when it is not a regular file.
+    pub fn open(&self, path: &Path) -> io::Result<ReadableFile> {
+        self.admit(FileOp::Open { path })?;
+        let nonblock = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
+        let file = OpenOptions::new().read(true).custom_flags(nonblock).open(path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        }
+        Ok(ReadableFile { file, size: metadata.len(), path: path.to_owned(), files: self.clone() })
+    }
+
+    /// Renames `from` to `to`, replacing it.
+    ///
+    /// # Errors
+    /// The operation's.
+    pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.admit(FileOp::Rename { from, to })?;
+        std::fs::rename(from, to)
+    }
+
+    /// Makes a directory's entries durable.
+    ///
+    /// # Errors
+    /// The operation's.
+    pub fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.admit(FileOp::SyncDir { path })?;
+        File::open(path)?.sync_all()
+    }
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// The operation's.
+    pub fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.admit(FileOp::Remove { path })?;
+        std::fs::remove_file(path)
+    }
+
+    /// Removes an empty directory.
+    ///
+    /// # Errors
+    /// The operation's.
+    pub fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        self.admit(FileOp::Remove { path })?;
+        std::fs::remove_dir(path)
+    }
+}
+
+impl std::fmt::Debug for Files {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.gate.is_some() { "Files(gated)" } else { "Files" })
+    }
+}
+
+/// A file being written.
+#[derive(Debug)]
+pub struct WritableFile {
+    file: File,
+    path: PathBuf,
+    files: Files,
+}
+
+impl WritableFile {
+    /// Writes all of `bytes` at `offset`, however many system calls that takes.
+    ///
+    /// # Errors
+    /// The operation's; `WriteZero` when the medium takes nothing.
+    pub fn write_all_at(&self, mut offset: u64, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let written = match self.files.admit(FileOp::WriteAt { path: &self.path, offset, bytes }) {
+                Ok(admitted) => self.file.write_at(&bytes[..bytes.len().min(admitted)], offset),
+                Err(error) => Err(error),
+            };
+            match written {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => {
+                    bytes = &bytes[n..];
+                    offset += n as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets the file's length; new space is a hole.
+    ///
+    /// # Errors
+    /// The operation's.
+    pub fn set_len(&self, len: u64) -> io::Result<()> {
+        self.files.admit(FileOp::SetLen { path: &self.path, len })?;
+        self.file.set_len(len)
+    }
+
+    /// Makes data and metadata durable.
+    ///
+    /// # Errors
+    /// The operation's; after one the file is worthless, never synced again.
+    pub fn sync(&self) -> io::Result<()> {
+        self.files.admit(FileOp::Sync { path: &self.path })?;
+        self.file.sync_all()
+    }
+
+    /// The descriptor, for locks.
+    pub fn as_file(&self) -> &File {
+        &self.file
+    }
+}
+
+impl ReadAt for WritableFile {
+    fn size(&self) -> u64 {
+        self.file.metadata().map_or(0, |metadata| metadata.len())
+    }
+
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        read_exact_at(&self.files, &self.file, &self.path, offset, buf)
+    }
+}
+
+/// A regular file being read.
+#[derive(Debug)]
+pub struct ReadableFile {
+    file: File,
+    size: u64,
+    path: PathBuf,
+    files: Files,
+}
+
+impl ReadableFile {
+    /// The descriptor, for `fstat`.
+    pub fn as_file(&self) -> &File {
+        &self.file
+    }
+}
+
+impl ReadAt for ReadableFile {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        read_exact_at(&self.files, &self.file, &self.path, offset, buf)
+    }
+}
+
+/// Fills `buf` from `file` at `offset` through the gate of `files`.
+///
+/// # Errors
+/// The operation's; `UnexpectedEof` when the file ends before.
+pub(crate) fn read_exact_at(
+    files: &Files,
+    file: &File,
+    path: &Path,
+    mut offset: u64,
+    mut buf: &mut [u8],
+) -> io::Result<()> {
+    while !buf.is_empty() {
+        let read = match files.admit(FileOp::ReadAt { path, offset, len: buf.len() }) {
+            Ok(admitted) => {
+                let len = buf.len().min(admitted);
+                file.read_at(&mut buf[..len], offset)
+            }
+            Err(error) => Err(error),
+        };
+        match read {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(n) => {
+                buf = &mut buf[n..];
+                offset += n as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

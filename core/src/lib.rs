@@ -1,0 +1,29 @@
+//! Diskwright's engine: a captured Linux tree and an install profile become a bootable machine image.
+//!
+//! ```text
+//! ScanSource ─> FileTree ─> guest edits ─> DiskLayout ─> ImagePlan ─> outputs ─> Sink
+//!  (index only)  (sorted)   (bytes→bytes)   (regions)    (a format)   (guarded)   (commit)
+//! ```
+//!
+//! `core` knows no format: formats are crates that implement [`format::TargetFormat`].
+
+mod error;
+mod files;
+mod identity;
+mod read;
+mod time;
+
+pub mod boot;
+pub mod filesystem;
+pub mod guest;
+pub mod layout;
+pub mod partition;
+pub mod profile;
+pub mod scan;
+pub mod tree;
+
+pub use error::{Error, ErrorKind, Result};
+pub use files::{FileOp, Files, Gate};
+pub use identity::Seed;
+pub use read::{BytesReader, ReadAt};
+pub use time::Timestamp;

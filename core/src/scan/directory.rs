@@ -1,0 +1,1 @@
+//! Directory trees of this host.

@@ -1,0 +1,807 @@
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+
+use super::finding::{Findings, Severity};
+use super::{
+    FileTree, InodeRecord, Kind, NONE, Node, NodeId, XattrSet, components, pack_device, pack_span, text_of,
+};
+use crate::scan::{
+    Attributes, DataRange, DeviceNumber, Entry, EntryObject, FLAG_APPEND, FLAG_IMMUTABLE, FLAG_NODUMP,
+    ScanSource,
+};
+use crate::{Error, ErrorKind, Result, Timestamp};
+
+/// Puts the entries of one or several sources together into a [`FileTree`].
+///
+/// Entries may come in any order; of one path the last counts, as archivers extract it. Nothing is ever resolved
+/// through a symbolic link.
+pub struct TreeBuilder {
+    nodes: Vec<BuildNode>,
+    by_name: HashTable<u32>,
+    hasher: RandomState,
+    inodes: Vec<InodeRecord>,
+    text: Vec<u8>,
+    xattr_sets: Vec<XattrSet>,
+    known_sets: HashMap<XattrSet, u32>,
+    data_maps: Vec<Box<[DataRange]>>,
+    sources: Vec<Arc<dyn ScanSource>>,
+    generated: Vec<Arc<[u8]>>,
+    findings: Findings,
+    /// Number of the source that entries now come from.
+    layer: u16,
+    absolute_seen: bool,
+}
+
+/// What files called `.wh.…` in a layer are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Whiteouts {
+    /// Plain files.
+    #[default]
+    Plain,
+    /// OCI whiteouts: `.wh.NAME` removes NAME of the layers below, `.wh..wh..opq` all their entries in its directory.
+    Oci,
+}
+
+#[derive(Clone, Copy)]
+struct BuildNode {
+    name: u32,
+    parent: u32,
+    inode: u32,
+    /// The last layer that put something below this directory.
+    child_layer: u16,
+    name_len: u8,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Given,
+    /// A directory that only its children named.
+    Implied,
+    Removed,
+}
+
+impl TreeBuilder {
+    /// A tree with nothing but an implied root.
+    pub fn new(findings: Findings) -> Self {
+        let mut builder = Self::empty(findings);
+        let inode = builder.push_inode(directory_record());
+        let root = BuildNode {
+            name: 0,
+            parent: 0,
+            inode,
+            child_layer: NO_LAYER,
+            name_len: 0,
+            state: State::Implied,
+        };
+        builder.nodes.push(root);
+        builder
+    }
+
+    /// Takes a finished tree apart again, so that changes can be laid on it.
+    pub(super) fn from_tree(tree: FileTree) -> Self {
+        let mut builder = Self::empty(Findings::default());
+        let FileTree { nodes, inodes, text, xattr_sets, data_maps, sources, generated } = tree;
+        builder.inodes = inodes;
+        builder.text = text;
+        builder.known_sets = (0..).zip(&xattr_sets).map(|(at, set)| (set.clone(), at)).collect();
+        builder.xattr_sets = xattr_sets;
+        builder.data_maps = data_maps;
+        builder.layer = sources.len() as u16;
+        builder.sources = sources;
+        builder.generated = generated;
+        builder.nodes.reserve_exact(nodes.len());
+        for Node { name, parent, inode, end: _, name_len } in nodes {
+            let child_layer = NO_LAYER;
+            builder.nodes.push(BuildNode { name, parent, inode, child_layer, name_len, state: State::Given });
+            let at = builder.nodes.len() - 1;
+            if at > 0 {
+                builder.index(at as u32);
+            }
+        }
+        builder
+    }
+
+    fn empty(findings: Findings) -> Self {
+        Self {
+            nodes: Vec::new(),
+            by_name: HashTable::new(),
+            hasher: RandomState::new(),
+            inodes: Vec::new(),
+            text: Vec::new(),
+            xattr_sets: Vec::new(),
+            known_sets: HashMap::new(),
+            data_maps: Vec::new(),
+            sources: Vec::new(),
+            generated: Vec::new(),
+            findings,
+            layer: 0,
+            absolute_seen: false,
+        }
+    }
+
+    /// Lays all entries of `source` over what is there. With [`Whiteouts::Oci`] the source is scanned twice.
+    ///
+    /// # Errors
+    /// The source's; `ErrorKind::Source` naming the path of an entry that contradicts another or cannot exist in a Linux
+    /// file system; in strict mode also for every warning and normalisation.
+    pub fn add_source(&mut self, source: Arc<dyn ScanSource>, whiteouts: Whiteouts) -> Result<()> {
+        let layer = u16::try_from(self.sources.len()).ok().filter(|layer| *layer < NO_LAYER);
+        self.layer = layer
+            .ok_or_else(|| Error::new(ErrorKind::LimitExceeded, "at most 65534 sources make one tree"))?;
+        self.sources.push(Arc::clone(&source));
+        if whiteouts == Whiteouts::Plain {
+            return source.scan(&mut |entry| self.add(entry));
+        }
+        source.scan(&mut |entry| self.white_out(&entry.path))?;
+        source.scan(&mut |entry| match whiteout_name(&entry.path) {
+            Some(_) => Ok(()),
+            None => self.add(entry),
+        })
+    }
+
+    /// The finished tree, and what there is to say about the scan.
+    ///
+    /// # Errors
+    /// `ErrorKind::Source` for a hard link whose target is missing, a directory, or only leads back to itself.
+    pub fn finish(mut self) -> Result<(FileTree, Vec<super::Finding>)> {
+        self.resolve_pending_links()?;
+        for at in 0..self.nodes.len() as u32 {
+            if self.nodes[at as usize].state == State::Implied && self.is_reachable(at) {
+                let text = "the scan has no entry for this directory: it becomes 0755 root:root";
+                self.findings.record(Severity::Note, "implied-directory", &self.path(at), text)?;
+            }
+        }
+        self.by_name = HashTable::new();
+        let nodes = self.sorted_nodes();
+        self.split_crowded_inodes(nodes).map(|(nodes, this)| {
+            let mut tree = FileTree {
+                nodes,
+                inodes: this.inodes,
+                text: this.text,
+                xattr_sets: this.xattr_sets,
+                data_maps: this.data_maps,
+                sources: this.sources,
+                generated: this.generated,
+            };
+            tree.number_inodes();
+            (tree, this.findings.into_vec())
+        })
+    }
+
+    /// Adds one entry.
+    fn add(&mut self, entry: Entry) -> Result<()> {
+        let path = self.normal_path(&entry.path)?;
+        let attributes = self.checked_attributes(&path, &entry.attributes)?;
+        let Some((name, parents)) = path.split_last() else {
+            return self.add_root(&entry, attributes);
+        };
+        let directory = self.directory(parents, &entry.path)?;
+        let standing = self.find(directory, name);
+        if let EntryObject::HardLink(target) = &entry.object {
+            return self.add_link(directory, name, standing, target, &entry.path, attributes);
+        }
+        let record = self.record(&entry, attributes)?;
+        match standing {
+            None => {
+                let inode = self.push_inode(record);
+                self.push_node(directory, name, inode, State::Given)?;
+            }
+            Some(at) => self.replace(at, record, &entry.path)?,
+        }
+        Ok(())
+    }
+
+    fn add_root(&mut self, entry: &Entry, attributes: InodeRecord) -> Result<()> {
+        if !matches!(entry.object, EntryObject::Directory) {
+            return Err(
+                Error::new(ErrorKind::Source, "the root of a tree must be a directory").with_path(b"/")
+            );
+        }
+        self.inodes[self.nodes[0].inode as usize] = attributes;
+        self.nodes[0].state = State::Given;
+        Ok(())
+    }
+
+    /// Puts `record` where node `at` stands.
+    fn replace(&mut self, at: u32, record: InodeRecord, path: &[u8]) -> Result<()> {
+        let node = self.nodes[at as usize];
+        let standing = self.inodes[node.inode as usize].kind;
+        match (standing, record.kind) {
+            (Kind::Directory, Kind::Directory) => {
+                self.inodes[node.inode as usize] = record;
+                self.nodes[at as usize].state = State::Given;
+                return Ok(());
+            }
+            (Kind::Directory, _) if node.child_layer == self.layer => {
+                let text = "the scan has this path as a directory with entries and as something else";
+                return Err(Error::new(ErrorKind::Source, text).with_path(path));
+            }
+            (Kind::Directory, _) => {
+                // Its children, all of layers below, go with it: nothing finds them under a new node.
+                let inode = self.push_inode(record);
+                self.renew(at, inode);
+                return Ok(());
+            }
+            (Kind::Symlink, Kind::Directory) => {
+                let text = "the scan has this path as a symbolic link and later as a directory: the directory counts";
+                self.findings.record(Severity::Normalised, "link-then-directory", path, text)?;
+            }
+            _ => {}
+        }
+        // The old inode may live on under other names.
+        let inode = self.push_inode(record);
+        let node = &mut self.nodes[at as usize];
+        node.inode = inode;
+        node.state = State::Given;
+        Ok(())
+    }
+
+    /// Replaces node `at` by a new one of the same name without children.
+    fn renew(&mut self, at: u32, inode: u32) {
+        let old = self.nodes[at as usize];
+        self.remove_node(at);
+        self.nodes.push(BuildNode { inode, child_layer: NO_LAYER, state: State::Given, ..old });
+        self.index(self.nodes.len() as u32 - 1);
+    }
+
+    fn add_link(
+        &mut self,
+        directory: u32,
+        name: &[u8],
+        standing: Option<u32>,
+        target: &[u8],
+        path: &[u8],
+        attributes: InodeRecord,
+    ) -> Result<()> {
+        let components = self.normal_path(target)?;
+        let found = self.find_path(&components);
+        if found.is_some() && found == standing {
+            let text = "a hard link to itself";
+            return self.findings.record(Severity::Normalised, "self-link", path, text);
+        }
+        let inode = match found.map(|at| self.nodes[at as usize].inode) {
+            Some(inode) => match self.inodes[inode as usize].kind {
+                Kind::Directory => return Err(link_to_directory(path)),
+                _ => inode,
+            },
+            None => {
+                let content = self.push_text(&components.join(&b'/'))?;
+                self.push_inode(InodeRecord { kind: Kind::PendingLink, content, ..attributes })
+            }
+        };
+        match standing {
+            None => self.push_node(directory, name, inode, State::Given),
+            Some(at) => {
+                if self.inodes[self.nodes[at as usize].inode as usize].kind == Kind::Directory {
+                    if self.nodes[at as usize].child_layer == self.layer {
+                        let text = "the scan has this path as a directory with entries and as a hard link";
+                        return Err(Error::new(ErrorKind::Source, text).with_path(path));
+                    }
+                    self.renew(at, inode);
+                } else {
+                    self.nodes[at as usize].inode = inode;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn resolve_pending_links(&mut self) -> Result<()> {
+        for at in 0..self.nodes.len() {
+            let mut inode = self.nodes[at].inode;
+            if self.nodes[at].state == State::Removed || self.inodes[inode as usize].kind != Kind::PendingLink
+            {
+                continue;
+            }
+            let mut steps = 0_usize;
+            while self.inodes[inode as usize].kind == Kind::PendingLink {
+                let target = text_of(&self.text, &self.inodes[inode as usize]).to_vec();
+                let names: Vec<&[u8]> = components(&target).collect();
+                let next = self.find_path(&names).map(|found| self.nodes[found as usize].inode);
+                steps += 1;
+                inode = next.filter(|_| steps <= self.inodes.len()).ok_or_else(|| {
+                    let shown = crate::error::EscapePath::escape_ascii_path(&*target);
+                    let text = format!("hard link to {shown}, which the scan does not have");
+                    Error::new(ErrorKind::Source, text).with_path(self.path(at as u32))
+                })?;
+            }
+            if self.inodes[inode as usize].kind == Kind::Directory {
+                return Err(link_to_directory(&self.path(at as u32)));
+            }
+            self.nodes[at].inode = inode;
+        }
+        Ok(())
+    }
+
+    fn white_out(&mut self, path: &[u8]) -> Result<()> {
+        let Some(name) = whiteout_name(path) else { return Ok(()) };
+        let path = self.normal_path(path)?;
+        let Some((_, parents)) = path.split_last() else { return Ok(()) };
+        let Some(directory) = self.find_path(parents) else { return Ok(()) };
+        if name == b".wh..opq" {
+            if directory == 0 {
+                for at in 1..self.nodes.len() as u32 {
+                    if self.nodes[at as usize].parent == 0 && self.nodes[at as usize].state != State::Removed
+                    {
+                        self.remove_node(at);
+                    }
+                }
+            } else {
+                let inode = self.nodes[directory as usize].inode;
+                self.renew(directory, inode);
+            }
+        } else if let Some(at) = self.find(directory, name) {
+            self.remove_node(at);
+        }
+        Ok(())
+    }
+
+    /// The node of the directory at `names`, made where it is missing.
+    fn directory(&mut self, names: &[&[u8]], path: &[u8]) -> Result<u32> {
+        let mut at = 0;
+        for name in names {
+            self.nodes[at as usize].child_layer = self.layer;
+            at = match self.find(at, name) {
+                Some(child) => child,
+                None => {
+                    let inode = self.push_inode(directory_record());
+                    self.push_node(at, name, inode, State::Implied)?;
+                    self.nodes.len() as u32 - 1
+                }
+            };
+            if self.inodes[self.nodes[at as usize].inode as usize].kind != Kind::Directory {
+                let text = "an entry stands below something that is not a directory";
+                return Err(Error::new(ErrorKind::Source, text).with_path(path));
+            }
+        }
+        self.nodes[at as usize].child_layer = self.layer;
+        Ok(at)
+    }
+
+    /// Adds or replaces the entry at `path`, whose parents are made where they are missing.
+    pub(super) fn put(&mut self, path: &[u8], record: InodeRecord) -> Result<()> {
+        let names = self.normal_path(path)?;
+        let Some((name, parents)) = names.split_last() else {
+            return Err(Error::new(ErrorKind::Internal, "the root cannot be replaced"));
+        };
+        let directory = self.directory(parents, path)?;
+        match self.find(directory, name) {
+            Some(at) => self.replace(at, record, path),
+            None => {
+                let inode = self.push_inode(record);
+                self.push_node(directory, name, inode, State::Given)
+            }
+        }
+    }
+
+    /// The inode at `path`, to be changed in place.
+    pub(super) fn inode_at(&mut self, path: &[u8]) -> Option<&mut InodeRecord> {
+        let names: Vec<&[u8]> = components(path).collect();
+        let at = self.find_path(&names)?;
+        self.inodes.get_mut(self.nodes[at as usize].inode as usize)
+    }
+
+    /// Removes the entry at `path` and all below it; nothing happens when it is not there.
+    pub(super) fn remove(&mut self, path: &[u8]) {
+        let names: Vec<&[u8]> = components(path).collect();
+        if let Some(at) = self.find_path(&names).filter(|at| *at != 0) {
+            self.remove_node(at);
+        }
+    }
+
+    /// Takes in content that an edit made.
+    pub(super) fn push_generated(&mut self, bytes: Arc<[u8]>) -> u64 {
+        self.generated.push(bytes);
+        self.generated.len() as u64 - 1
+    }
+
+    pub(super) fn push_text(&mut self, text: &[u8]) -> Result<u64> {
+        let start = self.text.len();
+        if u32::try_from(start + text.len()).is_err() {
+            return Err(Error::new(ErrorKind::LimitExceeded, "names and link targets pass 4 GiB"));
+        }
+        self.text.extend_from_slice(text);
+        Ok(pack_span(start, text.len()))
+    }
+
+    /// An inode record with nothing but checked attributes.
+    pub(super) fn checked_attributes(&mut self, path: &[&[u8]], given: &Attributes) -> Result<InodeRecord> {
+        let refuse = |text: &str| Error::new(ErrorKind::Source, text).with_path(path.join(&b'/'));
+        if given.uid == u32::MAX || given.gid == u32::MAX {
+            return Err(refuse("owner or group 4294967295 stands for none and cannot be kept"));
+        }
+        let mut mtime = given.mtime;
+        if mtime < Timestamp::EXT4_MIN || mtime > Timestamp::EXT4_MAX {
+            mtime = mtime.clamp(Timestamp::EXT4_MIN, Timestamp::EXT4_MAX);
+            let text = format!(
+                "time {} is outside 1901-12-13 to 2446-05-10 and is moved to the edge",
+                given.mtime.seconds
+            );
+            self.findings.record(Severity::Normalised, "time-out-of-range", &path.join(&b'/'), text)?;
+        }
+        if given.mode & !0o7777 != 0 {
+            let text = format!("mode {:o} has bits above 7777, which are dropped", given.mode);
+            self.findings.record(Severity::Normalised, "mode-bits", &path.join(&b'/'), text)?;
+        }
+        let xattrs = self.intern_xattrs(path, &given.xattrs)?;
+        Ok(InodeRecord {
+            mtime: mtime.seconds,
+            nanos: mtime.nanos,
+            uid: given.uid,
+            gid: given.gid,
+            mode: given.mode & 0o7777,
+            flags: given.flags & (FLAG_IMMUTABLE | FLAG_APPEND | FLAG_NODUMP),
+            xattrs,
+            ..directory_record()
+        })
+    }
+
+    fn intern_xattrs(&mut self, path: &[&[u8]], given: &[(Vec<u8>, Vec<u8>)]) -> Result<u32> {
+        if given.is_empty() {
+            return Ok(NONE);
+        }
+        let mut set: Vec<(Box<[u8]>, Box<[u8]>)> = Vec::with_capacity(given.len());
+        for (name, value) in given {
+            let shown = || String::from_utf8_lossy(name).into_owned();
+            let refuse = |text: String| Error::new(ErrorKind::Source, text).with_path(path.join(&b'/'));
+            if !XATTR_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !ACL_NAMES.contains(&&**name)
+            {
+                let text =
+                    format!("extended attribute {} is of no namespace that ext4 has: dropped", shown());
+                self.findings.record(Severity::Warning, "xattr-namespace", &path.join(&b'/'), text)?;
+                continue;
+            }
+            if name.len() > 255 || name.contains(&0) {
+                return Err(refuse(format!(
+                    "extended attribute name of {} bytes (at most 255, no NUL)",
+                    name.len()
+                )));
+            }
+            if value.len() > 65_536 {
+                return Err(refuse(format!(
+                    "extended attribute {} of {} bytes (at most 65536)",
+                    shown(),
+                    value.len()
+                )));
+            }
+            set.retain(|(known, _)| **known != **name);
+            set.push((name.as_slice().into(), value.as_slice().into()));
+        }
+        if set.is_empty() {
+            return Ok(NONE);
+        }
+        set.sort_unstable();
+        let set: XattrSet = set.into();
+        if let Some(known) = self.known_sets.get(&set) {
+            return Ok(*known);
+        }
+        let at = self.xattr_sets.len() as u32;
+        self.known_sets.insert(set.clone(), at);
+        self.xattr_sets.push(set);
+        Ok(at)
+    }
+
+    fn record(&mut self, entry: &Entry, attributes: InodeRecord) -> Result<InodeRecord> {
+        let refuse = |text: String| Error::new(ErrorKind::Source, text).with_path(&entry.path);
+        let device = |device: &DeviceNumber| {
+            if device.major >= 1 << 12 || device.minor >= 1 << 20 {
+                let DeviceNumber { major, minor } = device;
+                return Err(refuse(format!("device {major}:{minor} is beyond 4095:1048575")));
+            }
+            Ok(pack_device(*device))
+        };
+        let of = |kind| InodeRecord { kind, ..attributes };
+        Ok(match &entry.object {
+            EntryObject::Directory => of(Kind::Directory),
+            EntryObject::File { content, size, data } => {
+                if *size > MAX_FILE_SIZE {
+                    return Err(refuse(format!("{size} bytes: ext4 holds files of at most {MAX_FILE_SIZE}")));
+                }
+                let data = self.data_map(*size, data.as_deref()).ok_or_else(|| {
+                    refuse("the data ranges of a sparse file do not ascend within its size".to_owned())
+                })?;
+                InodeRecord { size: *size, content: content.0, data, source: self.layer, ..of(Kind::File) }
+            }
+            EntryObject::Symlink(target) => {
+                if target.is_empty() || target.len() > 4095 || target.contains(&0) {
+                    let text =
+                        format!("symbolic link with a target of {} bytes (1 to 4095, no NUL)", target.len());
+                    return Err(refuse(text));
+                }
+                InodeRecord { content: self.push_text(target)?, ..of(Kind::Symlink) }
+            }
+            EntryObject::CharDevice(number) => InodeRecord { size: device(number)?, ..of(Kind::CharDevice) },
+            EntryObject::BlockDevice(number) => {
+                InodeRecord { size: device(number)?, ..of(Kind::BlockDevice) }
+            }
+            EntryObject::Fifo => of(Kind::Fifo),
+            EntryObject::Socket => {
+                let text = "a socket of a running program; kept, but nothing listens on it";
+                self.findings.record(Severity::Warning, "socket", &entry.path, text)?;
+                of(Kind::Socket)
+            }
+            EntryObject::HardLink(_) => {
+                return Err(Error::new(ErrorKind::Internal, "a hard link has no inode of its own"));
+            }
+        })
+    }
+
+    /// The number of a checked data map; `NONE` for a file without holes, `None` for a bad map.
+    fn data_map(&mut self, size: u64, data: Option<&[DataRange]>) -> Option<u32> {
+        let Some(ranges) = data else { return Some(NONE) };
+        let mut end = 0;
+        for range in ranges {
+            if range.offset < end || range.len == 0 {
+                return None;
+            }
+            end = range.offset.checked_add(range.len).filter(|end| *end <= size)?;
+        }
+        if matches!(ranges, [DataRange { offset: 0, len }] if *len == size)
+            || (ranges.is_empty() && size == 0)
+        {
+            return Some(NONE);
+        }
+        self.data_maps.push(ranges.into());
+        Some(self.data_maps.len() as u32 - 1)
+    }
+
+    /// The components of a path from a scan.
+    fn normal_path<'a>(&mut self, path: &'a [u8]) -> Result<Vec<&'a [u8]>> {
+        let refuse = |text: &str| Error::new(ErrorKind::Source, text).with_path(path);
+        if path.contains(&0) {
+            return Err(refuse("a path with a NUL byte"));
+        }
+        if path.starts_with(b"/") && !self.absolute_seen {
+            self.absolute_seen = true;
+            let text = "absolute paths are taken from the root of the tree (told once)";
+            self.findings.record(Severity::Normalised, "absolute-path", path, text)?;
+        }
+        let mut names = Vec::new();
+        for (at, name) in path.split(|byte| *byte == b'/').enumerate() {
+            match name {
+                b"" => continue,
+                b".." => return Err(refuse("a path with a component \"..\"")),
+                b"." => {
+                    if at > 0 && !names.is_empty() {
+                        let text = "a component \".\" inside a path is left out";
+                        self.findings.record(Severity::Normalised, "dot-component", path, text)?;
+                    }
+                }
+                _ if name.len() > 255 => return Err(refuse("a name of more than 255 bytes")),
+                _ => names.push(name),
+            }
+        }
+        if names.len() > MAX_DEPTH || path.len() > MAX_PATH {
+            let text = format!("a path deeper than {MAX_DEPTH} directories or longer than {MAX_PATH} bytes");
+            let shown = &path[..path.len().min(256)];
+            return Err(Error::new(ErrorKind::LimitExceeded, text).with_path(shown));
+        }
+        Ok(names)
+    }
+
+    fn find_path(&self, names: &[&[u8]]) -> Option<u32> {
+        names.iter().try_fold(0, |at, name| self.find(at, name))
+    }
+
+    fn find(&self, parent: u32, name: &[u8]) -> Option<u32> {
+        let hash = self.hash(parent, name);
+        self.by_name
+            .find(hash, |at| self.nodes[*at as usize].parent == parent && self.name(*at) == name)
+            .copied()
+    }
+
+    fn push_node(&mut self, parent: u32, name: &[u8], inode: u32, state: State) -> Result<()> {
+        if self.nodes.len() >= MAX_NODES {
+            return Err(Error::new(ErrorKind::LimitExceeded, format!("more than {MAX_NODES} entries")));
+        }
+        let span = self.push_text(name)?;
+        let name_len = name.len() as u8;
+        let name = (span >> 32) as u32;
+        self.nodes.push(BuildNode { name, parent, inode, child_layer: NO_LAYER, name_len, state });
+        self.index(self.nodes.len() as u32 - 1);
+        Ok(())
+    }
+
+    pub(super) fn push_inode(&mut self, record: InodeRecord) -> u32 {
+        self.inodes.push(record);
+        self.inodes.len() as u32 - 1
+    }
+
+    fn index(&mut self, at: u32) {
+        let hash = self.hash(self.nodes[at as usize].parent, self.name(at));
+        let Self { by_name, nodes, text, hasher, .. } = self;
+        by_name.insert_unique(hash, at, |other| {
+            let node = &nodes[*other as usize];
+            hasher.hash_one((node.parent, &text[node.name as usize..][..usize::from(node.name_len)]))
+        });
+    }
+
+    fn remove_node(&mut self, at: u32) {
+        let hash = self.hash(self.nodes[at as usize].parent, self.name(at));
+        if let Ok(entry) = self.by_name.find_entry(hash, |other| *other == at) {
+            entry.remove();
+        }
+        self.nodes[at as usize].state = State::Removed;
+    }
+
+    fn hash(&self, parent: u32, name: &[u8]) -> u64 {
+        self.hasher.hash_one((parent, name))
+    }
+
+    fn name(&self, at: u32) -> &[u8] {
+        let node = &self.nodes[at as usize];
+        &self.text[node.name as usize..][..usize::from(node.name_len)]
+    }
+
+    fn path(&self, at: u32) -> Vec<u8> {
+        let mut names = Vec::new();
+        let mut at = at;
+        while at != 0 {
+            names.push(self.name(at));
+            at = self.nodes[at as usize].parent;
+        }
+        names.reverse();
+        names.join(&b'/')
+    }
+
+    /// Whether no directory above the node was removed.
+    fn is_reachable(&self, at: u32) -> bool {
+        let mut at = at;
+        while at != 0 {
+            if self.nodes[at as usize].state == State::Removed {
+                return false;
+            }
+            at = self.nodes[at as usize].parent;
+        }
+        true
+    }
+
+    /// All nodes that are still there, depth first, siblings by name.
+    fn sorted_nodes(&mut self) -> Vec<Node> {
+        let mut order: Vec<u32> = (1..self.nodes.len() as u32)
+            .filter(|at| self.nodes[*at as usize].state != State::Removed)
+            .collect();
+        order.sort_unstable_by(|a, b| {
+            let parents = self.nodes[*a as usize].parent.cmp(&self.nodes[*b as usize].parent);
+            parents.then_with(|| self.name(*a).cmp(self.name(*b)))
+        });
+        let first_child =
+            |parent: u32| order.partition_point(|at| self.nodes[*at as usize].parent < parent) as u32;
+        let mut sorted = Vec::with_capacity(order.len() + 1);
+        let root = self.nodes[0];
+        sorted.push(Node { name: root.name, parent: 0, inode: root.inode, end: 0, name_len: 0 });
+        // (old number, new number, next position in `order`)
+        let mut open = vec![(0_u32, 0_u32, first_child(0))];
+        while let Some((old, new, next)) = open.last_mut() {
+            let child =
+                order.get(*next as usize).copied().filter(|at| self.nodes[*at as usize].parent == *old);
+            let Some(child) = child else {
+                sorted[*new as usize].end = sorted.len() as u32;
+                open.pop();
+                continue;
+            };
+            *next += 1;
+            let node = self.nodes[child as usize];
+            let number = sorted.len() as u32;
+            sorted.push(Node {
+                name: node.name,
+                parent: *new,
+                inode: node.inode,
+                end: number + 1,
+                name_len: node.name_len,
+            });
+            if self.inodes[node.inode as usize].kind == Kind::Directory {
+                open.push((child, number, first_child(child)));
+            }
+        }
+        self.nodes = Vec::new();
+        sorted
+    }
+
+    /// Gives every 65 000 names of one inode an inode of their own: ext4 counts no more links.
+    fn split_crowded_inodes(mut self, mut nodes: Vec<Node>) -> Result<(Vec<Node>, Self)> {
+        for record in &mut self.inodes {
+            record.links = 0;
+        }
+        let mut heirs: HashMap<u32, u32> = HashMap::new();
+        for at in 0..nodes.len() {
+            let first = nodes[at].inode;
+            let mut inode = heirs.get(&first).copied().unwrap_or(first);
+            if self.inodes[inode as usize].links >= MAX_LINKS {
+                let path = path_in(&nodes, &self.text, at);
+                let text = "more than 65000 hard links: this name and those after it become a separate copy";
+                self.findings.record(Severity::Warning, "too-many-links", &path, text)?;
+                inode = self.push_inode(InodeRecord { links: 0, ..self.inodes[first as usize] });
+                heirs.insert(first, inode);
+            }
+            self.inodes[inode as usize].links += 1;
+            nodes[at].inode = inode;
+        }
+        Ok((nodes, self))
+    }
+}
+
+impl FileTree {
+    /// Renumbers the inodes by the first node that names them and drops those without a name, in place.
+    fn number_inodes(&mut self) {
+        let mut number = vec![NONE; self.inodes.len()];
+        let mut count = 0;
+        for node in &mut self.nodes {
+            let slot = &mut number[node.inode as usize];
+            if *slot == NONE {
+                *slot = count;
+                count += 1;
+            }
+            node.inode = *slot;
+        }
+        let mut unnamed = count;
+        for slot in &mut number {
+            if *slot == NONE {
+                *slot = unnamed;
+                unnamed += 1;
+            }
+        }
+        for at in 0..number.len() {
+            while number[at] as usize != at {
+                let to = number[at] as usize;
+                self.inodes.swap(at, to);
+                number.swap(at, to);
+            }
+        }
+        self.inodes.truncate(count as usize);
+        self.inodes.shrink_to_fit();
+        self.text.shrink_to_fit();
+    }
+}
+
+fn path_in(nodes: &[Node], text: &[u8], mut at: usize) -> Vec<u8> {
+    let mut names = Vec::new();
+    while at != NodeId::ROOT.0 as usize {
+        names.push(&text[nodes[at].name as usize..][..usize::from(nodes[at].name_len)]);
+        at = nodes[at].parent as usize;
+    }
+    names.reverse();
+    names.join(&b'/')
+}
+
+fn whiteout_name(path: &[u8]) -> Option<&[u8]> {
+    components(path).next_back()?.strip_prefix(b".wh.")
+}
+
+fn link_to_directory(path: &[u8]) -> Error {
+    Error::new(ErrorKind::Source, "a hard link to a directory").with_path(path)
+}
+
+fn directory_record() -> InodeRecord {
+    InodeRecord {
+        mtime: 0,
+        size: 0,
+        content: 0,
+        nanos: 0,
+        uid: 0,
+        gid: 0,
+        xattrs: NONE,
+        data: NONE,
+        links: 0,
+        flags: 0,
+        mode: 0o755,
+        source: 0,
+        kind: Kind::Directory,
+    }
+}
+
+const NO_LAYER: u16 = u16::MAX;
+/// ext4's limit of names of one inode (EXT4_LINK_MAX).
+const MAX_LINKS: u32 = 65_000;
+const MAX_DEPTH: usize = 4096;
+const MAX_PATH: usize = 65_536;
+/// Inode numbers are 32 bits, and ext4 keeps eleven for itself.
+const MAX_NODES: usize = u32::MAX as usize - 16;
+/// 2³² − 1 blocks of 4 KiB.
+const MAX_FILE_SIZE: u64 = ((1 << 32) - 1) * 4096;
+const XATTR_PREFIXES: [&[u8]; 3] = [b"user.", b"trusted.", b"security."];
+const ACL_NAMES: [&[u8]; 2] = [b"system.posix_acl_access", b"system.posix_acl_default"];

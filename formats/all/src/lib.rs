@@ -1,0 +1,1 @@
+//! Diskwright for embedders.

@@ -1,0 +1,1 @@
+//! The raw disk container.

@@ -1,0 +1,1 @@
+//! The whole pipeline against foreign readers and boots.
