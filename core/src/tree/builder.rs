@@ -6,7 +6,8 @@ use hashbrown::HashTable;
 
 use super::finding::{Findings, Severity};
 use super::{
-    FileTree, InodeRecord, Kind, NONE, Node, NodeId, XattrSet, components, pack_device, pack_span, text_of,
+    FileTree, InodeRecord, Kind, NONE, Node, NodeId, Xattr, XattrSet, components, pack_device, pack_span,
+    text_of,
 };
 use crate::scan::{
     Attributes, DataRange, DeviceNumber, Entry, EntryObject, FLAG_APPEND, FLAG_IMMUTABLE, FLAG_NODUMP,
@@ -444,7 +445,7 @@ impl TreeBuilder {
         if given.is_empty() {
             return Ok(NONE);
         }
-        let mut set: Vec<(Box<[u8]>, Box<[u8]>)> = Vec::with_capacity(given.len());
+        let mut set: Vec<Xattr> = Vec::with_capacity(given.len());
         for (name, value) in given {
             let shown = || String::from_utf8_lossy(name).into_owned();
             let refuse = |text: String| Error::new(ErrorKind::Source, text).with_path(path.join(&b'/'));

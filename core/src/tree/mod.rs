@@ -33,8 +33,11 @@ pub struct FileTree {
     generated: Vec<Arc<[u8]>>,
 }
 
-/// The extended attributes of an inode: full names and values, sorted by name, each name once.
-pub type XattrSet = Box<[(Box<[u8]>, Box<[u8]>)]>;
+/// An extended attribute: full name and value.
+pub type Xattr = (Box<[u8]>, Box<[u8]>);
+
+/// The extended attributes of an inode: sorted by name, each name once.
+pub type XattrSet = Box<[Xattr]>;
 
 /// A name in a directory; `NodeId`s ascend depth first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -132,7 +135,7 @@ pub struct Inode<'a> {
     /// Identity of the attribute set: equal numbers are equal sets; `None` for no attributes.
     pub xattr_set: Option<u32>,
     /// Extended attributes, sorted by name.
-    pub xattrs: &'a [(Box<[u8]>, Box<[u8]>)],
+    pub xattrs: &'a [Xattr],
 }
 
 impl NodeId {
