@@ -10,20 +10,25 @@
 mod error;
 mod files;
 mod identity;
+mod job;
+mod pipeline;
 mod read;
 mod time;
 
 pub mod boot;
 pub mod filesystem;
+pub mod format;
 pub mod guest;
 pub mod layout;
 pub mod partition;
 pub mod profile;
 pub mod scan;
+pub mod sink;
 pub mod tree;
 
 pub use error::{Error, ErrorKind, Result};
 pub use files::{FileOp, Files, Gate};
 pub use identity::Seed;
+pub use job::{Monitor, Phase, Status};
 pub use read::{BytesReader, ReadAt};
 pub use time::Timestamp;

@@ -104,6 +104,16 @@ impl DiskLayout {
         true
     }
 
+    /// The first byte at or after `offset` that is not known to be zero; `None` when only zeros are left.
+    pub fn next_data(&self, offset: u64) -> Option<u64> {
+        if offset >= self.inner.size {
+            return None;
+        }
+        let at = self.inner.region_at(offset);
+        let data = self.inner.regions.get(at..)?.iter().find(|region| region.kind != RegionKind::Zero)?;
+        Some(data.start.max(offset))
+    }
+
     /// A reader with a small cache of its own; each thread takes one.
     pub fn reader(&self) -> LayoutReader {
         LayoutReader::new(self.clone())

@@ -1,1 +1,22 @@
-//! Diskwright for embedders.
+//! Diskwright for embedders: the engine and every built-in format.
+//!
+//! Everything of `diskwright-core` stands here too; [`builtin_registry`] holds the formats.
+
+pub use diskwright_core::*;
+
+/// The built-in formats, by crate.
+pub mod formats {
+    pub use diskwright_format_raw as raw;
+}
+
+use diskwright_core::format::Registry;
+
+/// A registry of all built-in formats.
+///
+/// # Errors
+/// `ErrorKind::Internal` when two formats claim one name: a defect.
+pub fn builtin_registry() -> Result<Registry> {
+    let mut registry = Registry::new();
+    registry.register(formats::raw::ENTRY)?;
+    Ok(registry)
+}

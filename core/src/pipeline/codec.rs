@@ -1,0 +1,189 @@
+use std::sync::Arc;
+
+use flate2::{Compress, FlushCompress, Status};
+use libdeflater::{CompressionError, CompressionLvl, Compressor};
+use zstd_safe::{CCtx, CParameter};
+
+use crate::format::{ChunkCodec, Codec};
+use crate::{Error, ErrorKind, Result};
+
+/// One worker's encoder for one codec, with its working memory.
+pub(crate) enum Encoder {
+    Stored,
+    Deflate(Box<Compress>),
+    Zlib(Compressor),
+    Gzip(Compressor),
+    Zstd { context: CCtx<'static>, always: bool },
+    Custom(Arc<dyn ChunkCodec>),
+}
+
+impl Encoder {
+    /// # Errors
+    /// `ErrorKind::Internal` for parameters outside the codec's range, which a plan should have refused.
+    pub(crate) fn new(codec: &Codec) -> Result<Self> {
+        let out_of_range =
+            || Error::new(ErrorKind::Internal, format!("codec parameters out of range: {codec:?}"));
+        let deflater = |level: u8| {
+            CompressionLvl::new(i32::from(level)).map(Compressor::new).map_err(|_| out_of_range())
+        };
+        Ok(match codec {
+            Codec::Stored => Self::Stored,
+            Codec::Deflate { window_bits, level } => {
+                if !(9..=15).contains(window_bits) || *level > 9 {
+                    return Err(out_of_range());
+                }
+                let level = flate2::Compression::new(u32::from(*level));
+                Self::Deflate(Box::new(Compress::new_with_window_bits(level, false, *window_bits)))
+            }
+            Codec::Zlib { level } => Self::Zlib(deflater(*level)?),
+            Codec::Gzip { level } => Self::Gzip(deflater(*level)?),
+            Codec::Zstd { level } => Self::Zstd { context: zstd(*level)?, always: false },
+            Codec::ZstdFrame { level } => Self::Zstd { context: zstd(*level)?, always: true },
+            Codec::Custom(codec) => Self::Custom(Arc::clone(&codec.0)),
+        })
+    }
+
+    /// Appends `chunk` to `out`, encoded or verbatim; says whether it was encoded.
+    pub(crate) fn encode(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<bool> {
+        let start = out.len();
+        let encoded = match self {
+            Self::Stored => false,
+            Self::Deflate(compress) => deflate(compress, chunk, out)?,
+            Self::Zlib(compressor) => {
+                // Worth having only when it is smaller than the chunk.
+                out.resize(start + chunk.len().saturating_sub(1), 0);
+                shrink(compressor.zlib_compress(chunk, &mut out[start..]), start, out)
+            }
+            Self::Gzip(compressor) => {
+                let bound = compressor.gzip_compress_bound(chunk.len());
+                out.resize(start + bound, 0);
+                shrink(compressor.gzip_compress(chunk, &mut out[start..]), start, out)
+            }
+            Self::Zstd { context, always } => {
+                let room = if *always {
+                    zstd_safe::compress_bound(chunk.len())
+                } else {
+                    chunk.len().saturating_sub(1)
+                };
+                out.resize(start + room, 0);
+                match context.compress2(&mut out[start..], chunk) {
+                    Ok(len) => {
+                        out.truncate(start + len);
+                        true
+                    }
+                    // Without room for more than the chunk itself, "destination too small" says: verbatim.
+                    Err(_) if !*always => {
+                        out.truncate(start);
+                        false
+                    }
+                    Err(code) => {
+                        let text = format!("zstd: {}", zstd_safe::get_error_name(code));
+                        return Err(Error::new(ErrorKind::Internal, text));
+                    }
+                }
+            }
+            Self::Custom(codec) => codec.encode(chunk, out)?,
+        };
+        if !encoded {
+            out.truncate(start);
+            out.extend_from_slice(chunk);
+        }
+        Ok(encoded)
+    }
+}
+
+fn deflate(compress: &mut Compress, chunk: &[u8], out: &mut Vec<u8>) -> Result<bool> {
+    let start = out.len();
+    compress.reset();
+    out.resize(start + chunk.len().saturating_sub(1), 0);
+    let status = compress
+        .compress(chunk, &mut out[start..], FlushCompress::Finish)
+        .map_err(|error| Error::new(ErrorKind::Internal, "deflate failed").with_source(error))?;
+    out.truncate(start + compress.total_out() as usize);
+    Ok(status == Status::StreamEnd)
+}
+
+fn shrink(written: Result<usize, CompressionError>, start: usize, out: &mut Vec<u8>) -> bool {
+    match written {
+        Ok(len) => {
+            out.truncate(start + len);
+            true
+        }
+        Err(CompressionError::InsufficientSpace) => {
+            out.truncate(start);
+            false
+        }
+    }
+}
+
+fn zstd(level: u8) -> Result<CCtx<'static>> {
+    let failed = |code| Error::new(ErrorKind::Internal, format!("zstd: {}", zstd_safe::get_error_name(code)));
+    let mut context = CCtx::create();
+    context.set_parameter(CParameter::CompressionLevel(i32::from(level))).map_err(failed)?;
+    context.set_parameter(CParameter::ContentSizeFlag(true)).map_err(failed)?;
+    Ok(context)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::noise;
+    use super::*;
+
+    fn chunk() -> Vec<u8> {
+        (0..65_536_u32).map(|at| (at / 7 % 251) as u8).collect()
+    }
+
+    #[test]
+    fn every_codec_gives_back_what_it_took() {
+        let chunk = chunk();
+        let encode = |codec: Codec| {
+            let mut out = vec![1, 2, 3];
+            assert!(Encoder::new(&codec).unwrap().encode(&chunk, &mut out).unwrap(), "{codec:?}");
+            out.split_off(3)
+        };
+        let mut plain = vec![0; chunk.len()];
+        let mut inflater = libdeflater::Decompressor::new();
+        inflater.zlib_decompress(&encode(Codec::Zlib { level: 1 }), &mut plain).unwrap();
+        assert_eq!(plain, chunk);
+        inflater.gzip_decompress(&encode(Codec::Gzip { level: 6 }), &mut plain).unwrap();
+        assert_eq!(plain, chunk);
+        inflater
+            .deflate_decompress(&encode(Codec::Deflate { window_bits: 12, level: 3 }), &mut plain)
+            .unwrap();
+        assert_eq!(plain, chunk);
+        let frame = encode(Codec::ZstdFrame { level: 3 });
+        assert_eq!(zstd_safe::decompress(&mut plain[..], &frame).unwrap(), chunk.len());
+        assert_eq!(plain, chunk);
+    }
+
+    #[test]
+    fn incompressible_chunks_stay_verbatim_unless_a_frame_is_needed() {
+        let noise = noise(512, 5);
+        for codec in
+            [Codec::Zlib { level: 1 }, Codec::Deflate { window_bits: 12, level: 1 }, Codec::Zstd { level: 1 }]
+        {
+            let mut out = Vec::new();
+            assert!(!Encoder::new(&codec).unwrap().encode(&noise, &mut out).unwrap(), "{codec:?}");
+            assert_eq!(out, noise);
+        }
+        let mut out = Vec::new();
+        assert!(Encoder::new(&Codec::Gzip { level: 1 }).unwrap().encode(&noise, &mut out).unwrap());
+    }
+
+    #[test]
+    fn the_window_is_as_small_as_asked_for() {
+        // A match 8 KiB back cannot be used with a window of 4 KiB.
+        let noise = noise(8192, 9);
+        let twice = [noise.as_slice(), noise.as_slice()].concat();
+        let len = |window_bits| {
+            let mut out = Vec::new();
+            Encoder::new(&Codec::Deflate { window_bits, level: 6 })
+                .unwrap()
+                .encode(&twice, &mut out)
+                .unwrap();
+            out.len()
+        };
+        assert!(len(15) < 10_000, "{}", len(15));
+        assert!(len(12) > 12_000, "{}", len(12));
+    }
+}

@@ -1,0 +1,321 @@
+//! The ordered parallel pipeline: read → zero test → encode → assemble → hash and write.
+//!
+//! ```text
+//! workers claim items in disk order ─> slots (bounded window) ─> lane of each target, in order ─> pieces ─> output
+//!          read once, zero test, encode once per encoding          serial, on any worker          any worker
+//! ```
+//!
+//! A worker that looks for something to do takes first what frees memory: full pieces, then a lane whose next slot is
+//! ready, then a new item. No thread belongs to a target, and nothing depends on how many threads there are.
+
+mod codec;
+mod piece;
+mod run;
+mod schedule;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+pub(crate) use codec::Encoder;
+pub(crate) use piece::OutputResult;
+use piece::{OutputState, lock};
+use run::ChunkEntry;
+pub use run::{Chunk, Placer, Run};
+use schedule::{Schedule, Task};
+
+use crate::format::{Codec, Encoding, ImageWriter, OutputSpec};
+use crate::layout::{DiskLayout, LayoutReader};
+use crate::sink::Output;
+use crate::{Error, ErrorKind, Monitor, Result};
+
+/// One target of a run.
+pub(crate) struct Target {
+    writer: ImageWriter,
+    outputs: Vec<OutputState>,
+}
+
+/// What a run moved.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// For each target, for each of its outputs.
+    pub(crate) outputs: Vec<Vec<OutputResult>>,
+    /// Bytes that were read from layouts.
+    pub(crate) read: u64,
+}
+
+impl Target {
+    /// # Errors
+    /// `ErrorKind::Unsupported` when a plain SHA-256 is asked for and cannot be made.
+    pub(crate) fn new(
+        writer: ImageWriter,
+        outputs: Vec<(&OutputSpec, Box<dyn Output>)>,
+        sha256: impl Fn(&OutputSpec) -> bool,
+    ) -> Result<Self> {
+        let outputs = outputs
+            .into_iter()
+            .map(|(spec, output)| OutputState::new(spec, output, sha256(spec)))
+            .collect::<Result<_>>()?;
+        Ok(Self { writer, outputs })
+    }
+}
+
+/// Writes `disks` to all `targets`, reading each byte once. Outputs are finished (durable) when it returns.
+///
+/// # Errors
+/// The first error in disk order; `ErrorKind::Cancelled` soon after `monitor` is cancelled; `ErrorKind::Internal` for a
+/// panic.
+pub(crate) fn write(
+    disks: &[DiskLayout],
+    targets: Vec<Target>,
+    threads: usize,
+    monitor: &Monitor,
+) -> Result<Outcome> {
+    let shape = Shape::new(disks, &targets)?;
+    let window = window(threads, &shape);
+    let schedule = Schedule::new(&shape, targets, window, monitor);
+    monitor.expect(schedule.total_bytes());
+    std::thread::scope(|scope| {
+        for _ in 0..threads.clamp(1, MAX_THREADS) {
+            scope.spawn(|| work(&shape, &schedule, monitor));
+        }
+    });
+    let (targets, read) = schedule.into_targets()?;
+    let mut outputs = Vec::new();
+    for target in targets {
+        outputs.push(target.outputs.into_iter().map(OutputState::finish).collect::<Result<Vec<_>>>()?);
+        monitor.check()?;
+    }
+    Ok(Outcome { outputs, read })
+}
+
+/// What all workers know: the disks, and the distinct encodings in which each is wanted.
+struct Shape {
+    disks: Vec<DiskLayout>,
+    /// For each disk, the distinct encodings.
+    encodings: Vec<Vec<Encoding>>,
+    /// For each target, for each disk, which of its encodings.
+    wanted: Vec<Vec<usize>>,
+    /// Bytes of a work item: a multiple of every granularity.
+    item: u64,
+}
+
+impl Shape {
+    fn new(disks: &[DiskLayout], targets: &[Target]) -> Result<Self> {
+        let mut encodings: Vec<Vec<Encoding>> = vec![Vec::new(); disks.len()];
+        let mut wanted = Vec::new();
+        let mut item = piece::PIECE as u64;
+        for target in targets {
+            if target.writer.encodings.len() != disks.len() {
+                return Err(Error::new(ErrorKind::Internal, "a format names one encoding for each disk"));
+            }
+            let mut of_target = Vec::new();
+            for (encoding, known) in target.writer.encodings.iter().zip(&mut encodings) {
+                let granularity = encoding.granularity;
+                if !granularity.is_power_of_two() || !(512..=1 << 21).contains(&granularity) {
+                    let text =
+                        format!("a granularity of {granularity} bytes is no power of two from 512 to 2 MiB");
+                    return Err(Error::new(ErrorKind::Internal, text));
+                }
+                item = item.max(u64::from(granularity));
+                of_target.push(known.iter().position(|other| other == encoding).unwrap_or_else(|| {
+                    known.push(encoding.clone());
+                    known.len() - 1
+                }));
+            }
+            wanted.push(of_target);
+        }
+        Ok(Self { disks: disks.to_vec(), encodings, wanted, item })
+    }
+}
+
+/// A work item on its way from a reader to all lanes. Slots are reused.
+#[derive(Default)]
+struct Slot {
+    disk: usize,
+    start: u64,
+    plain: Vec<u8>,
+    /// In the order of the disk's encodings.
+    encoded: Vec<EncodedItem>,
+}
+
+#[derive(Default)]
+struct EncodedItem {
+    chunks: Vec<ChunkEntry>,
+    /// The chunks back to back; empty for a stored encoding, whose chunks stand in `plain`.
+    bytes: Vec<u8>,
+}
+
+impl EncodedItem {
+    fn bytes<'a>(&'a self, encoding: &Encoding, plain: &'a [u8]) -> &'a [u8] {
+        if encoding.codec == Codec::Stored { plain } else { &self.bytes }
+    }
+}
+
+/// One worker's life.
+fn work(shape: &Shape, schedule: &Schedule<'_>, monitor: &Monitor) {
+    let mut tools = None;
+    while let Some(task) = schedule.next() {
+        let order = task.order();
+        let done = catch_unwind(AssertUnwindSafe(|| perform(task, shape, schedule, monitor, &mut tools)));
+        match done {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => schedule.fail(order, error),
+            Err(panic) => {
+                let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+                let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+                schedule.fail(order, Error::new(ErrorKind::Internal, format!("a worker panicked: {text}")));
+            }
+        }
+    }
+}
+
+fn perform(
+    task: Task,
+    shape: &Shape,
+    schedule: &Schedule<'_>,
+    monitor: &Monitor,
+    tools: &mut Option<Tools>,
+) -> Result<()> {
+    match task {
+        Task::Piece { order, piece } => {
+            piece.run()?;
+            schedule.piece_done(order);
+        }
+        Task::Put { order, lane, slot, mut target } => {
+            let mut tasks = Vec::new();
+            let which = shape.wanted[lane][slot.disk];
+            let encoding = &shape.encodings[slot.disk][which];
+            let item = &slot.encoded[which];
+            let mut placer = Placer { outputs: &mut target.outputs, tasks: &mut tasks };
+            for run in Run::all(encoding.granularity, &item.chunks, item.bytes(encoding, &slot.plain)) {
+                target.writer.assembler.put(slot.disk, &run, &mut placer)?;
+            }
+            drop(slot);
+            schedule.put_done(order, lane, target, tasks);
+        }
+        Task::Finish { order, lane, mut target } => {
+            let mut tasks = Vec::new();
+            let Target { writer, outputs } = &mut target;
+            let assembler = std::mem::replace(&mut writer.assembler, Box::new(Finished));
+            assembler.finish(&mut Placer { outputs, tasks: &mut tasks })?;
+            for output in outputs {
+                output.flush(&mut tasks);
+            }
+            schedule.put_done(order, lane, target, tasks);
+        }
+        Task::Fill { order, mut slot } => {
+            let tools = match tools {
+                Some(tools) => tools,
+                None => tools.insert(Tools::new(shape)?),
+            };
+            let read = tools.fill(shape, &mut slot)?;
+            monitor.advance(read);
+            schedule.fill_done(order, slot, read);
+        }
+    }
+    Ok(())
+}
+
+/// What one worker reads and encodes with.
+struct Tools {
+    readers: Vec<LayoutReader>,
+    /// For each disk, for each of its encodings.
+    encoders: Vec<Vec<Encoder>>,
+}
+
+impl Tools {
+    fn new(shape: &Shape) -> Result<Self> {
+        let encoders = shape
+            .encodings
+            .iter()
+            .map(|encodings| {
+                encodings.iter().map(|encoding| Encoder::new(&encoding.codec)).collect::<Result<_>>()
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { readers: shape.disks.iter().map(DiskLayout::reader).collect(), encoders })
+    }
+
+    /// Reads and encodes the item that `slot` names; gives the bytes read.
+    fn fill(&mut self, shape: &Shape, slot: &mut Slot) -> Result<u64> {
+        let disk = &shape.disks[slot.disk];
+        let len = shape.item.min(disk.size() - slot.start);
+        slot.plain.resize(len as usize, 0);
+        self.readers[slot.disk].read_exact_at(slot.start, &mut slot.plain)?;
+        let encodings = &shape.encodings[slot.disk];
+        slot.encoded.resize_with(encodings.len(), EncodedItem::default);
+        for ((encoding, encoder), item) in
+            encodings.iter().zip(&mut self.encoders[slot.disk]).zip(&mut slot.encoded)
+        {
+            encode(encoding, encoder, slot.start, &slot.plain, item)?;
+        }
+        Ok(len)
+    }
+}
+
+fn encode(
+    encoding: &Encoding,
+    encoder: &mut Encoder,
+    start: u64,
+    plain: &[u8],
+    item: &mut EncodedItem,
+) -> Result<()> {
+    item.chunks.clear();
+    item.bytes.clear();
+    let granularity = encoding.granularity as usize;
+    let first = start / u64::from(encoding.granularity);
+    let mut at = 0;
+    for (index, chunk) in (first..).zip(plain.chunks(granularity)) {
+        let range = (at, at + chunk.len());
+        at = range.1;
+        if is_zero(chunk) {
+            continue;
+        }
+        let (range, is_encoded) = if encoding.codec == Codec::Stored {
+            (range, false)
+        } else {
+            let start = item.bytes.len();
+            let is_encoded = if chunk.len() < granularity && encoding.codec.pads() {
+                let mut padded = chunk.to_vec();
+                padded.resize(granularity, 0);
+                encoder.encode(&padded, &mut item.bytes)?
+            } else {
+                encoder.encode(chunk, &mut item.bytes)?
+            };
+            ((start, item.bytes.len()), is_encoded)
+        };
+        item.chunks.push(ChunkEntry { index, start: range.0, end: range.1, is_encoded });
+    }
+    Ok(())
+}
+
+/// Whether all bytes are zero; stops at the first block that is not.
+fn is_zero(bytes: &[u8]) -> bool {
+    let (blocks, tail) = bytes.as_chunks::<256>();
+    blocks.iter().all(|block| block.iter().fold(0, |all, byte| all | byte) == 0)
+        && tail.iter().all(|byte| *byte == 0)
+}
+
+/// Items in flight: enough that no worker waits, few enough that memory stays within [`WINDOW_BYTES`].
+fn window(threads: usize, shape: &Shape) -> usize {
+    let copies = 1 + shape.encodings.iter().map(Vec::len).max().unwrap_or(0);
+    let slot = shape.item as usize * copies;
+    (2 * threads + 2).min(WINDOW_BYTES / slot).max(2)
+}
+
+/// Stands where an assembler was that has finished.
+struct Finished;
+
+impl crate::format::Assembler for Finished {
+    fn put(&mut self, _: usize, _: &Run<'_>, _: &mut Placer<'_>) -> Result<()> {
+        Err(Error::new(ErrorKind::Internal, "the assembler has finished"))
+    }
+
+    fn finish(self: Box<Self>, _: &mut Placer<'_>) -> Result<()> {
+        Err(Error::new(ErrorKind::Internal, "the assembler has finished"))
+    }
+}
+
+const MAX_THREADS: usize = 256;
+const WINDOW_BYTES: usize = 24 << 20;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,314 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sha2::{Digest, Sha256};
+
+use crate::format::{Access, OutputSpec};
+use crate::sink::Output;
+use crate::{Error, ErrorKind, Result};
+
+/// Outputs are written and hashed in pieces of 1 MiB.
+pub(super) const PIECE: usize = 1 << 20;
+
+/// One output on its way: the part that workers share.
+pub(super) struct OutputShared {
+    name: String,
+    output: Box<dyn Output>,
+    /// SHA-256 of every piece that is not a hole.
+    digests: Mutex<Vec<(u64, [u8; 32])>>,
+    spare: Mutex<Vec<Box<[u8]>>>,
+}
+
+/// One output on its way: the part that its assembler fills, in ascending order.
+pub(super) struct OutputState {
+    shared: Arc<OutputShared>,
+    size_bound: u64,
+    /// Pieces below this offset stay in memory until the end, since they may be written again.
+    head: u64,
+    head_pieces: Vec<Piece>,
+    current: Option<Piece>,
+    /// Where the last ascending write ended.
+    end: u64,
+    len: u64,
+    sha256: Option<SerialDigest>,
+}
+
+/// A piece that is being filled, or waits to be hashed and written.
+struct Piece {
+    index: u64,
+    data: Box<[u8]>,
+    /// Ranges that were written, ascending, apart.
+    ranges: Vec<(usize, usize)>,
+}
+
+/// A full piece to be hashed and written by any worker.
+pub(super) struct PieceTask {
+    output: Arc<OutputShared>,
+    piece: Piece,
+    len: usize,
+}
+
+/// What an output became.
+#[derive(Clone, Debug)]
+pub(crate) struct OutputResult {
+    pub(crate) len: u64,
+    pub(crate) tree_digest: [u8; 32],
+    pub(crate) sha256: Option<[u8; 32]>,
+    /// Bytes that were written, holes left out.
+    pub(crate) written: u64,
+}
+
+struct SerialDigest {
+    hasher: Sha256,
+    /// Everything below is hashed.
+    end: u64,
+}
+
+impl OutputState {
+    /// # Errors
+    /// `ErrorKind::Unsupported` for a plain SHA-256 of an output whose head changes at the end.
+    pub(super) fn new(spec: &OutputSpec, output: Box<dyn Output>, sha256: bool) -> Result<Self> {
+        let head = match spec.access {
+            Access::Stream => 0,
+            Access::Patched { head } => head,
+        };
+        if sha256 && head > 0 {
+            let text = format!(
+                "{} is patched at its end: it has a tree digest, but no SHA-256 on the way",
+                spec.name
+            );
+            return Err(Error::new(ErrorKind::Unsupported, text).with_field("sha256"));
+        }
+        Ok(Self {
+            shared: Arc::new(OutputShared {
+                name: spec.name.clone(),
+                output,
+                digests: Mutex::default(),
+                spare: Mutex::default(),
+            }),
+            size_bound: spec.size_bound,
+            head: head.next_multiple_of(PIECE as u64),
+            head_pieces: Vec::new(),
+            current: None,
+            end: 0,
+            len: 0,
+            sha256: sha256.then(|| SerialDigest { hasher: Sha256::new(), end: 0 }),
+        })
+    }
+
+    pub(super) fn write(&mut self, offset: u64, bytes: &[u8], tasks: &mut Vec<PieceTask>) -> Result<()> {
+        let end = offset.checked_add(bytes.len() as u64).filter(|end| *end <= self.size_bound).ok_or_else(
+            || {
+                self.defect(
+                    format!("a write of {} bytes passes the planned {}", bytes.len(), self.size_bound),
+                    offset,
+                )
+            },
+        )?;
+        if offset < self.end && end > self.head {
+            return Err(self.defect(format!("a write goes back behind {:#x}", self.end), offset));
+        }
+        if end > self.head {
+            self.end = end;
+        }
+        self.len = self.len.max(end);
+        let mut position = offset;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let index = position / PIECE as u64;
+            let inside = (position % PIECE as u64) as usize;
+            let (part, after) = rest.split_at(rest.len().min(PIECE - inside));
+            self.piece(index, tasks).put(inside, part);
+            rest = after;
+            position += part.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// The output has at least `len` bytes: what is not written is a hole.
+    pub(super) fn extend_to(&mut self, len: u64) -> Result<()> {
+        if len > self.size_bound {
+            return Err(self.defect(format!("a length of {len} passes the planned {}", self.size_bound), len));
+        }
+        self.len = self.len.max(len);
+        Ok(())
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Hands out all pieces that are still held.
+    pub(super) fn flush(&mut self, tasks: &mut Vec<PieceTask>) {
+        for piece in std::mem::take(&mut self.head_pieces) {
+            self.emit(piece, tasks);
+        }
+        if let Some(piece) = self.current.take() {
+            self.emit(piece, tasks);
+        }
+    }
+
+    /// Ends the output once all its pieces are written.
+    pub(super) fn finish(self) -> Result<OutputResult> {
+        let Self { shared, len, sha256, .. } = self;
+        let sha256 = sha256.map(|mut serial| {
+            serial.zeros_to(len);
+            serial.hasher.finalize().into()
+        });
+        let shared = Arc::into_inner(shared)
+            .ok_or_else(|| Error::new(ErrorKind::Internal, "a piece of the output is still held"))?;
+        let OutputShared { name, output, digests, .. } = shared;
+        output.finish(len).map_err(|error| sink_error(&name, error))?;
+        let mut digests = digests.into_inner().unwrap_or_else(PoisonError::into_inner);
+        digests.sort_unstable_by_key(|(index, _)| *index);
+        let written = digests.len() as u64 * PIECE as u64;
+        Ok(OutputResult { len, tree_digest: tree_digest(len, &digests), sha256, written: written.min(len) })
+    }
+
+    fn piece(&mut self, index: u64, tasks: &mut Vec<PieceTask>) -> &mut Piece {
+        if index * (PIECE as u64) < self.head {
+            let at = match self.head_pieces.binary_search_by_key(&index, |piece| piece.index) {
+                Ok(at) => at,
+                Err(at) => {
+                    self.head_pieces.insert(at, self.shared.new_piece(index));
+                    at
+                }
+            };
+            return &mut self.head_pieces[at];
+        }
+        if self.current.as_ref().is_none_or(|piece| piece.index != index) {
+            let next = self.shared.new_piece(index);
+            if let Some(full) = self.current.replace(next) {
+                self.emit(full, tasks);
+            }
+        }
+        let shared = &self.shared;
+        self.current.get_or_insert_with(|| shared.new_piece(index))
+    }
+
+    fn emit(&mut self, mut piece: Piece, tasks: &mut Vec<PieceTask>) {
+        piece.zero_gaps();
+        let start = piece.index * PIECE as u64;
+        // Only the last piece of an output is short, and it is emitted when the length is known.
+        let len = usize::try_from(self.len.saturating_sub(start)).unwrap_or(PIECE).min(PIECE);
+        if let Some(serial) = &mut self.sha256 {
+            serial.zeros_to(start);
+            serial.hasher.update(&piece.data[..len]);
+            serial.end = start + len as u64;
+        }
+        tasks.push(PieceTask { output: Arc::clone(&self.shared), piece, len });
+    }
+
+    fn defect(&self, text: String, offset: u64) -> Error {
+        Error::new(ErrorKind::Internal, format!("output {}: {text}", self.shared.name)).with_offset(offset)
+    }
+}
+
+impl OutputShared {
+    fn new_piece(&self, index: u64) -> Piece {
+        let data = lock(&self.spare).pop().unwrap_or_else(|| vec![0; PIECE].into());
+        Piece { index, data, ranges: Vec::new() }
+    }
+}
+
+impl Piece {
+    fn put(&mut self, start: usize, bytes: &[u8]) {
+        let end = start + bytes.len();
+        self.data[start..end].copy_from_slice(bytes);
+        match self.ranges.last_mut() {
+            Some(last) if last.1 == start => last.1 = end,
+            Some(last) if last.1 < start => self.ranges.push((start, end)),
+            None => self.ranges.push((start, end)),
+            // Only the head is written out of order.
+            Some(_) => {
+                self.ranges.push((start, end));
+                self.ranges.sort_unstable();
+                let mut merged: Vec<(usize, usize)> = Vec::with_capacity(self.ranges.len());
+                for (start, end) in self.ranges.drain(..) {
+                    match merged.last_mut() {
+                        Some(last) if last.1 >= start => last.1 = last.1.max(end),
+                        _ => merged.push((start, end)),
+                    }
+                }
+                self.ranges = merged;
+            }
+        }
+    }
+
+    /// Spare buffers hold old bytes: nothing of them may reach a digest.
+    fn zero_gaps(&mut self) {
+        let mut end = 0;
+        for (start, next) in &self.ranges {
+            self.data[end..*start].fill(0);
+            end = *next;
+        }
+        self.data[end..].fill(0);
+    }
+}
+
+impl PieceTask {
+    /// Hashes and writes the piece.
+    ///
+    /// # Errors
+    /// `ErrorKind::Sink` naming the output.
+    pub(super) fn run(self) -> Result<()> {
+        let Self { output, piece, len } = self;
+        let start = piece.index * PIECE as u64;
+        for (from, to) in &piece.ranges {
+            let bytes = &piece.data[*from..*to];
+            output
+                .output
+                .write_at(start + *from as u64, bytes)
+                .map_err(|error| sink_error(&output.name, error))?;
+        }
+        let digest = Sha256::digest(&piece.data[..len]).into();
+        lock(&output.digests).push((piece.index, digest));
+        let mut spare = lock(&output.spare);
+        if spare.len() < MAX_SPARE {
+            spare.push(piece.data);
+        }
+        Ok(())
+    }
+}
+
+impl SerialDigest {
+    fn zeros_to(&mut self, offset: u64) {
+        let mut left = offset.saturating_sub(self.end);
+        while left > 0 {
+            let take = left.min(ZEROS.len() as u64);
+            self.hasher.update(&ZEROS[..take as usize]);
+            left -= take;
+        }
+        self.end = self.end.max(offset);
+    }
+}
+
+/// SHA-256 over the SHA-256s of an output's consecutive pieces; `digests` are those that are not holes, sorted.
+pub(super) fn tree_digest(len: u64, digests: &[(u64, [u8; 32])]) -> [u8; 32] {
+    let zero_piece: [u8; 32] = Sha256::digest(ZEROS).into();
+    let mut hasher = Sha256::new();
+    let mut known = digests.iter().peekable();
+    let pieces = len.div_ceil(PIECE as u64);
+    for index in 0..pieces {
+        match known.next_if(|(at, _)| *at == index) {
+            Some((_, digest)) => hasher.update(digest),
+            None if index + 1 == pieces && len % PIECE as u64 > 0 => {
+                hasher.update(Sha256::digest(&ZEROS[..(len % PIECE as u64) as usize]));
+            }
+            None => hasher.update(zero_piece),
+        }
+    }
+    hasher.finalize().into()
+}
+
+fn sink_error(name: &str, error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Sink, "cannot write the output").with_path(name).with_source(error)
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A worker that panicked has already failed the run; what it held is not used for output any more.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+static ZEROS: [u8; PIECE] = [0; PIECE];
+/// Buffers kept for reuse by one output.
+const MAX_SPARE: usize = 4;

@@ -1,0 +1,125 @@
+use super::piece::{OutputState, PieceTask};
+use crate::Result;
+
+/// Consecutive chunks of one disk, none of them zero.
+#[derive(Clone, Copy, Debug)]
+pub struct Run<'a> {
+    granularity: u32,
+    chunks: &'a [ChunkEntry],
+    bytes: &'a [u8],
+}
+
+/// One chunk of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Chunk<'a> {
+    /// Number of the chunk on its disk, in units of the granularity.
+    pub index: u64,
+    /// The chunk, encoded or verbatim. The disk's last chunk is padded with zeros to the granularity before it is
+    /// encoded; with the codecs `Stored`, `Gzip` and `ZstdFrame` it has only the bytes that the disk has.
+    pub bytes: &'a [u8],
+    /// Whether `bytes` are encoded.
+    pub is_encoded: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ChunkEntry {
+    pub(super) index: u64,
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) is_encoded: bool,
+}
+
+impl<'a> Run<'a> {
+    /// The runs of one work item; `bytes` hold all its chunks back to back.
+    pub(super) fn all(
+        granularity: u32,
+        chunks: &'a [ChunkEntry],
+        bytes: &'a [u8],
+    ) -> impl Iterator<Item = Self> {
+        chunks.chunk_by(|a, b| a.index + 1 == b.index).map(move |chunks| Self { granularity, chunks, bytes })
+    }
+
+    /// Where the run stands on the disk, in bytes.
+    pub fn offset(&self) -> u64 {
+        self.chunks[0].index * u64::from(self.granularity)
+    }
+
+    /// The chunks in disk order, at least one.
+    pub fn chunks(&self) -> impl ExactSizeIterator<Item = Chunk<'a>> + '_ {
+        self.chunks.iter().map(|chunk| Chunk {
+            index: chunk.index,
+            bytes: &self.bytes[chunk.start..chunk.end],
+            is_encoded: chunk.is_encoded,
+        })
+    }
+
+    /// The bytes of all chunks back to back.
+    pub fn bytes(&self) -> &'a [u8] {
+        match (self.chunks.first(), self.chunks.last()) {
+            (Some(first), Some(last)) => &self.bytes[first.start..last.end],
+            _ => &[],
+        }
+    }
+}
+
+/// Where an assembler places bytes; it checks what every format must keep.
+pub struct Placer<'a> {
+    pub(super) outputs: &'a mut [OutputState],
+    pub(super) tasks: &'a mut Vec<PieceTask>,
+}
+
+impl Placer<'_> {
+    /// Writes `bytes` at `offset` of an output.
+    ///
+    /// # Errors
+    /// `ErrorKind::Internal` for an output that was not planned, a write past its bound, or one that goes back outside
+    /// the output's head: defects of the format. `ErrorKind::Sink` when the medium fails.
+    pub fn write(&mut self, output: usize, offset: u64, bytes: &[u8]) -> Result<()> {
+        self.output(output)?.write(offset, bytes)
+    }
+
+    /// Says that an output has at least `len` bytes; what is not written is zero.
+    ///
+    /// # Errors
+    /// As [`Placer::write`].
+    pub fn extend_to(&mut self, output: usize, len: u64) -> Result<()> {
+        self.output(output)?.state.extend_to(len)
+    }
+
+    /// Bytes that an output has so far.
+    ///
+    /// # Errors
+    /// As [`Placer::write`].
+    pub fn len(&mut self, output: usize) -> Result<u64> {
+        Ok(self.output(output)?.state.len())
+    }
+
+    fn output(&mut self, index: usize) -> Result<Placed<'_>> {
+        let state = self.outputs.get_mut(index).ok_or_else(|| {
+            crate::Error::new(crate::ErrorKind::Internal, format!("output {index} was not planned"))
+        })?;
+        Ok(Placed { state, tasks: self.tasks })
+    }
+}
+
+struct Placed<'a> {
+    state: &'a mut OutputState,
+    tasks: &'a mut Vec<PieceTask>,
+}
+
+impl Placed<'_> {
+    fn write(self, offset: u64, bytes: &[u8]) -> Result<()> {
+        // A large table goes in portions, so that its pieces do not pile up in memory.
+        for (at, part) in (0..).zip(bytes.chunks(PORTION)) {
+            self.state.write(offset + at * PORTION as u64, part, self.tasks)?;
+            while self.tasks.len() > MAX_WAITING {
+                self.tasks.remove(0).run()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+const PORTION: usize = 1 << 20;
+/// Full pieces that one assembler may leave to other workers.
+const MAX_WAITING: usize = 3;

@@ -1,0 +1,254 @@
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::piece::PieceTask;
+use super::{Shape, Slot, Target, lock};
+use crate::layout::DiskLayout;
+use crate::{Error, ErrorKind, Monitor, Result};
+
+/// Hands out work: pieces, then lanes, then new items.
+pub(super) struct Schedule<'a> {
+    state: Mutex<State>,
+    changed: Condvar,
+    monitor: &'a Monitor,
+    items: Items,
+    total_items: u64,
+    total_bytes: u64,
+    window: usize,
+}
+
+struct State {
+    /// Number of the next item to claim.
+    claimed: u64,
+    /// Where the next item is looked for.
+    cursor: Cursor,
+    /// Slots of items from `oldest` on; `None` while a worker fills it.
+    slots: VecDeque<Option<Arc<Slot>>>,
+    oldest: u64,
+    lanes: Vec<Lane>,
+    pieces: VecDeque<(u64, PieceTask)>,
+    pieces_running: usize,
+    spare: Vec<Slot>,
+    /// The lowest item that failed; nothing at or after it goes on.
+    failed: Option<(u64, Error)>,
+    cancelled: bool,
+    running: usize,
+    read: u64,
+}
+
+struct Lane {
+    /// The next item to take; one past the last when only the end is left; two past when it is done.
+    next: u64,
+    /// `None` while a worker has it.
+    target: Option<Target>,
+}
+
+/// Something to do. `order` is the item that it belongs to, by which errors are told apart.
+pub(super) enum Task {
+    Piece { order: u64, piece: PieceTask },
+    Put { order: u64, lane: usize, slot: Arc<Slot>, target: Target },
+    Finish { order: u64, lane: usize, target: Target },
+    Fill { order: u64, slot: Slot },
+}
+
+impl Task {
+    pub(super) fn order(&self) -> u64 {
+        match self {
+            Self::Piece { order, .. }
+            | Self::Put { order, .. }
+            | Self::Finish { order, .. }
+            | Self::Fill { order, .. } => *order,
+        }
+    }
+}
+
+impl<'a> Schedule<'a> {
+    pub(super) fn new(shape: &Shape, targets: Vec<Target>, window: usize, monitor: &'a Monitor) -> Self {
+        let items = Items { disks: shape.disks.clone(), item: shape.item };
+        let (mut total_items, mut total_bytes) = (0, 0);
+        let mut cursor = Cursor::default();
+        while let Some((_, _, len)) = items.next(&mut cursor) {
+            total_items += 1;
+            total_bytes += len;
+        }
+        let lanes = targets.into_iter().map(|target| Lane { next: 0, target: Some(target) }).collect();
+        let state = State {
+            claimed: 0,
+            cursor: Cursor::default(),
+            slots: VecDeque::new(),
+            oldest: 0,
+            lanes,
+            pieces: VecDeque::new(),
+            pieces_running: 0,
+            spare: Vec::new(),
+            failed: None,
+            cancelled: false,
+            running: 0,
+            read: 0,
+        };
+        Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            monitor,
+            items,
+            total_items,
+            total_bytes,
+            window,
+        }
+    }
+
+    pub(super) fn total_bytes(&self) -> u64 {
+        self.total_bytes
+    }
+
+    /// The next thing to do; waits for one; `None` when all is done, failed or cancelled.
+    pub(super) fn next(&self) -> Option<Task> {
+        let mut state = lock(&self.state);
+        loop {
+            if self.monitor.is_cancelled() {
+                state.cancelled = true;
+            }
+            if state.cancelled {
+                return None;
+            }
+            if let Some(task) = self.pick(&mut state) {
+                state.running += 1;
+                return Some(task);
+            }
+            if state.running == 0 {
+                // Nothing to do and nobody who could make more: the end.
+                self.changed.notify_all();
+                return None;
+            }
+            // Wakes now and then to see a cancellation.
+            let waited = self.changed.wait_timeout(state, Duration::from_millis(50));
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn pick(&self, state: &mut State) -> Option<Task> {
+        if let Some((order, piece)) = state.pieces.pop_front() {
+            state.pieces_running += 1;
+            return Some(Task::Piece { order, piece });
+        }
+        let limit = state.failed.as_ref().map_or(u64::MAX, |(order, _)| *order);
+        for lane in 0..state.lanes.len() {
+            let order = state.lanes[lane].next;
+            if order >= limit || state.lanes[lane].target.is_none() {
+                continue;
+            }
+            if order == self.total_items {
+                let target = state.lanes[lane].target.take()?;
+                return Some(Task::Finish { order, lane, target });
+            }
+            if order > self.total_items {
+                continue;
+            }
+            let at = (order - state.oldest) as usize;
+            if let Some(Some(slot)) = state.slots.get(at) {
+                let slot = Arc::clone(slot);
+                let target = state.lanes[lane].target.take()?;
+                return Some(Task::Put { order, lane, slot, target });
+            }
+        }
+        if state.claimed < limit && state.slots.len() < self.window {
+            let (disk, start, _) = self.items.next(&mut state.cursor)?;
+            let order = state.claimed;
+            state.claimed += 1;
+            state.slots.push_back(None);
+            let slot = state.spare.pop().unwrap_or_default();
+            return Some(Task::Fill { order, slot: Slot { disk, start, ..slot } });
+        }
+        None
+    }
+
+    pub(super) fn fill_done(&self, order: u64, slot: Slot, read: u64) {
+        self.done(|state| {
+            let at = (order - state.oldest) as usize;
+            state.slots[at] = Some(Arc::new(slot));
+            state.read += read;
+        });
+    }
+
+    pub(super) fn put_done(&self, order: u64, lane: usize, target: Target, tasks: Vec<PieceTask>) {
+        self.done(|state| {
+            state.pieces.extend(tasks.into_iter().map(|piece| (order, piece)));
+            let lane = &mut state.lanes[lane];
+            lane.next = order + 1;
+            lane.target = Some(target);
+            let slowest = state.lanes.iter().map(|lane| lane.next).min().unwrap_or(u64::MAX);
+            while state.oldest < slowest {
+                let Some(slot) = state.slots.pop_front() else { break };
+                state.oldest += 1;
+                // The last lane to drop a slot gives its buffers back.
+                state.spare.extend(slot.and_then(Arc::into_inner));
+            }
+        });
+    }
+
+    pub(super) fn piece_done(&self, _order: u64) {
+        self.done(|state| state.pieces_running -= 1);
+    }
+
+    pub(super) fn fail(&self, order: u64, error: Error) {
+        self.done(|state| {
+            if state.failed.as_ref().is_none_or(|(first, _)| order < *first) {
+                state.failed = Some((order, error));
+            }
+        });
+    }
+
+    fn done(&self, change: impl FnOnce(&mut State)) {
+        let mut state = lock(&self.state);
+        change(&mut state);
+        state.running -= 1;
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// All targets, finished but for their outputs, and the bytes read.
+    pub(super) fn into_targets(self) -> Result<(Vec<Target>, u64)> {
+        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if state.cancelled {
+            return Err(Error::new(ErrorKind::Cancelled, "cancelled"));
+        }
+        if let Some((_, error)) = state.failed {
+            return Err(error);
+        }
+        let finished = state.lanes.iter().all(|lane| lane.next == self.total_items + 1);
+        let targets: Vec<Target> = state.lanes.into_iter().filter_map(|lane| lane.target).collect();
+        if !finished || !state.pieces.is_empty() {
+            return Err(Error::new(ErrorKind::Internal, "the pipeline stopped before its end"));
+        }
+        Ok((targets, state.read))
+    }
+}
+
+/// The work items of all disks: aligned, in order, without those that are known to be zero.
+struct Items {
+    disks: Vec<DiskLayout>,
+    item: u64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Cursor {
+    disk: usize,
+    offset: u64,
+}
+
+impl Items {
+    /// Disk, start and length of the next item.
+    fn next(&self, cursor: &mut Cursor) -> Option<(usize, u64, u64)> {
+        while let Some(disk) = self.disks.get(cursor.disk) {
+            if let Some(data) = disk.next_data(cursor.offset) {
+                let start = data - data % self.item;
+                let len = self.item.min(disk.size() - start);
+                cursor.offset = start + len;
+                return Some((cursor.disk, start, len));
+            }
+            *cursor = Cursor { disk: cursor.disk + 1, offset: 0 };
+        }
+        None
+    }
+}

@@ -1,0 +1,166 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::format::{Access, Assembler, OutputRole};
+use crate::layout::LayoutBuilder;
+use crate::sink::{MemorySink, Sink};
+use crate::tree::{Findings, TreeBuilder};
+use crate::{BytesReader, ReadAt};
+
+/// Writes each disk verbatim to an output of its own.
+struct Verbatim(Vec<u64>);
+
+impl Assembler for Verbatim {
+    fn put(&mut self, disk: usize, run: &Run<'_>, to: &mut Placer<'_>) -> Result<()> {
+        to.write(disk, run.offset(), run.bytes())
+    }
+
+    fn finish(self: Box<Self>, to: &mut Placer<'_>) -> Result<()> {
+        self.0.iter().enumerate().try_for_each(|(disk, size)| to.extend_to(disk, *size))
+    }
+}
+
+/// A reader that fails or panics at one offset.
+struct Broken {
+    at: u64,
+    panics: bool,
+}
+
+impl ReadAt for Broken {
+    fn size(&self) -> u64 {
+        8 << 20
+    }
+
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> std::io::Result<()> {
+        if offset <= self.at && self.at < offset + buf.len() as u64 {
+            assert!(!self.panics, "broken on purpose");
+            return Err(std::io::Error::other("broken on purpose"));
+        }
+        buf.fill(7);
+        Ok(())
+    }
+}
+
+fn disk(parts: Vec<(u64, Option<Vec<u8>>)>, size: u64) -> DiskLayout {
+    let (tree, _) = TreeBuilder::new(Findings::default()).finish().unwrap();
+    let mut builder = LayoutBuilder::new(Arc::new(tree));
+    for (start, bytes) in parts {
+        builder.zeros_to(start, "gap").unwrap();
+        if let Some(bytes) = bytes {
+            builder.computed(Arc::new(BytesReader(bytes.into())), "data").unwrap();
+        }
+    }
+    builder.finish(size).unwrap()
+}
+
+pub(super) fn noise(len: usize, seed: u32) -> Vec<u8> {
+    let mut state = seed | 1;
+    (0..len)
+        .map(|_| {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            state as u8
+        })
+        .collect()
+}
+
+fn target(sink: &mut MemorySink, name: &str, disks: &[DiskLayout], granularity: u32) -> Target {
+    let specs: Vec<OutputSpec> = (0..disks.len())
+        .map(|at| OutputSpec {
+            name: format!("{name}{at}"),
+            role: OutputRole::Disk,
+            size_bound: disks[at].size(),
+            access: Access::Stream,
+        })
+        .collect();
+    let outputs = specs.iter().map(|spec| (spec, sink.create(spec).unwrap())).collect();
+    let writer = ImageWriter {
+        encodings: vec![Encoding { granularity, codec: Codec::Stored }; disks.len()],
+        assembler: Box::new(Verbatim(disks.iter().map(DiskLayout::size).collect())),
+    };
+    Target::new(writer, outputs, |_| true).unwrap()
+}
+
+#[test]
+fn several_disks_and_targets_come_out_equal_for_any_number_of_threads() {
+    let first = noise(3_500_000, 1);
+    let second = noise(100_000, 2);
+    let disks = [
+        disk(vec![(1000, Some(first.clone())), (9 << 20, Some(second.clone()))], (12 << 20) + 5),
+        disk(vec![(0, Some(second.clone()))], 1 << 20),
+    ];
+    let mut digests = Vec::new();
+    for threads in [1, 2, 8] {
+        let mut sink = MemorySink::new();
+        let targets = vec![target(&mut sink, "a", &disks, 4096), target(&mut sink, "b", &disks, 65_536)];
+        let outcome = write(&disks, targets, threads, &Monitor::new()).unwrap();
+        let outputs = sink.outputs();
+        Box::new(sink).commit().unwrap();
+        let outputs = outputs.lock().unwrap();
+        let mut expected = vec![0; (12 << 20) + 5];
+        expected[1000..][..first.len()].copy_from_slice(&first);
+        expected[9 << 20..][..second.len()].copy_from_slice(&second);
+        assert!(outputs["a0"] == expected && outputs["b0"] == expected);
+        assert_eq!(outputs["a1"][..100_000], second);
+        // Read once for both targets.
+        assert_eq!(outcome.read, 6 << 20);
+        let result = &outcome.outputs[0][0];
+        assert_eq!(result.sha256, Some(<sha2::Sha256 as sha2::Digest>::digest(&expected).into()));
+        let pieces: Vec<u8> = expected
+            .chunks(1 << 20)
+            .flat_map(|piece| <sha2::Sha256 as sha2::Digest>::digest(piece))
+            .collect();
+        assert_eq!(result.tree_digest, <[u8; 32]>::from(<sha2::Sha256 as sha2::Digest>::digest(pieces)));
+        assert_eq!(outcome.outputs[1][0].tree_digest, result.tree_digest);
+        digests.push(result.tree_digest);
+    }
+    assert!(digests.iter().all(|digest| *digest == digests[0]));
+}
+
+#[test]
+fn the_first_failure_in_disk_order_is_the_one_told() {
+    for panics in [false, true] {
+        let (tree, _) = TreeBuilder::new(Findings::default()).finish().unwrap();
+        let mut builder = LayoutBuilder::new(Arc::new(tree));
+        builder.computed(Arc::new(Broken { at: 2 << 20, panics }), "bad").unwrap();
+        builder.computed(Arc::new(Broken { at: 0, panics: false }), "bad too").unwrap();
+        let disks = [builder.finish(16 << 20).unwrap()];
+        for threads in [1, 2, 8] {
+            let mut sink = MemorySink::new();
+            let targets = vec![target(&mut sink, "a", &disks, 4096)];
+            let error = write(&disks, targets, threads, &Monitor::new()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Internal);
+            let expected = if panics { "a worker panicked" } else { "at offset 0x200000" };
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_cancelled_run_ends_as_cancelled() {
+    let disks = [disk(vec![(0, Some(noise(8 << 20, 3)))], 8 << 20)];
+    let mut sink = MemorySink::new();
+    let targets = vec![target(&mut sink, "a", &disks, 4096)];
+    let monitor = Monitor::new();
+    monitor.cancel();
+    assert_eq!(write(&disks, targets, 2, &monitor).unwrap_err().kind(), ErrorKind::Cancelled);
+}
+
+#[test]
+fn a_disk_of_zeros_is_all_hole() {
+    let disks = [disk(vec![], 1 << 40)];
+    let mut sink = MemorySink::new();
+    let specs = [OutputSpec {
+        name: "z".into(),
+        role: OutputRole::Disk,
+        size_bound: 1 << 40,
+        access: Access::Stream,
+    }];
+    let outputs = specs.iter().map(|spec| (spec, sink.create(spec).unwrap())).collect();
+    let encodings = vec![Encoding { granularity: 4096, codec: Codec::Stored }];
+    let writer = ImageWriter { encodings, assembler: Box::new(Verbatim(vec![0])) };
+    let targets = vec![Target::new(writer, outputs, |_| false).unwrap()];
+    let outcome = write(&disks, targets, 2, &Monitor::new()).unwrap();
+    assert_eq!((outcome.read, outcome.outputs[0][0].written), (0, 0));
+}

@@ -1,0 +1,199 @@
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::{Output, Sink};
+use crate::files::{Files, WritableFile};
+use crate::format::OutputSpec;
+use crate::identity::Seed;
+use crate::{Error, ErrorKind, Result};
+
+/// Writes outputs as files of one directory.
+///
+/// They grow under private names in `DIR/.diskwright-RANDOM` (0700, locked), are made durable, and get their final
+/// names when all are complete. What a killed run left there, the next run in the same directory removes.
+#[derive(Debug)]
+pub struct DirectorySink {
+    files: Files,
+    directory: PathBuf,
+    /// The directory did not exist before: it goes again on failure.
+    created: bool,
+    overwrite: Overwrite,
+    work: PathBuf,
+    /// Held locked while the run lives.
+    lock: Option<WritableFile>,
+    outputs: Vec<String>,
+    done: bool,
+}
+
+/// What becomes of files that already have an output's name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overwrite {
+    /// They are refused.
+    #[default]
+    Refuse,
+    /// They are replaced when the new ones are complete.
+    Replace,
+}
+
+impl DirectorySink {
+    /// Makes `directory` (if absent) and the private work directory in it.
+    ///
+    /// # Errors
+    /// `ErrorKind::Sink` naming the path that cannot be made.
+    pub fn create(files: Files, directory: impl Into<PathBuf>, overwrite: Overwrite) -> Result<Self> {
+        let directory = directory.into();
+        let created = match files.create_dir(&directory) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && directory.is_dir() => false,
+            Err(error) => return Err(failed("cannot create the output directory", &directory, error)),
+        };
+        remove_abandoned(&files, &directory);
+        let work = directory.join(format!("{PREFIX}{}", Seed::random()));
+        let mut sink =
+            Self { files, directory, created, overwrite, work, lock: None, outputs: Vec::new(), done: false };
+        // From here on, dropping the sink cleans up.
+        sink.files
+            .create_private_dir(&sink.work)
+            .map_err(|error| failed("cannot create the work directory", &sink.work, error))?;
+        let path = sink.work.join(LOCK);
+        let lock =
+            sink.files.create(&path).map_err(|error| failed("cannot create the lock", &path, error))?;
+        flock(lock.as_file(), FlockOperation::NonBlockingLockExclusive)
+            .map_err(|error| failed("cannot lock", &path, error.into()))?;
+        sink.lock = Some(lock);
+        Ok(sink)
+    }
+
+    /// Where outputs appear.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    fn publish(&mut self) -> Result<()> {
+        for name in &self.outputs {
+            self.refuse_standing(name)?;
+        }
+        if self.overwrite == Overwrite::Replace
+            && let Some(last) = self.outputs.last()
+        {
+            // A set without its report is no result: the old one ends here, before any of its files is replaced.
+            match self.files.remove_file(&self.directory.join(last)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(failed("cannot replace the output", &self.directory.join(last), error));
+                }
+                _ => {}
+            }
+        }
+        for (at, name) in self.outputs.iter().enumerate() {
+            let to = self.directory.join(name);
+            if let Err(error) = self.files.rename(&self.work.join(name), &to) {
+                for earlier in &self.outputs[..at] {
+                    let _ = self.files.remove_file(&self.directory.join(earlier));
+                }
+                return Err(failed("cannot give the output its name", &to, error));
+            }
+        }
+        let synced = self.files.sync_dir(&self.directory);
+        if let Err(error) = synced {
+            for name in &self.outputs {
+                let _ = self.files.remove_file(&self.directory.join(name));
+            }
+            return Err(failed("cannot make the outputs' names durable", &self.directory, error));
+        }
+        Ok(())
+    }
+
+    fn refuse_standing(&self, name: &str) -> Result<()> {
+        let path = self.directory.join(name);
+        if self.overwrite == Overwrite::Refuse && path.symlink_metadata().is_ok() {
+            let text = "there is already a file of this name";
+            return Err(Error::new(ErrorKind::Sink, text).with_path(path.as_os_str().as_encoded_bytes()));
+        }
+        if path.is_dir() {
+            let text = "a directory has the output's name";
+            return Err(Error::new(ErrorKind::Sink, text).with_path(path.as_os_str().as_encoded_bytes()));
+        }
+        Ok(())
+    }
+}
+
+impl Sink for DirectorySink {
+    fn create(&mut self, spec: &OutputSpec) -> Result<Box<dyn Output>> {
+        self.refuse_standing(&spec.name)?;
+        let path = self.work.join(&spec.name);
+        let file =
+            self.files.create(&path).map_err(|error| failed("cannot create the output", &path, error))?;
+        self.outputs.push(spec.name.clone());
+        Ok(Box::new(FileOutput { file }))
+    }
+
+    fn commit(mut self: Box<Self>) -> Result<()> {
+        self.publish()?;
+        self.done = true;
+        Ok(())
+    }
+
+    fn abort(self: Box<Self>) {}
+}
+
+impl Drop for DirectorySink {
+    fn drop(&mut self) {
+        // Nobody is left to tell of a failure here; the next run in this directory tries again.
+        if !self.done {
+            for name in &self.outputs {
+                let _ = self.files.remove_file(&self.work.join(name));
+            }
+        }
+        let _ = self.files.remove_file(&self.work.join(LOCK));
+        let _ = self.files.remove_dir(&self.work);
+        if self.created && !self.done {
+            let _ = self.files.remove_dir(&self.directory);
+        }
+    }
+}
+
+struct FileOutput {
+    file: WritableFile,
+}
+
+impl Output for FileOutput {
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(offset, bytes)
+    }
+
+    fn finish(self: Box<Self>, len: u64) -> io::Result<()> {
+        self.file.set_len(len)?;
+        self.file.sync()
+    }
+}
+
+/// Removes the work directories of runs that are gone: those whose lock is free.
+fn remove_abandoned(files: &Files, directory: &Path) {
+    let Ok(entries) = directory.read_dir() else { return };
+    for entry in entries.flatten() {
+        let is_work = entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes());
+        if !is_work || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        let work = entry.path();
+        // Opened again and locked: a live run holds its lock.
+        let Ok(lock) = files.open(&work.join(LOCK)) else { continue };
+        if flock(lock.as_file(), FlockOperation::NonBlockingLockExclusive).is_err() {
+            continue;
+        }
+        let Ok(abandoned) = work.read_dir() else { continue };
+        for file in abandoned.flatten() {
+            let _ = files.remove_file(&file.path());
+        }
+        let _ = files.remove_dir(&work);
+    }
+}
+
+fn failed(text: &str, path: &Path, error: io::Error) -> Error {
+    Error::new(ErrorKind::Sink, text).with_path(path.as_os_str().as_encoded_bytes()).with_source(error)
+}
+
+const PREFIX: &str = ".diskwright-";
+const LOCK: &str = "lock";
