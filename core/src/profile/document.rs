@@ -1,0 +1,195 @@
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::size::quoted;
+use super::{
+    BootPolicy, ByteSize, FileSystemKind, Firmware, IdentityPolicy, PartitionFlag, PartitionRole,
+    PartitionTable, SectorSize,
+};
+use crate::{Error, ErrorKind, Result};
+
+/// What somebody asks of the new machine: a profile file, a request, or command line flags.
+///
+/// Every field may be absent; what is absent is taken from the next layer (see [`super::Settings::resolve`]).
+/// Its JSON form is described by `docs/profile.schema.json`; unknown fields are refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// Name of the machine and of the files made: `[A-Za-z0-9._-]{1,64}`. Default: from the scan's file name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Memory of the machine: whole MiB, 4 MiB to 16 TiB. Default: 1 GiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<ByteSize>,
+    /// Number of CPUs: 1 to 512. Default: 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<u32>,
+    /// Exact size of the disk: whole sectors, 16 MiB to 64 TiB. Default: fitted to the tree, with spare room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk_size: Option<ByteSize>,
+    /// Size of the swap partition; zero means none. Default: none, unless the tree's fstab names a swap partition:
+    /// then as much as the memory, at most 8 GiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swap_size: Option<ByteSize>,
+    /// Bytes of a logical sector: 512 or 4096. Default: 512.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sector_size: Option<SectorSize>,
+    /// Firmware under which the disk must boot: `auto`, `bios`, `uefi` or `both`. Default: `auto`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firmware: Option<Firmware>,
+    /// What happens if it boots under none: `required`, `optional` or `none`. Default: `required`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<BootPolicy>,
+    /// Kind of partition table: `gpt` or `mbr`. Default: `gpt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition_table: Option<PartitionTable>,
+    /// All partitions, in disk order, in place of the usual ones; the tree is split by their mount points.
+    /// The partitions without which the disk could not boot are added where the list lacks them.
+    /// Default: those that booting needs, swap, and one root file system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partitions: Option<Vec<PartitionRequest>>,
+    /// Parameters added to the kernel's command line in every boot entry, one a list item. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel_parameters: Option<Vec<String>>,
+    /// Host name written into the tree: at most 64 characters, letters, digits, `-`, parts joined by dots.
+    /// Default: the tree's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+    /// Room left free on the root file system. Default: a quarter of its content, at least 1 GiB, where the disk's
+    /// size is fitted; whatever is left where it is exact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spare: Option<ByteSize>,
+    /// What becomes of the identifiers that the tree names: `keep` or `new`. Default: `keep`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<IdentityPolicy>,
+    /// Text from which every new identifier is derived: 1 to 256 characters. Default: random, shown in the report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<String>,
+    /// Creation time of everything made: seconds since 1970-01-01T00:00:00Z. Default: `SOURCE_DATE_EPOCH`, else now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<i64>,
+}
+
+/// One partition that a profile asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartitionRequest {
+    /// Where the file system is mounted: an absolute path; needed for role `data`, possible for `esp`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mount_point: Option<String>,
+    /// `data`, `swap`, `esp` or `bios-boot`. Default: `swap` for the file system `swap`, `esp` for
+    /// `fat32` at `/boot/efi` or `/efi`, else `data`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<PartitionRole>,
+    /// `ext4`, `ext3`, `ext2`, `fat32` or `swap`. Default: what the role demands, `ext4` for `data`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_system: Option<FileSystemKind>,
+    /// Size: whole sectors; with `grow` the least size. Default: `data` as its content needs, with spare room; `swap`
+    /// as the profile's `swap_size`; `esp` 512 MiB; `bios-boot` 1 MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<ByteSize>,
+    /// Whether it takes the rest of the disk; at most one does. Default: the root file system, if it has no size and
+    /// no other grows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grow: Option<bool>,
+    /// Label of the file system: ext 16 bytes, swap 15 bytes, FAT 11 capital letters, digits and the like.
+    /// Default: the one by which the tree's fstab names it, else none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Flags of the partition table entry. MBR: `active`. GPT: the others. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flags: Option<Vec<PartitionFlag>>,
+}
+
+impl Profile {
+    /// Reads the JSON form, at most 1 MiB of it.
+    ///
+    /// # Errors
+    /// All problems at once, each naming its field: `ErrorKind::InvalidProfile`; `ErrorKind::Unsupported` for a
+    /// value that is known but cannot be honoured; `ErrorKind::LimitExceeded` for a longer document.
+    pub fn from_json(json: &[u8]) -> Result<Self> {
+        if json.len() > MAX_DOCUMENT {
+            return Err(Error::new(ErrorKind::LimitExceeded, "the profile is longer than 1 MiB"));
+        }
+        let first = match serde_json::from_slice(json) {
+            Ok(profile) => return Ok(profile),
+            Err(first) => first,
+        };
+        if let Ok(Value::Object(fields)) = serde_json::from_slice(json) {
+            Error::collect(field_problems(fields))?;
+        }
+        Err(Error::new(ErrorKind::InvalidProfile, format!("the profile cannot be read: {first}")))
+    }
+
+    /// The JSON form, indented; absent fields are left out.
+    pub fn to_json(&self) -> String {
+        // OK to fall back: a plain struct with text keys always has a JSON form.
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+}
+
+/// What is wrong with each field by itself: serde stops at the first.
+fn field_problems(fields: Map<String, Value>) -> Vec<Error> {
+    let mut problems = Vec::new();
+    for (name, value) in fields {
+        match value {
+            Value::Array(items) if name == "partitions" => {
+                for (at, item) in items.into_iter().enumerate() {
+                    partition_problems(&format!("partitions[{at}]"), item, &mut problems);
+                }
+            }
+            value => try_field::<Profile>(&name, &name, value, &mut problems),
+        }
+    }
+    problems
+}
+
+fn partition_problems(place: &str, item: Value, problems: &mut Vec<Error>) {
+    match item {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                try_field::<PartitionRequest>(&format!("{place}.{name}"), &name, value, problems);
+            }
+        }
+        other => {
+            if let Err(error) = serde_json::from_value::<PartitionRequest>(other) {
+                problems.push(problem(place, &error.to_string(), ErrorKind::InvalidProfile));
+            }
+        }
+    }
+}
+
+/// Reads a document of this one field.
+fn try_field<T: for<'de> Deserialize<'de>>(place: &str, name: &str, value: Value, problems: &mut Vec<Error>) {
+    // A text that the type refuses is a wish that cannot be honoured; another JSON type is a mistake.
+    let kind = match &value {
+        Value::String(_) if VALUES_BY_NAME.contains(&name) => ErrorKind::Unsupported,
+        _ => ErrorKind::InvalidProfile,
+    };
+    let mut document = Map::new();
+    document.insert(name.to_owned(), value);
+    if let Err(error) = serde_json::from_value::<T>(Value::Object(document)) {
+        let message = error.to_string();
+        if message.starts_with("unknown field") {
+            problems.push(problem(place, "no such field", ErrorKind::InvalidProfile));
+        } else {
+            problems.push(problem(place, &message, kind));
+        }
+    }
+}
+
+fn problem(place: &str, message: &str, kind: ErrorKind) -> Error {
+    // A field's name is input of any length.
+    let field = if place.len() > 200 || place.chars().any(char::is_control) {
+        quoted(place)
+    } else {
+        place.to_owned()
+    };
+    Error::new(kind, message).with_field(field)
+}
+
+/// Fields whose values are names from a list.
+const VALUES_BY_NAME: [&str; 6] = ["file_system", "role", "firmware", "boot", "partition_table", "identity"];
+
+/// Longer than any sensible profile; a profile is read whole.
+const MAX_DOCUMENT: usize = 1 << 20;

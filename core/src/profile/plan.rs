@@ -1,0 +1,365 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+use uuid::Uuid;
+
+use super::check::check_label;
+use super::size::{GIB, MIB};
+use super::{
+    ByteSize, FileSystemKind, FirmwareParts, IdentityPolicy, Origin, PartitionFlag, PartitionRequest,
+    PartitionRole, PartitionTable, SectorSize, Settings, TreeMount,
+};
+use crate::{Error, ErrorKind, Result};
+
+/// The partitions to lay out, in disk order, before content decides their sizes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PartitionPlan {
+    /// Kind of partition table.
+    pub table: PartitionTable,
+    /// Bytes of a logical sector.
+    pub sector_size: SectorSize,
+    /// The partitions; exactly one has the mount point `/`, at most one grows.
+    pub partitions: Vec<PlannedPartition>,
+}
+
+/// One partition to lay out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlannedPartition {
+    /// What it is for.
+    pub role: PartitionRole,
+    /// Name of the GPT entry, unique on the disk, at most 36 characters; the label under which a seed gives its
+    /// identifiers, too.
+    pub name: String,
+    /// Which part of the tree it holds; `None` for an EFI system partition that the tree does not mount.
+    pub mount_point: Option<String>,
+    /// What stands in it; `None` for a BIOS boot partition.
+    pub file_system: Option<FileSystemKind>,
+    /// How its size is found.
+    pub size: SizeRule,
+    /// Label of the file system.
+    pub label: Option<String>,
+    /// Identifier of the file system that shall be kept; `None`: a new one from the seed.
+    pub volume_id: Option<VolumeId>,
+    /// Flags of the table entry.
+    pub flags: Vec<PartitionFlag>,
+    /// Who asked for it; [`Origin::Default`] where booting or the usual layout needs it.
+    pub origin: Origin,
+}
+
+/// How the size of a partition is found, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SizeRule {
+    /// Just so.
+    Exact(u64),
+    /// As its content needs with spare room, but no less than `minimum`; and with `grow` all that is left on the disk.
+    AtLeast {
+        /// Bytes.
+        minimum: u64,
+        /// Whether it takes the rest of the disk.
+        grow: bool,
+    },
+}
+
+/// A file system's identifier, as `blkid` and fstab write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum VolumeId {
+    /// Of ext and swap: `6b1c6d3e-…`.
+    Uuid(Uuid),
+    /// Of FAT: `1A2B-3C4D`.
+    Fat(u32),
+}
+
+impl PartitionPlan {
+    /// The partitions for `settings`, with those that the firmwares in `wanted` need
+    /// (see [`Settings::wanted_firmware`]).
+    ///
+    /// Without a custom list: BIOS boot (GPT only), EFI system partition, swap, root, in this order. With one, its
+    /// own order, after whatever of these it lacks (swap only if a swap size is asked for). The EFI system partition
+    /// on an MBR disk is an ordinary partition of type 0xEF.
+    ///
+    /// # Errors
+    /// `ErrorKind::Unsupported` when BIOS is wanted on a disk with sectors of 4096 bytes.
+    pub fn new(settings: &Settings, wanted: FirmwareParts) -> Result<Self> {
+        let table = settings.partition_table.value;
+        let sector_size = settings.sector_size.value;
+        if wanted.bios && sector_size == SectorSize::B4096 {
+            let message = "a BIOS cannot boot from a disk with sectors of 4096 bytes";
+            let field = Settings::field(settings.firmware.origin, "firmware");
+            return Err(Error::new(ErrorKind::Unsupported, message).with_field(field));
+        }
+        let usual = [PartitionRequest { mount_point: Some("/".into()), ..Default::default() }];
+        let listed = settings.partitions.value.as_deref();
+        let (requests, origin) = match listed {
+            Some(list) => (list, settings.partitions.origin),
+            None => (usual.as_slice(), Origin::Default),
+        };
+        let lacks = |role| !requests.iter().any(|request| role_of(request) == role);
+        let mut partitions = Vec::new();
+        if wanted.bios && table == PartitionTable::Gpt && lacks(PartitionRole::BiosBoot) {
+            partitions.push(plan_one(settings, &of_role(PartitionRole::BiosBoot), Origin::Default, false));
+        }
+        if wanted.uefi && lacks(PartitionRole::Esp) {
+            partitions.push(plan_one(settings, &of_role(PartitionRole::Esp), Origin::Default, false));
+        }
+        if settings.swap_size.value != ByteSize::ZERO && lacks(PartitionRole::Swap) {
+            partitions.push(plan_one(
+                settings,
+                &of_role(PartitionRole::Swap),
+                settings.swap_size.origin,
+                false,
+            ));
+        }
+        let none_grows = !requests.iter().any(|request| request.grow == Some(true));
+        let swap_overrides = settings.swap_size.origin < origin && listed.is_some();
+        for request in requests {
+            let is_swap = role_of(request) == PartitionRole::Swap;
+            if is_swap && swap_overrides {
+                if settings.swap_size.value != ByteSize::ZERO {
+                    let request = PartitionRequest { size: None, ..request.clone() };
+                    partitions.push(plan_one(settings, &request, settings.swap_size.origin, false));
+                }
+            } else {
+                partitions.push(plan_one(settings, request, origin, none_grows));
+            }
+        }
+        number_names(&mut partitions);
+        keep_volume_ids(settings, &mut partitions);
+        Ok(Self { table, sector_size, partitions })
+    }
+
+    /// The root file system's partition.
+    pub fn root(&self) -> Option<&PlannedPartition> {
+        self.partitions.iter().find(|partition| partition.mount_point.as_deref() == Some("/"))
+    }
+
+    /// The first partition of that role.
+    pub fn of_role(&self, role: PartitionRole) -> Option<&PlannedPartition> {
+        self.partitions.iter().find(|partition| partition.role == role)
+    }
+}
+
+/// Room to leave on a file system with `content` bytes of content where the profile does not say:
+/// a quarter of it, at least 1 GiB.
+pub fn spare_room(content: u64) -> u64 {
+    content.div_ceil(4).max(GIB)
+}
+
+/// The size of a disk that is fitted: everything on it, rounded up to whole GiB.
+///
+/// `content` is what the growing file system needs for its tree, `spare` the room to leave there, `others` all other
+/// partitions, tables and gaps.
+///
+/// # Errors
+/// `ErrorKind::DoesNotFit` above 64 TiB.
+pub fn fitted_disk_size(content: u64, spare: u64, others: u64) -> Result<u64> {
+    let sum = content.checked_add(spare).and_then(|sum| sum.checked_add(others));
+    sum.and_then(|sum| sum.checked_next_multiple_of(GIB))
+        .filter(|size| *size <= LARGEST_DISK)
+        .ok_or_else(|| Error::new(ErrorKind::DoesNotFit, "the tree needs a disk of more than 64 TiB"))
+}
+
+impl FromStr for VolumeId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let refuse = || Error::new(ErrorKind::InvalidProfile, "not a file system identifier");
+        match text.split_once('-') {
+            Some((high, low)) if high.len() == 4 && low.len() == 4 => {
+                let hexadecimal = text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+                let digits = format!("{high}{low}");
+                let number = u32::from_str_radix(&digits, 16).ok().filter(|_| hexadecimal);
+                number.map(Self::Fat).ok_or_else(refuse)
+            }
+            _ if text.len() == 36 => Uuid::try_parse(text).map(Self::Uuid).map_err(|_| refuse()),
+            _ => Err(refuse()),
+        }
+    }
+}
+
+impl fmt::Display for VolumeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uuid(uuid) => uuid.hyphenated().fmt(f),
+            Self::Fat(id) => write!(f, "{:04X}-{:04X}", id >> 16, id & 0xffff),
+        }
+    }
+}
+
+impl Serialize for VolumeId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The role that a request states or means.
+pub(super) fn role_of(request: &PartitionRequest) -> PartitionRole {
+    match (request.role, request.file_system, request.mount_point.as_deref()) {
+        (Some(role), _, _) => role,
+        (None, Some(FileSystemKind::Swap), _) => PartitionRole::Swap,
+        (None, Some(FileSystemKind::Fat32), Some("/boot/efi" | "/efi")) => PartitionRole::Esp,
+        _ => PartitionRole::Data,
+    }
+}
+
+/// The file system that a request states or its role demands.
+pub(super) fn file_system_of(request: &PartitionRequest) -> Option<FileSystemKind> {
+    match role_of(request) {
+        PartitionRole::BiosBoot => None,
+        PartitionRole::Esp => Some(FileSystemKind::Fat32),
+        PartitionRole::Swap => Some(FileSystemKind::Swap),
+        PartitionRole::Data => Some(request.file_system.unwrap_or(FileSystemKind::Ext4)),
+    }
+}
+
+/// The least size of a partition, in bytes.
+///
+/// # Reference
+/// FAT: Microsoft FAT specification 1.03, "FAT Type Determination": FAT32 has at least 65 525 clusters, and a cluster
+/// at least one sector.
+pub(super) fn volume_minimum(role: PartitionRole, sector: SectorSize) -> u64 {
+    match (role, sector) {
+        (PartitionRole::BiosBoot, _) => MIB,
+        (PartitionRole::Swap, _) => MIB,
+        (PartitionRole::Esp, SectorSize::B512) => 34 * MIB,
+        (PartitionRole::Esp, SectorSize::B4096) => 260 * MIB,
+        (PartitionRole::Data, _) => 8 * MIB,
+    }
+}
+
+fn of_role(role: PartitionRole) -> PartitionRequest {
+    PartitionRequest { role: Some(role), ..Default::default() }
+}
+
+fn plan_one(
+    settings: &Settings,
+    request: &PartitionRequest,
+    origin: Origin,
+    none_grows: bool,
+) -> PlannedPartition {
+    let role = role_of(request);
+    let is_root = request.mount_point.as_deref() == Some("/");
+    let grow = request.grow.unwrap_or(is_root && request.size.is_none() && none_grows);
+    let default_size = match role {
+        PartitionRole::BiosBoot => Some(MIB),
+        PartitionRole::Esp => Some(DEFAULT_ESP),
+        PartitionRole::Swap => Some(settings.swap_size.value.bytes()),
+        PartitionRole::Data => None,
+    };
+    let least = match request.file_system {
+        Some(FileSystemKind::Fat32) => volume_minimum(PartitionRole::Esp, settings.sector_size.value),
+        _ => volume_minimum(role, settings.sector_size.value),
+    };
+    let size = match (request.size.map(ByteSize::bytes).or(default_size), grow) {
+        (Some(size), false) => SizeRule::Exact(size),
+        (size, grow) => SizeRule::AtLeast { minimum: size.unwrap_or(least), grow },
+    };
+    let name = match role {
+        PartitionRole::BiosBoot => "BIOS boot".to_owned(),
+        PartitionRole::Esp => "EFI system".to_owned(),
+        PartitionRole::Swap => "swap".to_owned(),
+        PartitionRole::Data => data_name(request.mount_point.as_deref().unwrap_or_default()),
+    };
+    PlannedPartition {
+        role,
+        name,
+        mount_point: request.mount_point.clone(),
+        file_system: file_system_of(request),
+        size,
+        label: request.label.clone(),
+        volume_id: None,
+        flags: request.flags.clone().unwrap_or_default(),
+        origin,
+    }
+}
+
+/// `root`, or the mount point without its first slash, cut to what a GPT entry and its number leave.
+fn data_name(mount_point: &str) -> String {
+    match mount_point.trim_start_matches('/') {
+        "" => "root".into(),
+        // 30 UTF-16 units: a character above U+FFFF takes two.
+        below => {
+            let mut units = 0_usize;
+            below
+                .chars()
+                .take_while(|c| {
+                    units = units.saturating_add(c.len_utf16());
+                    units <= 30
+                })
+                .collect()
+        }
+    }
+}
+
+/// Identifiers come from names, so no two may be the same.
+fn number_names(partitions: &mut [PlannedPartition]) {
+    let mut taken: Vec<String> = Vec::with_capacity(partitions.len());
+    for partition in partitions {
+        let mut name = partition.name.clone();
+        let mut number = 1_u32;
+        while taken.contains(&name) {
+            number = number.saturating_add(1);
+            name = format!("{} {number}", partition.name);
+        }
+        taken.push(name.clone());
+        partition.name = name;
+    }
+}
+
+/// Gives volumes the identifiers and labels by which the tree knows them.
+fn keep_volume_ids(settings: &Settings, partitions: &mut [PlannedPartition]) {
+    let keep = settings.identity.value == IdentityPolicy::Keep;
+    let mut swaps = settings.swaps.iter();
+    let taken: Vec<String> =
+        partitions.iter().filter_map(|partition| partition.mount_point.clone()).collect();
+    for partition in partitions {
+        let known = match partition.role {
+            PartitionRole::BiosBoot => None,
+            PartitionRole::Swap => swaps.next().map(|swap| (&swap.uuid, &swap.label)),
+            PartitionRole::Esp => {
+                let volume = known_esp(&settings.volumes, partition.mount_point.as_deref(), &taken);
+                if let Some(volume) = volume {
+                    partition.mount_point.get_or_insert_with(|| volume.mount_point.clone());
+                }
+                volume.map(|volume| (&volume.uuid, &volume.label))
+            }
+            PartitionRole::Data => {
+                let is_it = |volume: &&TreeMount| {
+                    Some(volume.mount_point.as_str()) == partition.mount_point.as_deref()
+                };
+                settings.volumes.iter().find(is_it).map(|volume| (&volume.uuid, &volume.label))
+            }
+        };
+        let Some((uuid, label)) = known.filter(|_| keep) else { continue };
+        let id = uuid.as_deref().and_then(|uuid| uuid.parse::<VolumeId>().ok());
+        let is_fat = partition.file_system == Some(FileSystemKind::Fat32);
+        partition.volume_id = id.filter(|id| matches!(id, VolumeId::Fat(_)) == is_fat);
+        if partition.label.is_none() {
+            partition.label =
+                label.as_ref().filter(|label| check_label(partition.file_system, label).is_ok()).cloned();
+        }
+    }
+}
+
+/// The tree's own EFI system partition: a FAT file system where such a thing is mounted.
+fn known_esp<'a>(
+    volumes: &'a [TreeMount],
+    mount_point: Option<&str>,
+    taken: &[String],
+) -> Option<&'a TreeMount> {
+    let is_fat =
+        |volume: &&TreeMount| matches!(volume.file_system.as_str(), "vfat" | "fat" | "msdos" | "fat32");
+    let is_there = |volume: &&TreeMount| match mount_point {
+        Some(mount_point) => volume.mount_point == mount_point,
+        None => {
+            matches!(volume.mount_point.as_str(), "/boot/efi" | "/efi" | "/boot")
+                && !taken.contains(&volume.mount_point)
+        }
+    };
+    volumes.iter().filter(is_fat).find(is_there)
+}
+
+/// Room for several loaders; 4 KiB clusters.
+const DEFAULT_ESP: u64 = 512 * MIB;
+const LARGEST_DISK: u64 = 64 << 40;
