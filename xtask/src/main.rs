@@ -1,2 +1,51 @@
-//! Developer tasks.
-fn main() {}
+//! Developer tasks: `cargo xtask setup`, `tree`, `arrows`, `test`.
+//!
+//! Nothing here depends on the rest of the workspace, so that a task starts within seconds on a fresh clone.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+mod apt;
+mod arrows;
+mod check;
+mod command;
+mod oracles;
+mod tree;
+mod workspace;
+
+const USAGE: &str = "\
+Usage: cargo xtask TASK
+
+  setup            install the foreign tools that the tests need
+  tree             make the Debian 12 machine that the end-to-end tests scan
+  arrows           check which crate may depend on which
+  test [--quick]   do all of the above, then run every check and test; --quick leaves out the boots";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the task that `arguments` name and says whether it found everything in order.
+fn run(arguments: &[&str]) -> Result<bool> {
+    let workspace = workspace::Workspace::load()?;
+    match arguments {
+        ["setup"] => oracles::install(&workspace)?,
+        ["tree"] => println!("{}", tree::make(&workspace)?.display()),
+        ["arrows"] => arrows::check(&workspace)?,
+        ["test"] => return check::run_all(&workspace, check::Boots::Run),
+        ["test", "--quick"] => return check::run_all(&workspace, check::Boots::LeaveOut),
+        ["help" | "--help" | "-h"] => println!("{USAGE}"),
+        _ => bail!("unknown task\n{USAGE}"),
+    }
+    Ok(true)
+}

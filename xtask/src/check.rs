@@ -1,0 +1,188 @@
+//! Every check and test of the workspace, one after the other.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::workspace::Workspace;
+use crate::{arrows, command, oracles, tree};
+
+/// Whether images are booted; two boots take minutes.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Boots {
+    Run,
+    LeaveOut,
+}
+
+/// Runs everything, whatever fails on the way, and ends with a line of counts.
+pub(crate) fn run_all(workspace: &Workspace, boots: Boots) -> Result<bool> {
+    let mut course = Course::default();
+    course.step("setup", || oracles::install(workspace).map(|()| Counts::one_passed()));
+    course.step("tree", || tree::make(workspace).map(|_| Counts::one_passed()));
+    course.step("fmt", || plain(&mut workspace.cargo(&["fmt", "--all", "--check"])));
+    course.step("clippy", || {
+        let arguments = ["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"];
+        plain(&mut workspace.cargo(&arguments))
+    });
+    course.step("doc", || {
+        let mut doc = workspace.cargo(&["doc", "--locked", "--workspace", "--no-deps", "--quiet"]);
+        plain(doc.env("RUSTDOCFLAGS", "--deny warnings"))
+    });
+    course.step("arrows", || arrows::check(workspace).map(|()| Counts::one_passed()));
+    course.step("deny", || deny(workspace, &["bans", "licenses", "sources"]));
+    course.step("advisories", || advisories(workspace));
+    course.step("tests", || {
+        tests(
+            workspace,
+            &["test", "--locked", "--workspace", "--exclude", "diskwright-e2e", "--no-fail-fast"],
+        )
+    });
+    course.step("end to end", || {
+        let mut arguments =
+            vec!["test", "--locked", "--release", "--package", "diskwright-e2e", "--no-fail-fast"];
+        if boots == Boots::LeaveOut {
+            arguments.extend(["--", "--skip", "boots_to_login"]);
+        }
+        tests(workspace, &arguments)
+    });
+    course.summarise();
+    Ok(course.counts.failed == 0)
+}
+
+/// The steps that were run, and what came of them.
+#[derive(Default)]
+struct Course {
+    counts: Counts,
+    lines: Vec<String>,
+}
+
+impl Course {
+    fn step(&mut self, name: &str, run: impl FnOnce() -> Result<Counts>) {
+        println!("\n== {name}");
+        let start = Instant::now();
+        let counts = run().unwrap_or_else(|error| {
+            println!("{name}: {error:#}");
+            Counts { passed: 0, failed: 1 }
+        });
+        self.lines.push(line(name, counts, start.elapsed()));
+        self.counts = self.counts.plus(counts);
+    }
+
+    fn summarise(&self) {
+        println!("\n{}", self.lines.join("\n"));
+        println!("{} passed, {} failed", self.counts.passed, self.counts.failed);
+    }
+}
+
+/// Checks and tests; a step that is not made of tests counts as one.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Counts {
+    passed: u64,
+    failed: u64,
+}
+
+impl Counts {
+    fn one_passed() -> Self {
+        Self { passed: 1, failed: 0 }
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self { passed: self.passed + other.passed, failed: self.failed + other.failed }
+    }
+
+    /// What a line of the test harness counts: `test result: ok. 3 passed; 0 failed; 0 ignored; …`.
+    fn of_line(line: &str) -> Option<Self> {
+        let counts = line.strip_prefix("test result: ")?.split_once(". ")?.1;
+        let count = |word: &str| {
+            let found = counts.split("; ").find_map(|part| part.strip_suffix(word));
+            found?.trim().parse::<u64>().ok()
+        };
+        Some(Self { passed: count("passed")?, failed: count("failed")? })
+    }
+}
+
+fn line(name: &str, counts: Counts, time: Duration) -> String {
+    let verdict = if counts.failed == 0 { "ok" } else { "FAILED" };
+    format!(
+        "{name:<12} {:>7.1} s  {:>5} passed {:>5} failed  {verdict}",
+        time.as_secs_f64(),
+        counts.passed,
+        counts.failed
+    )
+}
+
+/// Runs a command that counts as one.
+fn plain(command: &mut Command) -> Result<Counts> {
+    command::run(command).map(|()| Counts::one_passed())
+}
+
+/// Runs tests, none of which may leave an oracle out, and counts them.
+fn tests(workspace: &Workspace, arguments: &[&str]) -> Result<Counts> {
+    let mut cargo = workspace.cargo(arguments);
+    cargo.env("DISKWRIGHT_REQUIRE_ORACLES", "1").stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = cargo.spawn().with_context(|| format!("{cargo:?}"))?;
+    let output = child.stdout.take().context("the tests have no output")?;
+    let mut counts = Counts::default();
+    for line in BufReader::new(output).split(b'\n') {
+        let line = line?;
+        let line = String::from_utf8_lossy(&line);
+        writeln!(std::io::stdout(), "{line}")?;
+        counts = counts.plus(Counts::of_line(&line).unwrap_or_default());
+    }
+    let status = child.wait()?;
+    if !status.success() && counts.failed == 0 {
+        bail!("{cargo:?}: {status}");
+    }
+    if counts.passed == 0 {
+        bail!("{cargo:?} ran no test");
+    }
+    Ok(counts)
+}
+
+fn deny(workspace: &Workspace, checks: &[&str]) -> Result<Counts> {
+    let mut deny = Command::new(oracles::deny(workspace)?);
+    deny.current_dir(&workspace.root).args(["--all-features", "--locked", "check", "--hide-inclusion-graph"]);
+    plain(deny.args(checks))
+}
+
+/// Checks the advisory database, which lies on GitHub; where that cannot be reached this is said and not counted.
+fn advisories(workspace: &Workspace) -> Result<Counts> {
+    let mut fetch = Command::new(oracles::deny(workspace)?);
+    fetch.current_dir(&workspace.root).args(["--locked", "fetch", "db"]);
+    if let Err(error) = command::output(&mut fetch) {
+        let reason = format!("{error:#}");
+        println!(
+            "not checked: the advisory database cannot be fetched\n{}",
+            reason.lines().last().unwrap_or("")
+        );
+        return Ok(Counts::default());
+    }
+    deny(workspace, &["advisories"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_read_from_the_harness() {
+        let line =
+            "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s";
+        assert_eq!(Counts::of_line(line), Some(Counts { passed: 3, failed: 0 }));
+        let line =
+            "test result: FAILED. 12 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1s";
+        assert_eq!(Counts::of_line(line), Some(Counts { passed: 12, failed: 2 }));
+        assert_eq!(Counts::of_line("test fails_well ... ok"), None);
+    }
+
+    #[test]
+    fn step_that_cannot_run_counts_as_failed() {
+        let mut course = Course::default();
+        course.step("first", || Ok(Counts { passed: 4, failed: 0 }));
+        course.step("second", || bail!("no such tool"));
+        assert_eq!(course.counts, Counts { passed: 4, failed: 1 });
+        assert!(course.lines[1].ends_with("FAILED"));
+    }
+}
