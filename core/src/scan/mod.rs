@@ -5,6 +5,8 @@ mod tar;
 
 use std::sync::Arc;
 
+pub use directory::{DirectorySource, OneFileSystem};
+
 use crate::{ReadAt, Result, Timestamp};
 
 /// A captured tree that can enumerate its entries and open their content.

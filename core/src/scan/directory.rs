@@ -1,1 +1,0 @@
-//! Directory trees of this host.

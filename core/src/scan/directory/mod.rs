@@ -1,0 +1,149 @@
+//! Directory trees of this host.
+//!
+//! ```text
+//! root descriptor ── walk by descriptor, one component at a time ──> entries, and an index of regular files
+//!                └── openat2(beneath, no links) by the index ──> content, checked against what was scanned
+//! ```
+
+mod content;
+mod host;
+mod index;
+mod walk;
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use rustix::fs::FileType;
+
+use self::content::HostFile;
+use self::host::{Access, Host, Opener, Stamp};
+use self::index::Index;
+use self::walk::Walk;
+use super::{Entry, ScanSource, SourceContent};
+use crate::tree::{Finding, Findings, Severity};
+use crate::{BytesReader, Error, ErrorKind, Files, ReadAt, Result};
+
+/// A directory of this host as a scan.
+///
+/// The tree is walked by descriptor: no path is ever resolved through a symbolic link, nothing outside the directory is
+/// read, and FIFOs and devices are never opened. Entries come depth first, siblings sorted by the bytes of their names.
+/// A file that is not what the walk saw, before, while or after it is read, is an error and never half-read data.
+/// Extended attributes of links, devices, FIFOs and sockets are read through `/proc/self/fd`.
+///
+/// Memory: about 16 bytes and its name for each regular file and directory. A new scan ends the life of the contents
+/// that an earlier one named.
+#[derive(Debug)]
+pub struct DirectorySource {
+    /// Path of the root with a slash at its end; paths below it are appended.
+    base: Vec<u8>,
+    root: OwnedFd,
+    one_file_system: OneFileSystem,
+    files: Files,
+    opener: Opener,
+    index: RwLock<Index>,
+    findings: Mutex<Findings>,
+}
+
+/// What happens where another file system is mounted below the root.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OneFileSystem {
+    /// It is left out: the mount point becomes an empty directory (or file), and a finding says so.
+    #[default]
+    Stay,
+    /// It is taken in; pseudo file systems (`proc`, `sysfs`, cgroups …) are left out all the same.
+    Cross,
+}
+
+impl DirectorySource {
+    /// The tree below the directory `root` (a symbolic link there is followed), read through `files`.
+    ///
+    /// # Errors
+    /// `ErrorKind::Source` when `root` cannot be opened, is not a directory, or is of a pseudo file system.
+    pub fn new(root: &Path, one_file_system: OneFileSystem, files: Files) -> Result<Self> {
+        let host = Host { files: &files, path: root };
+        let descriptor = host.open_root().map_err(|error| host.failed("cannot open the directory", error))?;
+        let magic = host.file_system(descriptor.as_fd());
+        if host::is_pseudo(magic.map_err(|error| host.failed("cannot examine the file system", error))?) {
+            let text = "the directory is of a pseudo file system, which has no files to keep";
+            return Err(host.error(text));
+        }
+        let mut base = root.as_os_str().as_bytes().to_vec();
+        if !base.ends_with(b"/") {
+            base.push(b'/');
+        }
+        Ok(Self {
+            base,
+            root: descriptor,
+            one_file_system,
+            files,
+            opener: Opener::default(),
+            index: RwLock::default(),
+            findings: Mutex::default(),
+        })
+    }
+
+    /// What the last scan has to say: mount points left out, protection that an image cannot carry.
+    pub fn findings(&self) -> Vec<Finding> {
+        self.lock_findings().clone().into_vec()
+    }
+
+    fn note(&self, severity: Severity, code: &'static str, path: &[u8], text: &str) -> Result<()> {
+        self.lock_findings().record(severity, code, path, text)
+    }
+
+    fn lock_findings(&self) -> MutexGuard<'_, Findings> {
+        self.findings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read_index(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_index(&self) -> RwLockWriteGuard<'_, Index> {
+        self.index.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn host_path(&self, below: &[u8]) -> PathBuf {
+        let path = [&self.base, below].concat();
+        PathBuf::from(<std::ffi::OsStr as OsStrExt>::from_bytes(&path))
+    }
+}
+
+impl ScanSource for DirectorySource {
+    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<()> {
+        *self.lock_findings() = Findings::default();
+        let generation = self.write_index().clear();
+        Walk::new(self, generation, visit).run()?;
+        self.write_index().shrink();
+        Ok(())
+    }
+
+    fn open(&self, content: SourceContent) -> Result<Arc<dyn ReadAt>> {
+        if content == EMPTY {
+            return Ok(Arc::new(BytesReader(Arc::default())));
+        }
+        let (below, fingerprint) = self.read_index().file(content).ok_or_else(|| {
+            Error::new(ErrorKind::Internal, "the content is not of this directory's last scan")
+        })?;
+        let path = self.host_path(&below);
+        let host = Host { files: &self.files, path: &path };
+        let descriptor = self
+            .opener
+            .open(&host, self.root.as_fd(), &below, Access::File)
+            .map_err(|error| host.failed("cannot open the file that was scanned", error))?;
+        let stat =
+            host.stat(descriptor.as_fd()).map_err(|error| host.failed("cannot examine the file", error))?;
+        if stat.kind != FileType::RegularFile || self.read_index().fingerprint(&stat) != fingerprint {
+            return Err(host.error("the file has changed since it was scanned"));
+        }
+        Ok(Arc::new(HostFile::new(descriptor, stat.stamp, path, self.files.clone())))
+    }
+}
+
+/// What a file is called that has no content because something else is mounted on it.
+const EMPTY: SourceContent = SourceContent(u64::MAX);
+
+#[cfg(test)]
+mod tests;
