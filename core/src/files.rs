@@ -97,6 +97,38 @@ impl Files {
         Ok(WritableFile { file, path: path.to_owned(), files: self.clone() })
     }
 
+    /// Creates a private file (0600) in `directory` that has no name and goes away with its last descriptor.
+    ///
+    /// # Errors
+    /// The operation's.
+    pub fn create_unnamed(&self, directory: &Path) -> io::Result<WritableFile> {
+        self.admit(FileOp::Create { path: directory })?;
+        let flags = i32::try_from(rustix::fs::OFlags::TMPFILE.bits()).unwrap_or(0);
+        let file = OpenOptions::new().read(true).write(true).custom_flags(flags).mode(0o600).open(directory);
+        match file {
+            Ok(file) => Ok(WritableFile { file, path: directory.to_owned(), files: self.clone() }),
+            // Overlay and network file systems may not have it.
+            Err(_) if directory.is_dir() => self.create_and_unlink(directory),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn create_and_unlink(&self, directory: &Path) -> io::Result<WritableFile> {
+        let process = std::process::id();
+        for attempt in 0..1000_u32 {
+            let path = directory.join(format!(".diskwright-{process}-{attempt}"));
+            match self.create(&path) {
+                Ok(file) => {
+                    self.remove_file(&path)?;
+                    return Ok(file);
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+
     /// Opens a regular file for reading. A FIFO or device is refused, never waited for.
     ///
     /// # Errors

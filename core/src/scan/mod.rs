@@ -6,6 +6,7 @@ mod tar;
 use std::sync::Arc;
 
 pub use directory::{DirectorySource, OneFileSystem};
+pub use tar::TarSource;
 
 use crate::{ReadAt, Result, Timestamp};
 

@@ -1,0 +1,148 @@
+use std::io::{self, BufRead, BufReader, Read};
+use std::sync::Arc;
+
+use bzip2::bufread::MultiBzDecoder;
+use flate2::bufread::MultiGzDecoder;
+use lzma_rust2::XzReader;
+use zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer};
+
+use super::header::{BLOCK, checksum_holds};
+use crate::ReadAt;
+use crate::files::ReadableFile;
+
+/// How an archive is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Packing {
+    Plain,
+    Gzip,
+    Zstd,
+    Xz,
+    Bzip2,
+}
+
+impl Packing {
+    /// Tells the packing by the first bytes of the file.
+    pub(super) fn detect(start: &[u8]) -> Self {
+        // A tar header wins: the name in it may begin with anything.
+        if start.first_chunk::<BLOCK>().is_some_and(checksum_holds) {
+            return Self::Plain;
+        }
+        match start {
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Self::Xz,
+            [b'B', b'Z', b'h', b'1'..=b'9', ..] => Self::Bzip2,
+            _ => Self::Plain,
+        }
+    }
+}
+
+/// The unpacked bytes of an archive, from the start; an end in the middle of packed data is an error.
+///
+/// Memory: the window of the packed data, at most 128 MiB, checked before it is allocated.
+pub(super) enum Decoder {
+    Gzip(MultiGzDecoder<BufReader<Sequential>>),
+    Zstd(Box<ZstdReader<BufReader<Sequential>>>),
+    Xz(Box<XzReader<BufReader<Sequential>>>),
+    Bzip2(MultiBzDecoder<BufReader<Sequential>>),
+}
+
+impl Decoder {
+    /// A decoder at the start of `file`; `None` for a plain archive.
+    ///
+    /// # Errors
+    /// `OutOfMemory` when the decoder cannot be made.
+    pub(super) fn new(packing: Packing, file: Arc<ReadableFile>) -> io::Result<Option<Self>> {
+        let input = BufReader::with_capacity(INPUT_BUFFER, Sequential { file, position: 0 });
+        Ok(match packing {
+            Packing::Plain => None,
+            Packing::Gzip => Some(Self::Gzip(MultiGzDecoder::new(input))),
+            Packing::Zstd => Some(Self::Zstd(Box::new(ZstdReader::new(input)?))),
+            Packing::Xz => Some(Self::Xz(Box::new(XzReader::new_mem_limit(input, true, XZ_MEMORY_KIB)))),
+            Packing::Bzip2 => Some(Self::Bzip2(MultiBzDecoder::new(input))),
+        })
+    }
+}
+
+impl Read for Decoder {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Gzip(decoder) => decoder.read(buf),
+            Self::Zstd(decoder) => decoder.read(buf),
+            Self::Xz(decoder) => decoder.read(buf),
+            Self::Bzip2(decoder) => decoder.read(buf),
+        }
+    }
+}
+
+/// A file from its start to its end.
+pub(super) struct Sequential {
+    file: Arc<ReadableFile>,
+    position: u64,
+}
+
+impl Read for Sequential {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.file.size().saturating_sub(self.position)).unwrap_or(usize::MAX);
+        let len = left.min(buf.len());
+        self.file.read_exact_at(self.position, &mut buf[..len])?;
+        self.position += len as u64;
+        Ok(len)
+    }
+}
+
+/// Frame after frame of zstd, skippable frames left out.
+pub(super) struct ZstdReader<R> {
+    input: R,
+    context: DCtx<'static>,
+    inside_frame: bool,
+}
+
+impl<R: BufRead> ZstdReader<R> {
+    fn new(input: R) -> io::Result<Self> {
+        let mut context = DCtx::try_create().ok_or(io::ErrorKind::OutOfMemory)?;
+        context.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG)).map_err(zstd_error)?;
+        Ok(Self { input, context, inside_frame: false })
+    }
+}
+
+impl<R: BufRead> Read for ZstdReader<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            let available = self.input.fill_buf()?;
+            let at_end = available.is_empty();
+            if at_end && !self.inside_frame {
+                return Ok(0);
+            }
+            let mut input = InBuffer::around(available);
+            let mut output = OutBuffer::around(&mut *buf);
+            let hint = self.context.decompress_stream(&mut output, &mut input).map_err(zstd_error)?;
+            let (consumed, produced) = (input.pos(), output.pos());
+            self.input.consume(consumed);
+            self.inside_frame = hint != 0;
+            if produced > 0 {
+                return Ok(produced);
+            }
+            if consumed == 0 {
+                // Nothing went in and nothing came out: only the end of the input can be the cause.
+                let kind = if at_end { io::ErrorKind::UnexpectedEof } else { io::ErrorKind::InvalidData };
+                return Err(io::Error::new(kind, "a zstd frame ends too early"));
+            }
+        }
+    }
+}
+
+fn zstd_error(code: usize) -> io::Error {
+    let name = zstd_safe::get_error_name(code);
+    let kind = if name.contains("memory") { io::ErrorKind::OutOfMemory } else { io::ErrorKind::InvalidData };
+    io::Error::new(kind, name)
+}
+
+const INPUT_BUFFER: usize = 128 * 1024;
+/// 128 MiB.
+const ZSTD_WINDOW_LOG: u32 = 27;
+/// A dictionary of 128 MiB and what the decoder needs beside it.
+const XZ_MEMORY_KIB: u32 = 129 * 1024;

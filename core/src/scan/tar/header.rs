@@ -1,0 +1,193 @@
+use crate::{Error, ErrorKind, Result};
+
+/// Bytes of a tar block: headers and contents start at multiples of it.
+pub(super) const BLOCK: usize = 512;
+
+/// One header block whose checksum and magic are known to be good.
+///
+/// # Reference
+/// POSIX.1-2017, pax, "ustar Interchange Format"; GNU tar manual, "Basic Tar Format".
+pub(super) struct Header {
+    block: [u8; BLOCK],
+    flavour: Flavour,
+}
+
+/// Which fields a header has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flavour {
+    /// No magic: name, link name, numbers.
+    V7,
+    /// POSIX: also a prefix of the name.
+    Ustar,
+    /// Old GNU: the prefix's place holds times and a sparse map.
+    Gnu,
+}
+
+impl Header {
+    /// Takes in the block at byte `offset` of the archive.
+    ///
+    /// # Errors
+    /// `ErrorKind::Source` when it is no header that all readers take for the same.
+    pub(super) fn parse(block: [u8; BLOCK], offset: u64) -> Result<Self> {
+        if !checksum_holds(&block) {
+            let text = if offset == 0 {
+                "this is not a tar archive (plain, gzip, zstd, xz or bzip2)"
+            } else {
+                "a block that should be a tar header has a wrong checksum"
+            };
+            return Err(Error::new(ErrorKind::Source, text).with_offset(offset));
+        }
+        let flavour = match &block[MAGIC] {
+            b"ustar  \0" => Flavour::Gnu,
+            magic if magic.starts_with(b"ustar\0") => Flavour::Ustar,
+            [0, 0, 0, 0, 0, 0, 0, 0] => Flavour::V7,
+            _ => {
+                let text = "a tar header of a kind that is not known (its magic is neither ustar nor GNU)";
+                return Err(Error::new(ErrorKind::Unsupported, text).with_offset(offset));
+            }
+        };
+        Ok(Self { block, flavour })
+    }
+
+    pub(super) fn flavour(&self) -> Flavour {
+        self.flavour
+    }
+
+    pub(super) fn type_flag(&self) -> u8 {
+        self.block[156]
+    }
+
+    /// The path, put together from prefix and name.
+    ///
+    /// # Errors
+    /// The reason when readers disagree about it.
+    pub(super) fn path(&self) -> Result<Vec<u8>, &'static str> {
+        let name = until_nul(&self.block[0..100]);
+        let prefix = until_nul(&self.block[345..500]);
+        match self.flavour {
+            _ if prefix.is_empty() => Ok(name.to_vec()),
+            Flavour::Ustar => Ok([prefix, b"/", name].concat()),
+            Flavour::Gnu if matches!(self.type_flag(), b'S' | b'L' | b'K') => Ok(name.to_vec()),
+            // Some readers take these bytes for a prefix of the name, some do not.
+            Flavour::Gnu => Err("an old GNU header with access and change times (tar --incremental)"),
+            Flavour::V7 => Err("a header without magic that has bytes in the place of the prefix"),
+        }
+    }
+
+    pub(super) fn link_name(&self) -> &[u8] {
+        until_nul(&self.block[157..257])
+    }
+
+    pub(super) fn mode(&self) -> Option<i64> {
+        number(&self.block[100..108])
+    }
+
+    pub(super) fn uid(&self) -> Option<i64> {
+        number(&self.block[108..116])
+    }
+
+    pub(super) fn gid(&self) -> Option<i64> {
+        number(&self.block[116..124])
+    }
+
+    pub(super) fn size(&self) -> Option<i64> {
+        number(&self.block[124..136])
+    }
+
+    pub(super) fn mtime(&self) -> Option<i64> {
+        number(&self.block[136..148])
+    }
+
+    pub(super) fn device_major(&self) -> Option<i64> {
+        number(&self.block[329..337])
+    }
+
+    pub(super) fn device_minor(&self) -> Option<i64> {
+        number(&self.block[337..345])
+    }
+
+    /// The four sparse map entries of an old GNU header, 24 bytes each.
+    pub(super) fn sparse_entries(&self) -> &[u8] {
+        &self.block[386..482]
+    }
+
+    /// Whether a block with more sparse map entries follows.
+    pub(super) fn sparse_continues(&self) -> bool {
+        self.block[482] != 0
+    }
+
+    /// The size of a sparse file with its holes.
+    pub(super) fn sparse_real_size(&self) -> Option<i64> {
+        number(&self.block[483..495])
+    }
+}
+
+/// A number of a header: octal digits between spaces and NULs, or base-256; `None` when it is neither. A field of NULs
+/// is zero.
+pub(super) fn number(field: &[u8]) -> Option<i64> {
+    let (first, rest) = field.split_first()?;
+    if matches!(first, 0x80 | 0xff) {
+        // Two's complement of all bits after the first byte.
+        let start: i64 = if *first == 0xff { -1 } else { 0 };
+        return rest.iter().try_fold(start, |value, byte| {
+            value.checked_mul(256).and_then(|value| value.checked_add(i64::from(*byte)))
+        });
+    }
+    if field.iter().all(|byte| *byte == 0) {
+        return Some(0);
+    }
+    let start = field.iter().position(|byte| *byte != b' ')?;
+    let field = &field[start..];
+    let digits = field.iter().position(|byte| !matches!(byte, b'0'..=b'7')).unwrap_or(field.len());
+    let (digits, fill) = field.split_at(digits);
+    if digits.is_empty() || !fill.iter().all(|byte| matches!(byte, 0 | b' ')) {
+        return None;
+    }
+    digits.iter().try_fold(0_i64, |value, digit| value.checked_mul(8)?.checked_add(i64::from(digit - b'0')))
+}
+
+/// Whether `block` carries its own checksum; old archivers summed signed bytes.
+pub(super) fn checksum_holds(block: &[u8; BLOCK]) -> bool {
+    let Some(stored) = number(&block[CHECKSUM]) else { return false };
+    let mut unsigned = 0_i64;
+    let mut signed = 0_i64;
+    for (at, byte) in block.iter().enumerate() {
+        let byte = if CHECKSUM.contains(&at) { b' ' } else { *byte };
+        unsigned += i64::from(byte);
+        signed += i64::from(byte.cast_signed());
+    }
+    stored == unsigned || stored == signed
+}
+
+fn until_nul(field: &[u8]) -> &[u8] {
+    field.split(|byte| *byte == 0).next().unwrap_or(field)
+}
+
+const CHECKSUM: std::ops::Range<usize> = 148..156;
+const MAGIC: std::ops::Range<usize> = 257..265;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_octal_or_base_256() {
+        assert_eq!(number(b"0000644\0"), Some(0o644));
+        assert_eq!(number(b"   644 \0"), Some(0o644));
+        assert_eq!(number(b"77777777777"), Some(0o77_777_777_777));
+        assert_eq!(number(&[0; 8]), Some(0));
+        assert_eq!(number(&[0x80, 0, 0, 0, 0, 0, 1, 2]), Some(258));
+        assert_eq!(number(&[0xff; 12]), Some(-1));
+        assert_eq!(number(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0]), Some(-256));
+    }
+
+    #[test]
+    fn numbers_that_readers_take_differently_are_none() {
+        for field in [&b"        "[..], b"0644x\0\0\0", b"-1\0", b"648\0", b"644\0 1", b"6\0644\0", b""] {
+            assert_eq!(number(field), None, "{field:?}");
+        }
+        // 2⁶³, and bits that no reader agrees on.
+        assert_eq!(number(&[0x80, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0]), None);
+        assert_eq!(number(&[0x81, 0, 0, 0, 0, 0, 0, 0]), None);
+    }
+}

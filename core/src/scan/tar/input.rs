@@ -1,0 +1,181 @@
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::decode::{Decoder, Packing};
+use super::header::BLOCK;
+use crate::files::ReadableFile;
+use crate::{Error, ErrorKind, ReadAt, Result};
+
+/// The unpacked bytes of an archive, read forwards, with errors that name the place.
+pub(super) struct Input<'a> {
+    path: &'a Path,
+    medium: Medium,
+    position: u64,
+}
+
+enum Medium {
+    Plain(Window),
+    Packed(Box<Decoder>, Box<[u8]>),
+}
+
+/// A part of a plain archive in memory. It is small after a jump and grows while reading goes on: headers of large files
+/// lie far apart, those of small ones side by side.
+struct Window {
+    file: Arc<ReadableFile>,
+    start: u64,
+    bytes: Vec<u8>,
+    next_len: usize,
+}
+
+impl<'a> Input<'a> {
+    /// The bytes of `file` from the start.
+    ///
+    /// # Errors
+    /// `ErrorKind::Source` when no decoder can be made.
+    pub(super) fn new(path: &'a Path, file: Arc<ReadableFile>, packing: Packing) -> Result<Self> {
+        let decoder =
+            Decoder::new(packing, Arc::clone(&file)).map_err(|error| read_failed(path, 0, error))?;
+        let medium = match decoder {
+            Some(decoder) => Medium::Packed(Box::new(decoder), vec![0; SCRATCH].into()),
+            None => Medium::Plain(Window { file, start: 0, bytes: Vec::new(), next_len: MIN_WINDOW }),
+        };
+        Ok(Self { path, medium, position: 0 })
+    }
+
+    /// Bytes read or skipped so far.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The next block; `None` when the archive ends where it would begin.
+    ///
+    /// # Errors
+    /// `ErrorKind::Source` when the archive cannot be read or ends within the block.
+    pub(super) fn block(&mut self) -> Result<Option<[u8; BLOCK]>> {
+        let mut block = [0; BLOCK];
+        let mut len = 0;
+        while len < BLOCK {
+            match self.read(&mut block[len..])? {
+                0 if len == 0 => return Ok(None),
+                0 => return Err(self.truncated()),
+                read => len += read,
+            }
+        }
+        Ok(Some(block))
+    }
+
+    /// Fills `buf`.
+    ///
+    /// # Errors
+    /// `ErrorKind::Source` when the archive cannot be read or ends before.
+    pub(super) fn read_exact(&mut self, buf: &mut [u8]) -> Result<()> {
+        let mut len = 0;
+        while len < buf.len() {
+            match self.read(&mut buf[len..])? {
+                0 => return Err(self.truncated()),
+                read => len += read,
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes over `len` bytes.
+    ///
+    /// # Errors
+    /// As [`Input::read_exact`].
+    pub(super) fn skip(&mut self, len: u64) -> Result<()> {
+        let mut left = len;
+        match &mut self.medium {
+            Medium::Plain(window) => match self.position.checked_add(len) {
+                Some(end) if end <= window.file.size() => self.position = end,
+                _ => return Err(self.truncated()),
+            },
+            Medium::Packed(decoder, scratch) => {
+                while left > 0 {
+                    let want = usize::try_from(left).unwrap_or(usize::MAX).min(scratch.len());
+                    match read_packed(decoder, &mut scratch[..want]) {
+                        Ok(0) => return Err(self.truncated()),
+                        Ok(read) => {
+                            left -= read as u64;
+                            self.position += read as u64;
+                        }
+                        Err(error) => return Err(read_failed(self.path, self.position, error)),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Some of the next bytes; none at the end only.
+    fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
+        let read = match &mut self.medium {
+            Medium::Plain(window) => window.read(self.position, buf),
+            Medium::Packed(decoder, _) => read_packed(decoder, buf),
+        };
+        let read = read.map_err(|error| read_failed(self.path, self.position, error))?;
+        self.position += read as u64;
+        Ok(read)
+    }
+
+    fn truncated(&self) -> Error {
+        read_failed(self.path, self.position, io::ErrorKind::UnexpectedEof.into())
+    }
+}
+
+impl Window {
+    fn read(&mut self, position: u64, buf: &mut [u8]) -> io::Result<usize> {
+        let inside = position.checked_sub(self.start).and_then(|inside| usize::try_from(inside).ok());
+        let inside = match inside {
+            Some(inside) if inside < self.bytes.len() => inside,
+            _ => {
+                let goes_on = inside == Some(self.bytes.len());
+                self.fill(position, goes_on)?;
+                0
+            }
+        };
+        let part = &self.bytes[inside..];
+        let len = part.len().min(buf.len());
+        buf[..len].copy_from_slice(&part[..len]);
+        Ok(len)
+    }
+
+    fn fill(&mut self, position: u64, goes_on: bool) -> io::Result<()> {
+        self.next_len = if goes_on { (self.next_len * 2).min(MAX_WINDOW) } else { MIN_WINDOW };
+        let left = usize::try_from(self.file.size().saturating_sub(position)).unwrap_or(usize::MAX);
+        self.bytes.resize(left.min(self.next_len), 0);
+        self.start = position;
+        let filled = self.file.read_exact_at(position, &mut self.bytes);
+        if filled.is_err() {
+            self.bytes.clear();
+        }
+        filled
+    }
+}
+
+fn read_packed(decoder: &mut Decoder, buf: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match decoder.read(buf) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
+}
+
+/// What a failure to read `path`, at byte `offset` of the unpacked archive, means.
+pub(super) fn read_failed(path: &Path, offset: u64, error: io::Error) -> Error {
+    use std::os::unix::ffi::OsStrExt;
+    let (kind, text) = match error.kind() {
+        io::ErrorKind::UnexpectedEof => (ErrorKind::Source, "the archive ends too early (truncated)"),
+        io::ErrorKind::OutOfMemory => {
+            (ErrorKind::LimitExceeded, "the archive's packing needs a window of more than 128 MiB")
+        }
+        _ => (ErrorKind::Source, "the archive cannot be read or unpacked"),
+    };
+    Error::new(kind, text).with_path(path.as_os_str().as_bytes()).with_offset(offset).with_source(error)
+}
+
+const MIN_WINDOW: usize = 4096;
+const MAX_WINDOW: usize = 64 * 1024;
+const SCRATCH: usize = 64 * 1024;
