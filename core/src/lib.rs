@@ -11,6 +11,7 @@ mod error;
 mod files;
 mod identity;
 mod job;
+mod names;
 mod pipeline;
 mod read;
 mod time;

@@ -27,6 +27,7 @@ pub use sector::{Lba, SectorSize};
 use uuid::Uuid;
 
 use crate::Result;
+use crate::names::named_values;
 
 /// Where partitions start and disks end: multiples of 1 MiB.
 pub const ALIGNMENT: u64 = 1 << 20;
@@ -34,14 +35,14 @@ pub const ALIGNMENT: u64 = 1 << 20;
 /// Bytes of boot code that an MBR, protective or not, has room for.
 pub const BOOT_CODE_SIZE: usize = 440;
 
-/// The kinds of partition table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum TableKind {
-    /// GUID partition table with a protective MBR.
-    #[default]
-    Gpt,
-    /// Master boot record, with an extended partition where more than four are wanted.
-    Mbr,
+named_values! {
+    /// The kinds of partition table.
+    TableKind, "partition table" {
+        /// GUID partition table with a protective MBR.
+        Gpt = "gpt",
+        /// Master boot record, with an extended partition where more than four are wanted.
+        Mbr = "mbr",
+    }
 }
 
 /// A partition table, rendered.

@@ -1,5 +1,7 @@
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::{Error, ErrorKind, Result};
 
 /// The unit in which a disk counts: 512 bytes unless said.
@@ -64,5 +66,17 @@ impl SectorSize {
             Self::Bytes512 => 512,
             Self::Bytes4096 => 4096,
         }
+    }
+}
+
+impl Serialize for SectorSize {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.bytes())
+    }
+}
+
+impl<'de> Deserialize<'de> for SectorSize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::from_bytes(u64::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }

@@ -4,7 +4,7 @@ use super::plan::{file_system_of, role_of, volume_minimum};
 use super::size::{MIB, TIB, quoted};
 use super::{
     BootPolicy, ByteSize, FileSystemKind, Firmware, Origin, PartitionFlag, PartitionRequest, PartitionRole,
-    PartitionTable, SectorSize, Setting, Settings,
+    SectorSize, Setting, Settings, TableKind,
 };
 use crate::{Error, ErrorKind};
 
@@ -83,7 +83,7 @@ fn machine_problems(settings: &Settings, problems: &mut Problems) {
     }
     let Setting { value: firmware, origin } = settings.firmware;
     let demands_bios = matches!(firmware, Firmware::Bios | Firmware::Both);
-    if demands_bios && settings.sector_size.value == SectorSize::B4096 {
+    if demands_bios && settings.sector_size.value == SectorSize::Bytes4096 {
         let message = "a BIOS cannot boot from a disk with sectors of 4096 bytes: choose uefi, or 512";
         problems.push(ErrorKind::Unsupported, origin, "firmware", message);
     }
@@ -98,8 +98,8 @@ fn disk_problems(settings: &Settings, problems: &mut Problems) {
     if let Setting { value: Some(size), origin } = settings.disk_size {
         check_sectors(size, sector, origin, "disk_size", problems);
         let largest = match settings.partition_table.value {
-            PartitionTable::Gpt => MAX_DISK,
-            PartitionTable::Mbr => MAX_DISK.min(sector.bytes().saturating_mul(1 << 32)),
+            TableKind::Gpt => MAX_DISK,
+            TableKind::Mbr => MAX_DISK.min(sector.bytes().saturating_mul(1 << 32)),
         };
         if size.bytes() < MIN_DISK {
             problems.invalid(origin, "disk_size", format!("{size} is below the least size of a disk, 16M"));
@@ -234,11 +234,11 @@ fn role_problems(
         _ => {}
     }
     if role == PartitionRole::BiosBoot {
-        if settings.partition_table.value == PartitionTable::Mbr {
+        if settings.partition_table.value == TableKind::Mbr {
             let message =
                 "an MBR disk has no BIOS boot partition: the loader stands before the first partition";
             problems.invalid(origin, &field("role"), message);
-        } else if settings.sector_size.value == SectorSize::B4096 {
+        } else if settings.sector_size.value == SectorSize::Bytes4096 {
             let message = "a BIOS cannot boot from a disk with sectors of 4096 bytes";
             problems.push(ErrorKind::Unsupported, origin, &field("role"), message);
         }
@@ -286,7 +286,7 @@ fn flag_problems(
     let table = settings.partition_table.value;
     for flag in partition.flags.iter().flatten() {
         let of_mbr = *flag == PartitionFlag::Active;
-        if of_mbr != (table == PartitionTable::Mbr) {
+        if of_mbr != (table == TableKind::Mbr) {
             problems.invalid(origin, &field("flags"), format!("a {table} disk has no flag {flag}"));
         }
     }
@@ -300,8 +300,8 @@ fn has_flag(partition: &PartitionRequest, flag: PartitionFlag) -> bool {
 fn sum_problems(settings: &Settings, list: &[PartitionRequest], problems: &mut Problems) {
     let origin = settings.partitions.origin;
     let most = match settings.partition_table.value {
-        PartitionTable::Gpt => MAX_GPT_LISTED,
-        PartitionTable::Mbr => MAX_MBR_LISTED,
+        TableKind::Gpt => MAX_GPT_LISTED,
+        TableKind::Mbr => MAX_MBR_LISTED,
     };
     if list.len() > most {
         let table = settings.partition_table.value;

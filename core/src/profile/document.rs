@@ -3,8 +3,8 @@ use serde_json::{Map, Value};
 
 use super::size::quoted;
 use super::{
-    BootPolicy, ByteSize, FileSystemKind, Firmware, IdentityPolicy, PartitionFlag, PartitionRole,
-    PartitionTable, SectorSize,
+    BootPolicy, ByteSize, FileSystemKind, Firmware, IdentityPolicy, PartitionFlag, PartitionRole, SectorSize,
+    TableKind,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -42,7 +42,7 @@ pub struct Profile {
     pub boot: Option<BootPolicy>,
     /// Kind of partition table: `gpt` or `mbr`. Default: `gpt`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub partition_table: Option<PartitionTable>,
+    pub partition_table: Option<TableKind>,
     /// All partitions, in disk order, in place of the usual ones; the tree is split by their mount points.
     /// The partitions without which the disk could not boot are added where the list lacks them.
     /// Default: those that booting needs, swap, and one root file system.

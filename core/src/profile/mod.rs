@@ -25,8 +25,11 @@ pub use settings::{Layer, Origin, Setting, Settings, TreeFacts, TreeMount, TreeS
 pub use size::ByteSize;
 pub use values::{
     BootPolicy, FileSystemKind, Firmware, FirmwareParts, IdentityPolicy, PartitionFlag, PartitionRole,
-    PartitionTable, SectorSize,
 };
+
+pub use crate::partition::{SectorSize, TableKind};
+
+pub(crate) use size::quoted;
 
 #[cfg(test)]
 mod schema_tests;

@@ -8,7 +8,7 @@ use super::check::check_label;
 use super::size::{GIB, MIB};
 use super::{
     ByteSize, FileSystemKind, FirmwareParts, IdentityPolicy, Origin, PartitionFlag, PartitionRequest,
-    PartitionRole, PartitionTable, SectorSize, Settings, TreeMount,
+    PartitionRole, SectorSize, Settings, TableKind, TreeMount,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -16,7 +16,7 @@ use crate::{Error, ErrorKind, Result};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PartitionPlan {
     /// Kind of partition table.
-    pub table: PartitionTable,
+    pub table: TableKind,
     /// Bytes of a logical sector.
     pub sector_size: SectorSize,
     /// The partitions; exactly one has the mount point `/`, at most one grows.
@@ -84,7 +84,7 @@ impl PartitionPlan {
     pub fn new(settings: &Settings, wanted: FirmwareParts) -> Result<Self> {
         let table = settings.partition_table.value;
         let sector_size = settings.sector_size.value;
-        if wanted.bios && sector_size == SectorSize::B4096 {
+        if wanted.bios && sector_size == SectorSize::Bytes4096 {
             let message = "a BIOS cannot boot from a disk with sectors of 4096 bytes";
             let field = Settings::field(settings.firmware.origin, "firmware");
             return Err(Error::new(ErrorKind::Unsupported, message).with_field(field));
@@ -97,7 +97,7 @@ impl PartitionPlan {
         };
         let lacks = |role| !requests.iter().any(|request| role_of(request) == role);
         let mut partitions = Vec::new();
-        if wanted.bios && table == PartitionTable::Gpt && lacks(PartitionRole::BiosBoot) {
+        if wanted.bios && table == TableKind::Gpt && lacks(PartitionRole::BiosBoot) {
             partitions.push(plan_one(settings, &of_role(PartitionRole::BiosBoot), Origin::Default, false));
         }
         if wanted.uefi && lacks(PartitionRole::Esp) {
@@ -222,8 +222,8 @@ pub(super) fn volume_minimum(role: PartitionRole, sector: SectorSize) -> u64 {
     match (role, sector) {
         (PartitionRole::BiosBoot, _) => MIB,
         (PartitionRole::Swap, _) => MIB,
-        (PartitionRole::Esp, SectorSize::B512) => 34 * MIB,
-        (PartitionRole::Esp, SectorSize::B4096) => 260 * MIB,
+        (PartitionRole::Esp, SectorSize::Bytes512) => 34 * MIB,
+        (PartitionRole::Esp, SectorSize::Bytes4096) => 260 * MIB,
         (PartitionRole::Data, _) => 8 * MIB,
     }
 }

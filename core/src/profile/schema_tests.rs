@@ -28,10 +28,10 @@ fn complete() -> Profile {
         cpus: Some(2),
         disk_size: Some(ByteSize::from_bytes(8 << 30)),
         swap_size: Some(ByteSize::from_bytes(1 << 30)),
-        sector_size: Some(SectorSize::B512),
+        sector_size: Some(SectorSize::Bytes512),
         firmware: Some(Firmware::Both),
         boot: Some(BootPolicy::Required),
-        partition_table: Some(PartitionTable::Gpt),
+        partition_table: Some(TableKind::Gpt),
         partitions: Some(vec![partition]),
         kernel_parameters: Some(vec!["quiet".into()]),
         hostname: Some("web.example".into()),
@@ -68,7 +68,7 @@ fn schema_and_type_have_the_same_named_values() {
     };
     assert_eq!(listed("/properties/firmware/enum"), names(Firmware::ALL));
     assert_eq!(listed("/properties/boot/enum"), names(BootPolicy::ALL));
-    assert_eq!(listed("/properties/partition_table/enum"), names(PartitionTable::ALL));
+    assert_eq!(listed("/properties/partition_table/enum"), names(TableKind::ALL));
     assert_eq!(listed("/properties/identity/enum"), names(IdentityPolicy::ALL));
     assert_eq!(listed("/$defs/partition/properties/role/enum"), names(PartitionRole::ALL));
     assert_eq!(listed("/$defs/partition/properties/file_system/enum"), names(FileSystemKind::ALL));

@@ -3,8 +3,8 @@ use serde::Serialize;
 use super::check::settings_problems;
 use super::size::{GIB, MIB, quoted};
 use super::{
-    BootPolicy, ByteSize, Firmware, FirmwareParts, IdentityPolicy, MachineReport, PartitionRequest,
-    PartitionTable, Profile, SectorSize,
+    BootPolicy, ByteSize, Firmware, FirmwareParts, IdentityPolicy, MachineReport, PartitionRequest, Profile,
+    SectorSize, TableKind,
 };
 use crate::{Error, Result};
 
@@ -104,7 +104,7 @@ pub struct Settings {
     /// What happens if it boots under none.
     pub boot: Setting<BootPolicy>,
     /// Kind of partition table.
-    pub partition_table: Setting<PartitionTable>,
+    pub partition_table: Setting<TableKind>,
     /// The custom partition list; `None`: the usual partitions.
     pub partitions: Setting<Option<Vec<PartitionRequest>>>,
     /// Parameters added to every boot entry.
@@ -152,10 +152,10 @@ impl Settings {
             cpus: first(layers, reported.cpus, 1, |p| p.cpus),
             disk_size: optional(layers, reported.disk_size, |p| p.disk_size),
             swap_size: swap_size(layers, &reported, tree, memory.value),
-            sector_size: first(layers, reported.sector_size, SectorSize::B512, |p| p.sector_size),
+            sector_size: first(layers, reported.sector_size, SectorSize::Bytes512, |p| p.sector_size),
             firmware: first(layers, None, Firmware::Auto, |p| p.firmware),
             boot: first(layers, None, BootPolicy::Required, |p| p.boot),
-            partition_table: first(layers, reported.table, PartitionTable::Gpt, |p| p.partition_table),
+            partition_table: first(layers, reported.table, TableKind::Gpt, |p| p.partition_table),
             partitions: optional(layers, None, |p| p.partitions.clone()),
             kernel_parameters: first(layers, None, Vec::new(), |p| p.kernel_parameters.clone()),
             hostname: optional(layers, None, |p| p.hostname.clone()),
@@ -183,13 +183,18 @@ impl Settings {
         }
         match self.firmware.value {
             Firmware::Auto => {
-                let bios = available.bios && self.sector_size.value == SectorSize::B512;
+                let bios = available.bios && self.sector_size.value == SectorSize::Bytes512;
                 FirmwareParts { bios, uefi: available.uefi }
             }
             Firmware::Bios => FirmwareParts { bios: true, uefi: false },
             Firmware::Uefi => FirmwareParts { bios: false, uefi: true },
             Firmware::Both => FirmwareParts { bios: true, uefi: true },
         }
+    }
+
+    /// The disk size's field as its user wrote it.
+    pub(crate) fn field_of_disk_size(&self) -> String {
+        Self::field(self.disk_size.origin, "disk_size")
     }
 
     /// A field as its user wrote it: `--disk-size`, `diskSize`, `disk_size`.
@@ -220,7 +225,7 @@ struct Reported {
     disk_size: Option<ByteSize>,
     swap_size: Option<ByteSize>,
     sector_size: Option<SectorSize>,
-    table: Option<PartitionTable>,
+    table: Option<TableKind>,
     firmware: Option<Firmware>,
 }
 
@@ -232,15 +237,15 @@ impl Reported {
         };
         let disk = machine.root_disk();
         let sector_size = disk.and_then(|disk| disk.sector_size).and_then(|bytes| {
-            let known = SectorSize::from_bytes(bytes);
+            let known = SectorSize::from_bytes(bytes).ok();
             if known.is_none() {
                 unused("sector_size", &bytes.to_string());
             }
             known
         });
         let table = disk.and_then(|disk| disk.table.as_deref()).and_then(|table| match table {
-            "gpt" => Some(PartitionTable::Gpt),
-            "dos" | "mbr" => Some(PartitionTable::Mbr),
+            "gpt" => Some(TableKind::Gpt),
+            "dos" | "mbr" => Some(TableKind::Mbr),
             other => {
                 unused("table", other);
                 None

@@ -113,7 +113,7 @@ impl<'de> Deserialize<'de> for ByteSize {
 }
 
 /// Input of any length, cut short for a message.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     const SHOWN: usize = 64;
     if text.chars().count() > SHOWN {
         let head: String = text.chars().take(SHOWN).collect();

@@ -37,9 +37,9 @@ fn every_setting_comes_from_the_first_layer_that_has_it() {
     assert_eq!(settings.hostname.origin, Origin::Profile);
     assert_eq!(
         (settings.sector_size.value, settings.sector_size.origin),
-        (SectorSize::B4096, Origin::Machine)
+        (SectorSize::Bytes4096, Origin::Machine)
     );
-    assert_eq!(settings.partition_table.value, PartitionTable::Mbr);
+    assert_eq!(settings.partition_table.value, TableKind::Mbr);
     let whole_mib = 8584_u64 << 20;
     assert_eq!(settings.disk_size.value, Some(ByteSize::from_bytes(whole_mib)));
     assert_eq!((settings.identity.value, settings.identity.origin), (IdentityPolicy::Keep, Origin::Default));

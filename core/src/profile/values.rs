@@ -1,67 +1,6 @@
-use std::fmt;
-use std::str::FromStr;
+use serde::Serialize;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use super::size::quoted;
-use crate::{Error, ErrorKind, Result};
-
-/// Declares an enum whose values have one text form for JSON, flags and messages.
-macro_rules! named_values {
-    (
-        $(#[$about:meta])* $name:ident, $noun:literal {
-            $($(#[$value_about:meta])* $value:ident = $text:literal,)+
-        }
-    ) => {
-        $(#[$about])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name {
-            $($(#[$value_about])* $value,)+
-        }
-
-        impl $name {
-            /// Every value.
-            pub const ALL: &'static [Self] = &[$(Self::$value,)+];
-
-            /// The text form.
-            pub const fn name(self) -> &'static str {
-                match self {
-                    $(Self::$value => $text,)+
-                }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.name())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = Error;
-
-            fn from_str(text: &str) -> Result<Self> {
-                match Self::ALL.iter().find(|value| value.name() == text) {
-                    Some(value) => Ok(*value),
-                    None => Err(unknown($noun, text, Self::ALL.iter().map(|value| value.name()))),
-                }
-            }
-        }
-
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.name())
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    };
-}
+use crate::names::named_values;
 
 named_values! {
     /// The firmware under which the disk shall boot.
@@ -86,16 +25,6 @@ named_values! {
         Optional = "optional",
         /// Only data is laid out, without an EFI system partition and BIOS boot partition.
         None = "none",
-    }
-}
-
-named_values! {
-    /// The kind of partition table.
-    PartitionTable, "partition table" {
-        /// GUID partition table.
-        Gpt = "gpt",
-        /// Master boot record; the fourth and later of more than four partitions are logical ones.
-        Mbr = "mbr",
     }
 }
 
@@ -164,50 +93,6 @@ impl FileSystemKind {
     }
 }
 
-/// Bytes of a logical sector: 512 or 4096.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum SectorSize {
-    /// 512 bytes.
-    #[default]
-    B512,
-    /// 4096 bytes ("4K native"); UEFI only.
-    B4096,
-}
-
-impl SectorSize {
-    /// Bytes.
-    pub const fn bytes(self) -> u64 {
-        match self {
-            Self::B512 => 512,
-            Self::B4096 => 4096,
-        }
-    }
-
-    /// The sector size of that many bytes, if it is one.
-    pub const fn from_bytes(bytes: u64) -> Option<Self> {
-        match bytes {
-            512 => Some(Self::B512),
-            4096 => Some(Self::B4096),
-            _ => None,
-        }
-    }
-}
-
-impl Serialize for SectorSize {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(self.bytes())
-    }
-}
-
-impl<'de> Deserialize<'de> for SectorSize {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let bytes = u64::deserialize(deserializer)?;
-        let refuse =
-            || serde::de::Error::custom(format!("the sector size {bytes} is not supported: 512 or 4096"));
-        Self::from_bytes(bytes).ok_or_else(refuse)
-    }
-}
-
 /// Which firmwares something is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct FirmwareParts {
@@ -215,11 +100,4 @@ pub struct FirmwareParts {
     pub bios: bool,
     /// UEFI.
     pub uefi: bool,
-}
-
-/// A value that is not of the list, refused by its name.
-fn unknown(noun: &str, text: &str, known: impl Iterator<Item = &'static str>) -> Error {
-    let known: Vec<&str> = known.collect();
-    let message = format!("the {noun} {} is not supported: {}", quoted(text), known.join(", "));
-    Error::new(ErrorKind::Unsupported, message)
 }
