@@ -1,0 +1,250 @@
+use std::collections::BTreeSet;
+
+/// What happens to the options of a kernel's command line, wherever they stand.
+#[derive(Debug)]
+pub(super) struct OptionRules<'a> {
+    /// `UUID=…` of the root file system.
+    root: String,
+    /// `UUID=…` of the swap space, if there is one.
+    swap: Option<String>,
+    /// Device specifications that are true on the new disk.
+    known: BTreeSet<String>,
+    /// Identifiers that change: old, new.
+    renamed: &'a [(String, String)],
+    /// Options to append where they are missing.
+    appended: &'a [String],
+}
+
+/// What becomes of one option.
+enum Fate {
+    Kept,
+    Replaced(String),
+    Dropped,
+}
+
+impl<'a> OptionRules<'a> {
+    pub(super) fn new(
+        root_uuid: &str,
+        swap_uuid: Option<&str>,
+        known: &[String],
+        renamed: &'a [(String, String)],
+        appended: &'a [String],
+    ) -> Self {
+        let root = format!("UUID={root_uuid}");
+        let swap = swap_uuid.map(|uuid| format!("UUID={uuid}"));
+        let known = known.iter().chain([&root]).chain(&swap).map(|spec| normal_spec(spec)).collect();
+        Self { root, swap, known, renamed, appended }
+    }
+
+    /// Options without the profile's parameters appended.
+    pub(super) fn without_appended(&self) -> OptionRules<'_> {
+        let Self { root, swap, known, renamed, .. } = self;
+        OptionRules { root: root.clone(), swap: swap.clone(), known: known.clone(), renamed, appended: &[] }
+    }
+
+    /// The options made true for the new disk, and those that are missing appended. White space and whatever is true
+    /// stay as they are.
+    pub(super) fn fixed(&self, options: &str) -> String {
+        let renamed = self.renamed(options);
+        let resumes_from_file = renamed.split_whitespace().any(|option| option.starts_with("resume_offset="));
+        let mut fixed = String::with_capacity(renamed.len());
+        let mut left = renamed.as_str();
+        while !left.is_empty() {
+            let space = left.len() - left.trim_start().len();
+            let (space, rest) = left.split_at(space);
+            let (option, rest) = rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len()));
+            match self.fate(option, resumes_from_file) {
+                Fate::Kept => fixed.extend([space, option]),
+                Fate::Replaced(new) => fixed.extend([space, &new]),
+                // What follows an option that stood first is first now.
+                Fate::Dropped if fixed.is_empty() && space.is_empty() => {
+                    left = rest.trim_start_matches([' ', '\t']);
+                    continue;
+                }
+                Fate::Dropped => {}
+            }
+            left = rest;
+        }
+        for option in self.appended {
+            if !fixed.split_whitespace().any(|known| known.trim_matches(['"', '\'']) == option) {
+                let end = fixed.trim_end().len();
+                let space = if end == 0 { "" } else { " " };
+                fixed.insert_str(end, &format!("{space}{option}"));
+            }
+        }
+        fixed
+    }
+
+    /// The text with every identifier that changes replaced, where it stands as a word of its own.
+    pub(super) fn renamed(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (old, new) in self.renamed {
+            text = replace_words(&text, old, new);
+        }
+        text
+    }
+
+    /// Whether a device specification (`UUID=…`, `LABEL=…`, a path below `/dev/disk`) is true on the new disk.
+    pub(super) fn is_known(&self, spec: &str) -> bool {
+        self.known.contains(&normal_spec(spec))
+    }
+
+    fn fate(&self, option: &str, resumes_from_file: bool) -> Fate {
+        let Some((name, value)) = option.split_once('=') else { return Fate::Kept };
+        if value.contains('$') {
+            return Fate::Kept;
+        }
+        match name {
+            "root" if !self.is_known(value) => Fate::Replaced(format!("root={}", self.root)),
+            "resume" if resumes_from_file => Fate::Dropped,
+            "resume" if self.is_known(value) => Fate::Kept,
+            "resume" => match &self.swap {
+                Some(swap) => Fate::Replaced(format!("resume={swap}")),
+                None => Fate::Dropped,
+            },
+            "resume_offset" => Fate::Dropped,
+            "rootfstype" if !value.starts_with("ext") => Fate::Dropped,
+            "rootflags" => without_subvolume(value),
+            _ if STACKED_DEVICES.contains(&name) => Fate::Dropped,
+            _ => Fate::Kept,
+        }
+    }
+}
+
+/// Root flags of a file system that has no subvolumes.
+fn without_subvolume(flags: &str) -> Fate {
+    let is_subvolume = |flag: &&str| flag.starts_with("subvol=") || flag.starts_with("subvolid=");
+    if !flags.split(',').any(|flag| is_subvolume(&flag)) {
+        return Fate::Kept;
+    }
+    let left: Vec<&str> = flags.split(',').filter(|flag| !is_subvolume(flag)).collect();
+    if left.is_empty() { Fate::Dropped } else { Fate::Replaced(format!("rootflags={}", left.join(","))) }
+}
+
+/// One form for all ways to write a device specification: UUIDs in lower case, `/dev/disk/by-uuid/X` as `UUID=X`.
+fn normal_spec(spec: &str) -> String {
+    let spec = spec.trim_matches(['"', '\'']);
+    let by_path = [
+        ("/dev/disk/by-uuid/", "UUID"),
+        ("/dev/disk/by-label/", "LABEL"),
+        ("/dev/disk/by-partuuid/", "PARTUUID"),
+        ("/dev/disk/by-partlabel/", "PARTLABEL"),
+    ];
+    for (directory, tag) in by_path {
+        if let Some(value) = spec.strip_prefix(directory) {
+            return normal_spec(&format!("{tag}={value}"));
+        }
+    }
+    match spec.split_once('=') {
+        Some((tag @ ("UUID" | "PARTUUID"), value)) => format!("{tag}={}", value.to_ascii_lowercase()),
+        _ => spec.to_owned(),
+    }
+}
+
+/// Replaces `old` by `new` where no letter or digit stands beside it, nor a hyphen unless `old` is a whole UUID (menus
+/// make names like `gnulinux-simple-UUID`); letters match without case.
+pub(super) fn replace_words(text: &str, old: &str, new: &str) -> String {
+    if old.is_empty() || old == new {
+        return text.to_owned();
+    }
+    let (lower, wanted) = (text.to_ascii_lowercase(), old.to_ascii_lowercase());
+    let is_word = |byte: Option<&u8>| {
+        byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || (*byte == b'-' && old.len() < UUID_LEN))
+    };
+    let mut replaced = String::with_capacity(text.len());
+    let mut done = 0;
+    for (at, found) in lower.match_indices(&wanted) {
+        let end = at + found.len();
+        let before = at.checked_sub(1).and_then(|before| text.as_bytes().get(before));
+        if at < done || is_word(before) || is_word(text.as_bytes().get(end)) {
+            continue;
+        }
+        replaced.push_str(&text[done..at]);
+        replaced.push_str(new);
+        done = end;
+    }
+    replaced.push_str(&text[done..]);
+    replaced
+}
+
+const UUID_LEN: usize = 36;
+
+/// Options that make an initial RAM disk wait for volumes of LVM, LUKS or RAID, of which the new disk has none.
+const STACKED_DEVICES: &[&str] = &[
+    "rd.lvm.lv",
+    "rd.lvm.vg",
+    "rd.luks.uuid",
+    "rd.luks.name",
+    "rd.luks.key",
+    "rd.luks.options",
+    "luks.uuid",
+    "luks.name",
+    "luks.key",
+    "luks.options",
+    "rd.md.uuid",
+    "cryptdevice",
+    "cryptkey",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOT: &str = "11111111-2222-3333-4444-555555555555";
+    const SWAP: &str = "99999999-2222-3333-4444-555555555555";
+
+    fn fixed(options: &str) -> String {
+        OptionRules::new(ROOT, Some(SWAP), &["LABEL=system".to_owned()], &[], &[]).fixed(options)
+    }
+
+    #[test]
+    fn true_options_stay_to_the_byte() {
+        for options in [
+            "",
+            "  quiet \t splash ",
+            "root=UUID=11111111-2222-3333-4444-555555555555 ro",
+            "root=/dev/disk/by-uuid/11111111-2222-3333-4444-555555555555",
+            "root=LABEL=system resume=UUID=99999999-2222-3333-4444-555555555555",
+            "root=${rootspec} $kernelopts rootflags=noatime rd.lvm=0",
+        ] {
+            assert_eq!(fixed(options), options);
+        }
+    }
+
+    #[test]
+    fn options_of_the_old_disk_are_replaced_or_dropped() {
+        let root = format!("root=UUID={ROOT}");
+        assert_eq!(fixed("a root=/dev/mapper/rhel-root rd.lvm.lv=rhel/root b"), format!("a {root} b"));
+        assert_eq!(fixed("root=UUID=1-2 rootflags=subvol=@ ro"), format!("{root} ro"));
+        assert_eq!(fixed("rootflags=noatime,subvol=@"), "rootflags=noatime");
+        assert_eq!(fixed("x resume=/dev/sda5"), format!("x resume=UUID={SWAP}"));
+        assert_eq!(fixed("x resume=UUID=11111111-2222-3333-4444-555555555555 resume_offset=34816 y"), "x y");
+        assert_eq!(fixed("rootfstype=xfs quiet"), "quiet");
+        let without_swap = OptionRules::new(ROOT, None, &[], &[], &[]);
+        assert_eq!(without_swap.fixed("x resume=/dev/sda5"), "x");
+    }
+
+    #[test]
+    fn parameters_are_appended_once() {
+        let appended = ["console=tty0".to_owned(), "console=ttyS0".to_owned()];
+        let rules = OptionRules::new(ROOT, None, &[], &[], &appended);
+        assert_eq!(rules.fixed("quiet console=tty0 \n"), "quiet console=tty0 console=ttyS0 \n");
+        assert_eq!(rules.fixed(""), "console=tty0 console=ttyS0");
+        let once = rules.fixed("x");
+        assert_eq!(rules.fixed(&once), once);
+    }
+
+    #[test]
+    fn identifiers_are_replaced_as_whole_words_only() {
+        assert_eq!(
+            replace_words("UUID=ab-12 xab-12 ab-123 'AB-12'", "ab-12", "N"),
+            "UUID=N xab-12 ab-123 'N'"
+        );
+        assert_eq!(replace_words("é ab-12", "ab-12", "ab-12-3"), "é ab-12-3");
+        assert_eq!(replace_words("text", "", "N"), "text");
+        assert_eq!(
+            replace_words(&format!("gnulinux-simple-{ROOT}'"), ROOT, SWAP),
+            format!("gnulinux-simple-{SWAP}'")
+        );
+    }
+}
