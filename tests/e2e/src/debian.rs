@@ -38,7 +38,8 @@ impl DebianTree {
     }
 }
 
-/// A directory on the target directory's disk that one test program at a time may use; emptied first.
+/// A directory on the target directory's disk that one test program at a time may use; empty at first, removed when
+/// dropped.
 #[derive(Debug)]
 pub struct Workshop {
     path: PathBuf,
@@ -63,6 +64,14 @@ impl Workshop {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+impl Drop for Workshop {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.path) {
+            eprintln!("{}: {error}", self.path.display());
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use diskwright_e2e::attributes::{self, Difference};
 use diskwright_e2e::debian::{DebianTree, Workshop};
 use diskwright_e2e::disk::{self, Partition};
-use diskwright_e2e::{Emulator, Firmware, Generated, MachineModel, Mounted, Tool, generate};
+use diskwright_e2e::{Emulator, Firmware, Generated, MachineModel, Mounted, Tool, generate, is_root};
 
 #[test]
 fn checkers_find_nothing() -> Result<()> {
@@ -115,6 +115,24 @@ fn boots_to_login_under_seabios() -> Result<()> {
 #[test]
 fn boots_to_login_under_ovmf() -> Result<()> {
     boots_to_login(MachineModel::Q35, Firmware::Uefi)
+}
+
+/// Nothing of Diskwright is under test here, but what the other tests rest on.
+#[test]
+fn archive_unpacked_by_gnu_tar_is_the_directory() -> Result<()> {
+    let (Some(tree), Some(tar), true) = (DebianTree::find(), Tool::find("tar"), is_root()) else {
+        return Ok(());
+    };
+    let workshop = Workshop::enter("unpacked")?;
+    let (archive, target) = (tree.archive(), workshop.path());
+    let flags =
+        ["--extract", "--numeric-owner", "--same-permissions", "--acls", "--xattrs", "--xattrs-include=*"];
+    let paths = ["--file".as_ref(), archive.as_os_str(), "--directory".as_ref(), target.as_os_str()];
+    tar.run(&flags.iter().map(AsRef::as_ref).chain(paths).collect::<Vec<_>>())?;
+    let differences =
+        attributes::differences(&attributes::snapshot(&tree.root())?, &attributes::snapshot(target)?);
+    assert!(differences.is_empty(), "{} differences: {differences:#?}", differences.len());
+    Ok(())
 }
 
 #[test]
