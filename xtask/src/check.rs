@@ -121,7 +121,11 @@ fn plain(command: &mut Command) -> Result<Counts> {
 /// Runs tests, none of which may leave an oracle out, and counts them.
 fn tests(workspace: &Workspace, arguments: &[&str]) -> Result<Counts> {
     let mut cargo = workspace.cargo(arguments);
-    cargo.env("DISKWRIGHT_REQUIRE_ORACLES", "1").stdin(Stdio::null()).stdout(Stdio::piped());
+    cargo
+        .env("DISKWRIGHT_REQUIRE_ORACLES", "1")
+        .env("RUST_LIB_BACKTRACE", "0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
     let mut child = cargo.spawn().with_context(|| format!("{cargo:?}"))?;
     let output = child.stdout.take().context("the tests have no output")?;
     let mut counts = Counts::default();

@@ -1,1 +1,23 @@
-//! The whole pipeline against foreign readers and boots.
+//! Machinery of the end-to-end tests: run the program, then let foreign programs judge the disk it wrote.
+//!
+//! ```text
+//! scan ─ generate ─> disk ─ disk::partitions ─> extract ─┬─> checks (e2fsck, fsck.fat, sgdisk)
+//!                     │                                  └─> Mounted ─ attributes::snapshot ─> differences
+//!                     └─ Emulator ─> login prompt
+//! ```
+//!
+//! A program that is not installed skips the test that needs it, with its name; where `DISKWRIGHT_REQUIRE_ORACLES` is
+//! set, it fails it.
+
+pub mod attributes;
+pub mod debian;
+pub mod disk;
+mod emulator;
+mod generate;
+mod mounted;
+mod tool;
+
+pub use emulator::{Emulator, Firmware, MachineModel};
+pub use generate::{Generated, generate};
+pub use mounted::Mounted;
+pub use tool::{Tool, is_root, skip};

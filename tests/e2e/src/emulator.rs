@@ -1,0 +1,160 @@
+//! Booting disks in QEMU.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+
+use crate::{Tool, skip};
+
+/// The machine that QEMU imitates.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum MachineModel {
+    /// i440FX; the disk is on IDE.
+    Pc,
+    /// Q35; the disk is on AHCI.
+    Q35,
+}
+
+/// What starts the machine.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Firmware {
+    /// SeaBIOS: the boot sector.
+    Bios,
+    /// OVMF: the removable path of the EFI system partition. Its variables start out empty.
+    Uefi,
+}
+
+/// QEMU, on the processor's emulation only: tests run where there is no other.
+#[derive(Clone, Debug)]
+pub struct Emulator {
+    qemu: Tool,
+    code: PathBuf,
+    variables: PathBuf,
+}
+
+impl Emulator {
+    /// Finds QEMU and OVMF.
+    ///
+    /// # Panics
+    /// If one is missing and `DISKWRIGHT_REQUIRE_ORACLES` is set.
+    pub fn find() -> Option<Self> {
+        let qemu = Tool::find("qemu-system-x86_64")?;
+        let directory = Path::new("/usr/share/OVMF");
+        let (code, variables) = (directory.join("OVMF_CODE_4M.fd"), directory.join("OVMF_VARS_4M.fd"));
+        if !code.is_file() || !variables.is_file() {
+            skip("ovmf is not installed");
+            return None;
+        }
+        Some(Self { qemu, code, variables })
+    }
+
+    /// Boots the raw disk `image`, which stays unchanged, until `text` is on the serial console.
+    ///
+    /// # Errors
+    /// With the console's text, if the machine stops, breaks down or has not got there by the deadline.
+    pub fn boot_until(
+        &self,
+        image: &Path,
+        model: MachineModel,
+        firmware: Firmware,
+        text: &str,
+        deadline: Duration,
+    ) -> Result<String> {
+        let directory = tempfile::tempdir_in(image.parent().context("an image without a directory")?)?;
+        let console = directory.path().join("console");
+        File::create(&console)?;
+        let mut command = self.command(image, model, firmware, &directory)?;
+        command.arg("-serial").arg(format!("file:{}", console.display()));
+        let errors = directory.path().join("errors");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&errors)?);
+        let mut running = Running(command.spawn().with_context(|| format!("{command:?}"))?);
+        let start = Instant::now();
+        loop {
+            let stopped = running.0.try_wait()?;
+            let said = String::from_utf8_lossy(&std::fs::read(&console)?).into_owned();
+            let failure = if said.contains(text) {
+                return Ok(said);
+            } else if let Some(status) = stopped {
+                format!("stopped with {status}: {}", std::fs::read_to_string(&errors)?)
+            } else if let Some(sign) = BREAKDOWNS.iter().find(|sign| said.contains(**sign)) {
+                format!("broke down: {sign}")
+            } else if start.elapsed() > deadline {
+                format!("did not show {text:?} in {deadline:?}")
+            } else {
+                std::thread::sleep(Duration::from_millis(200));
+                continue;
+            };
+            bail!("{model:?} with {firmware:?} {failure}\nThe console's end:\n{}", end_of(&said));
+        }
+    }
+
+    fn command(
+        &self,
+        image: &Path,
+        model: MachineModel,
+        firmware: Firmware,
+        directory: &TempDir,
+    ) -> Result<Command> {
+        let mut command = self.qemu.command();
+        command.env("TMPDIR", directory.path());
+        command.args([
+            "-nodefaults",
+            "-vga",
+            "std",
+            "-accel",
+            "tcg",
+            "-m",
+            "1024",
+            "-display",
+            "none",
+            "-no-reboot",
+            "-snapshot",
+        ]);
+        command.args(["-machine", if matches!(model, MachineModel::Pc) { "pc" } else { "q35" }]);
+        if matches!(firmware, Firmware::Uefi) {
+            let own = directory.path().join("variables.fd");
+            std::fs::copy(&self.variables, &own)?;
+            command.args([
+                "-drive".into(),
+                format!("if=pflash,format=raw,readonly=on,file={}", self.code.display()),
+            ]);
+            command.args(["-drive".into(), format!("if=pflash,format=raw,file={}", own.display())]);
+        }
+        command.args(["-drive".into(), format!("if=none,id=disk,format=raw,file={}", image.display())]);
+        command.args(["-device", "ide-hd,drive=disk,bus=ide.0"]);
+        Ok(command)
+    }
+}
+
+/// A running emulator, killed when dropped.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have stopped by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn end_of(text: &str) -> &str {
+    let start = text.len().saturating_sub(4000);
+    let start = (start..text.len()).find(|&index| text.is_char_boundary(index)).unwrap_or(0);
+    &text[start..]
+}
+
+/// What a machine says that will show no login prompt.
+const BREAKDOWNS: &[&str] = &[
+    "Kernel panic",
+    "emergency mode",
+    "grub rescue>",
+    "(initramfs)",
+    "Shell>",
+    "Press any key to enter the Boot Manager Menu",
+];

@@ -1,0 +1,108 @@
+//! Running the program under test.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde_json::Value;
+
+/// What one run of `diskwright generate` left.
+#[derive(Debug)]
+pub struct Generated {
+    /// The files it named on standard output, in its order, without the report.
+    pub outputs: Vec<PathBuf>,
+    /// `report.json`.
+    pub report: Value,
+}
+
+impl Generated {
+    /// The first output: the disk.
+    ///
+    /// # Errors
+    /// If the program named none.
+    pub fn disk(&self) -> Result<&Path> {
+        Ok(self.outputs.first().context("generate named no output")?)
+    }
+
+    /// The paths inside the guest that the report says were edited, relative to the root.
+    ///
+    /// # Errors
+    /// If the report has no list of edits, or an edit no path.
+    pub fn edited_paths(&self) -> Result<Vec<String>> {
+        let edits =
+            self.report.get("edits").and_then(Value::as_array).context("the report lists no edits")?;
+        let path = |edit: &Value| Some(edit.get("path")?.as_str()?.trim_start_matches('/').to_owned());
+        edits
+            .iter()
+            .map(|edit| path(edit).with_context(|| format!("an edit without a path: {edit}")))
+            .collect()
+    }
+
+    /// The report without what may differ from run to run.
+    pub fn lasting_report(&self) -> Value {
+        let mut report = self.report.clone();
+        if let Some(fields) = report.as_object_mut() {
+            fields.remove("run");
+        }
+        report
+    }
+}
+
+/// Runs `diskwright generate --scan SCAN --format raw --output OUTPUT` with a fixed seed and time and `more` arguments.
+///
+/// # Errors
+/// With all it wrote, if it fails or names what is not there.
+pub fn generate<Argument: AsRef<OsStr>>(scan: &Path, output: &Path, more: &[Argument]) -> Result<Generated> {
+    let mut command = Command::new(program()?);
+    command.args(["generate", "--format", "raw", "--seed", "end to end", "--timestamp", "1700000000"]);
+    command.args(["--progress", "none", "--scan"]).arg(scan).arg("--output").arg(output).args(more);
+    let finished = command.stdin(Stdio::null()).output().with_context(|| format!("{command:?}"))?;
+    let (out, errors) =
+        (String::from_utf8_lossy(&finished.stdout), String::from_utf8_lossy(&finished.stderr));
+    if !finished.status.success() {
+        bail!("{command:?}: {}\n{out}{errors}", finished.status);
+    }
+    let report = std::fs::read(output.join("report.json")).context("report.json")?;
+    let outputs: Vec<PathBuf> =
+        out.lines().map(PathBuf::from).filter(|path| !path.ends_with("report.json")).collect();
+    if let Some(absent) = outputs.iter().find(|path| !path.is_file()) {
+        bail!("{command:?} named {}, which is not there", absent.display());
+    }
+    Ok(Generated { outputs, report: serde_json::from_slice(&report)? })
+}
+
+/// The program, built as these tests were.
+fn program() -> Result<&'static Path> {
+    static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let built = PROGRAM.get_or_init(|| build().map_err(|error| format!("{error:#}")));
+    built.as_deref().map_err(|error| anyhow!("the program under test cannot be built: {error}"))
+}
+
+fn build() -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args([
+        "build",
+        "--quiet",
+        "--package",
+        "diskwright-cli",
+        "--bin",
+        "diskwright",
+        "--message-format=json",
+    ]);
+    if !cfg!(debug_assertions) {
+        build.arg("--release");
+    }
+    let built = build.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null()).output()?;
+    if !built.status.success() {
+        bail!("{build:?}: {}\n{}", built.status, String::from_utf8_lossy(&built.stderr));
+    }
+    let messages = String::from_utf8(built.stdout)?;
+    let executable = messages.lines().find_map(|line| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        message.get("executable")?.as_str().map(PathBuf::from)
+    });
+    executable.context("cargo named no executable")
+}

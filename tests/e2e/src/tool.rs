@@ -1,0 +1,76 @@
+//! Foreign programs.
+
+use std::ffi::OsStr;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// A foreign program that is installed.
+#[derive(Clone, Debug)]
+pub struct Tool {
+    path: PathBuf,
+}
+
+impl Tool {
+    /// Finds the program `name`, also where root's programs lie.
+    ///
+    /// # Panics
+    /// If it is missing and `DISKWRIGHT_REQUIRE_ORACLES` is set.
+    pub fn find(name: &str) -> Option<Self> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let places = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+        let found = places.map(|place: PathBuf| place.join(name)).find(|candidate| candidate.is_file());
+        if found.is_none() {
+            skip(&format!("{name} is not installed"));
+        }
+        Some(Self { path: found? })
+    }
+
+    /// A command that runs the program in the C locale.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.path);
+        command.env("LC_ALL", "C").stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the program to its end and returns what it wrote, standard output first.
+    ///
+    /// # Errors
+    /// With all its output, if its exit code is not zero.
+    pub fn run<Argument: AsRef<OsStr>>(&self, arguments: &[Argument]) -> Result<String> {
+        let mut command = self.command();
+        let output = command.args(arguments).output().with_context(|| format!("{command:?}"))?;
+        let text = text(&output);
+        if !output.status.success() {
+            bail!("{command:?}: {}\n{text}", output.status);
+        }
+        Ok(text)
+    }
+}
+
+/// Whether this process may mount; says so where it may not.
+///
+/// # Panics
+/// If it may not and `DISKWRIGHT_REQUIRE_ORACLES` is set.
+pub fn is_root() -> bool {
+    let is_root = Path::new("/proc/self").metadata().is_ok_and(|own| own.uid() == 0);
+    if !is_root {
+        skip("only root can mount");
+    }
+    is_root
+}
+
+/// Says why a test is skipped.
+///
+/// # Panics
+/// If `DISKWRIGHT_REQUIRE_ORACLES` is set: there, a skipped test is a failed one.
+pub fn skip(reason: &str) {
+    assert!(std::env::var_os("DISKWRIGHT_REQUIRE_ORACLES").is_none(), "cannot be skipped here: {reason}");
+    println!("skipped: {reason}");
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}

@@ -1,0 +1,121 @@
+//! The committed fixtures: each is listed, used and as it was made, and the small scan becomes a disk.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use diskwright_e2e::{Mounted, Tool, attributes, disk, generate};
+use sha2::{Digest, Sha256};
+use toml::{Table, Value};
+
+#[test]
+fn manifest_lists_every_file_as_it_is_and_who_reads_it() -> Result<()> {
+    let root = fixtures();
+    let manifest: Table = fs::read_to_string(root.join("MANIFEST.toml"))?.parse()?;
+    let entries = manifest.get("file").and_then(Value::as_array).context("the manifest lists no file")?;
+    let mut listed = BTreeSet::from([PathBuf::from("MANIFEST.toml")]);
+    let mut total = 0;
+    for entry in entries {
+        let path = text(entry, "path")?;
+        for field in ["producer", "date", "licence", "purpose"] {
+            text(entry, field)?;
+        }
+        let content = fs::read(root.join(path)).with_context(|| path.to_owned())?;
+        assert!(content.len() <= 64 << 10, "{path} is larger than 64 KiB");
+        total += content.len();
+        let digest: [u8; 32] = Sha256::digest(&content).into();
+        assert_eq!(hexadecimal(&digest), text(entry, "sha256")?, "{path} is not what was listed");
+        let name =
+            Path::new(path).file_name().and_then(|name| name.to_str()).context("a path without a name")?;
+        let reader = text(entry, "read_by")?;
+        let source = fs::read_to_string(root.join("..").join(reader)).with_context(|| reader.to_owned())?;
+        assert!(source.contains(name), "{reader} does not read {name}");
+        assert!(listed.insert(PathBuf::from(path)), "{path} is listed twice");
+    }
+    assert!(total <= 2 << 20, "the fixtures are larger than 2 MiB together");
+    assert_eq!(files_under(&root)?, listed, "files there, and files listed");
+    Ok(())
+}
+
+#[test]
+fn recipe_makes_the_small_scan_again() -> Result<()> {
+    let Some(python) = Tool::find("python3") else { return Ok(()) };
+    let directory = tempfile::tempdir()?;
+    let made = directory.path().join("small-machine.tar");
+    python.run(&[fixtures().join("recipes/small-machine.py"), made.clone()])?;
+    assert!(fs::read(made)? == fs::read(small_scan())?, "the recipe makes another archive");
+    Ok(())
+}
+
+#[test]
+fn small_scan_becomes_a_disk_that_shows_it() -> Result<()> {
+    let (Some(tar), Some(e2fsck), Some(sfdisk)) =
+        (Tool::find("tar"), Tool::find("e2fsck"), Tool::find("sfdisk"))
+    else {
+        return Ok(());
+    };
+    let directory = tempfile::tempdir()?;
+    let generated = generate(&small_scan(), &directory.path().join("out"), &["--boot", "none"])?;
+    let partitions = disk::partitions(&sfdisk, generated.disk()?)?;
+    let [partition] = partitions.as_slice() else { anyhow::bail!("not one partition: {partitions:?}") };
+    let root = directory.path().join("root");
+    disk::extract(generated.disk()?, partition, &root)?;
+    disk::check_ext4(&e2fsck, &root)?;
+
+    let Some(mounted) = Mounted::ext4(&root, "ro")? else { return Ok(()) };
+    let unpacked = directory.path().join("unpacked");
+    fs::create_dir(&unpacked)?;
+    let scan = small_scan();
+    let arguments =
+        ["--extract", "--numeric-owner", "--same-permissions", "--xattrs", "--xattrs-include=*", "--file"];
+    let arguments = arguments.iter().map(AsRef::as_ref).chain([
+        scan.as_os_str(),
+        "--directory".as_ref(),
+        unpacked.as_os_str(),
+    ]);
+    tar.run(&arguments.collect::<Vec<_>>())?;
+    let differences =
+        attributes::differences(&attributes::snapshot(&unpacked)?, &attributes::snapshot(mounted.path())?);
+    mounted.unmount()?;
+    let edited = generated.edited_paths()?;
+    let unreported = differences.iter().filter(|one| {
+        one.path != "lost+found" && !edited.iter().any(|path| Path::new(&one.path).starts_with(path))
+    });
+    assert_eq!(unreported.collect::<Vec<_>>(), Vec::<&attributes::Difference>::new());
+    Ok(())
+}
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
+}
+
+fn small_scan() -> PathBuf {
+    fixtures().join("valid/small-machine.tar")
+}
+
+/// The files under `root`, relative to it.
+fn files_under(root: &Path) -> Result<BTreeSet<PathBuf>> {
+    let mut found = BTreeSet::new();
+    let mut waiting = vec![root.to_path_buf()];
+    while let Some(directory) = waiting.pop() {
+        for entry in directory.read_dir()? {
+            let path = entry?.path();
+            if path.is_dir() {
+                waiting.push(path);
+            } else {
+                found.insert(path.strip_prefix(root)?.to_path_buf());
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn text<'a>(entry: &'a Value, field: &str) -> Result<&'a str> {
+    let text = entry.get(field).and_then(Value::as_str).filter(|text| !text.is_empty());
+    text.with_context(|| format!("no {field} in {entry}"))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
