@@ -171,9 +171,9 @@ fn a_read_crosses_regions_of_every_kind() {
     let disk = builder.finish(20).unwrap();
     let whole = b"<bytes>\0\0content\x04\x05\x06\0";
     assert_eq!(read(&disk, 0, 20), whole);
-    for start in 0..20 {
+    for (offset, start) in (0_u64..20).zip(0_usize..) {
         for end in start..=20 {
-            assert_eq!(read(&disk, start as u64, end - start), whole[start..end], "{start}..{end}");
+            assert_eq!(read(&disk, offset, end - start), whole[start..end], "{start}..{end}");
         }
     }
 }
