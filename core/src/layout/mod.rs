@@ -88,9 +88,12 @@ impl DiskLayout {
         })
     }
 
-    /// Whether `start..start+len` is known to be zero without reading it.
+    /// Whether `start..start+len` is known to be zero without reading it; what lies past the disk's end does not count.
     pub fn is_zero(&self, start: u64, len: u64) -> bool {
-        let end = start.saturating_add(len);
+        let end = start.saturating_add(len).min(self.inner.size);
+        if start >= end {
+            return true;
+        }
         let mut at = self.inner.region_at(start);
         while let Some(region) = self.inner.regions.get(at) {
             if region.start >= end {

@@ -81,6 +81,9 @@ impl LayoutReader {
         let left = usize::try_from(content.size().saturating_sub(offset)).unwrap_or(usize::MAX);
         let (data, tail) = buf.split_at_mut(left.min(buf.len()));
         tail.fill(0);
+        if data.is_empty() {
+            return Ok(());
+        }
         content
             .read_exact_at(offset, data)
             .map_err(|error| read_failed(self.disk.inner.tree.path_of(inode), error))

@@ -3,11 +3,8 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, RawDir, ResolveFlags, SeekFrom, Statx, StatxAttributes, StatxFlags,
-};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, SeekFrom, Statx, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
 use crate::scan::{Attributes, DataRange, DeviceNumber, FLAG_APPEND, FLAG_IMMUTABLE, FLAG_NODUMP};
@@ -293,7 +290,7 @@ impl Handle {
 }
 
 impl Access {
-    fn flags(self) -> OFlags {
+    pub(super) fn flags(self) -> OFlags {
         let common = OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match self {
             // Nothing waits: not a FIFO that was put in a file's place, and no terminal becomes ours.
@@ -316,86 +313,6 @@ impl Scratch {
     }
 }
 
-/// Opens paths below a directory, of any length, through no symbolic link, never above it.
-#[derive(Debug, Default)]
-pub(super) struct Opener {
-    /// The kernel has no `openat2`: one component at a time.
-    stepwise: AtomicBool,
-    /// Reading sets access times, because not setting them was refused once.
-    sets_access_times: AtomicBool,
-}
-
-impl Opener {
-    /// One component at a time, as on a kernel without `openat2`.
-    #[cfg(test)]
-    pub(super) fn stepwise() -> Self {
-        Self { stepwise: AtomicBool::new(true), ..Self::default() }
-    }
-
-    /// Opens `below` for `access`; every component but the last must be a directory.
-    pub(super) fn open(
-        &self,
-        host: &Host<'_>,
-        directory: BorrowedFd<'_>,
-        below: &[u8],
-        access: Access,
-    ) -> io::Result<OwnedFd> {
-        host.files.admit(FileOp::Open { path: host.path })?;
-        let mut parent: Option<OwnedFd> = None;
-        let mut left = below;
-        loop {
-            let from = parent.as_ref().map_or(directory, AsFd::as_fd);
-            let stepwise = self.stepwise.load(Ordering::Relaxed);
-            let (piece, rest) = split_path(left, if stepwise { 1 } else { LONGEST_PIECE });
-            let flags = match rest {
-                None => access.flags(),
-                Some(_) => Access::Name.flags() | OFlags::DIRECTORY,
-            };
-            match (self.open_piece(from, piece, flags, stepwise), rest) {
-                (Err(Errno::NOSYS), _) if !stepwise => self.stepwise.store(true, Ordering::Relaxed),
-                (Err(error), _) => return Err(error.into()),
-                (Ok(descriptor), None) => return Ok(descriptor),
-                (Ok(descriptor), Some(rest)) => {
-                    parent = Some(descriptor);
-                    left = rest;
-                }
-            }
-        }
-    }
-
-    fn open_piece(
-        &self,
-        from: BorrowedFd<'_>,
-        piece: &[u8],
-        flags: OFlags,
-        stepwise: bool,
-    ) -> rustix::io::Result<OwnedFd> {
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        let mut flags = flags;
-        if !flags.contains(OFlags::PATH) && !self.sets_access_times.load(Ordering::Relaxed) {
-            flags |= OFlags::NOATIME;
-        }
-        let mut tries = 0;
-        loop {
-            let opened = if stepwise {
-                rustix::fs::openat(from, piece, flags, Mode::empty())
-            } else {
-                rustix::fs::openat2(from, piece, flags, Mode::empty(), resolve)
-            };
-            match opened {
-                Err(Errno::INTR) => {}
-                // A rename somewhere disturbed the kernel's own check.
-                Err(Errno::AGAIN) if tries < 16 => tries += 1,
-                Err(Errno::PERM) if flags.contains(OFlags::NOATIME) => {
-                    self.sets_access_times.store(true, Ordering::Relaxed);
-                    flags -= OFlags::NOATIME;
-                }
-                opened => return opened,
-            }
-        }
-    }
-}
-
 /// Whether a file system holds the kernel's state and no files.
 pub(super) fn is_pseudo(magic: u32) -> bool {
     PSEUDO_FILE_SYSTEMS.contains(&magic)
@@ -404,22 +321,6 @@ pub(super) fn is_pseudo(magic: u32) -> bool {
 /// Whether a file system is known to tell holes truly even of data that was written just now.
 pub(super) fn tells_holes_truly(magic: u32) -> bool {
     [EXT4, XFS, BTRFS, TMPFS].contains(&magic)
-}
-
-/// The first components of `path` that together have at most `longest` bytes, at least one, and what follows.
-fn split_path(path: &[u8], longest: usize) -> (&[u8], Option<&[u8]>) {
-    if path.len() <= longest {
-        return (path, None);
-    }
-    let within = path.get(..longest).unwrap_or(path).iter().rposition(|byte| *byte == b'/');
-    let at = within.or_else(|| path.iter().position(|byte| *byte == b'/'));
-    match at {
-        None => (path, None),
-        Some(at) => {
-            let (piece, rest) = path.split_at(at);
-            (piece, rest.get(1..))
-        }
-    }
 }
 
 fn proc_path(descriptor: &OwnedFd) -> String {
@@ -439,8 +340,6 @@ fn named_error(handle: &Handle, error: Errno) -> io::Error {
 const XATTR_LIST_MAX: usize = 65_536;
 const XATTR_SIZE_MAX: usize = 65_536;
 const ENTRIES_BUFFER: usize = 32_768;
-/// Below PATH_MAX, 4096 bytes with the NUL.
-const LONGEST_PIECE: usize = 4000;
 /// 16 MiB of ranges for one file.
 const MAX_RANGES: usize = 1 << 20;
 

@@ -8,6 +8,7 @@
 mod content;
 mod host;
 mod index;
+mod opener;
 mod walk;
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -18,8 +19,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use rustix::fs::FileType;
 
 use self::content::HostFile;
-use self::host::{Access, Host, Opener, Stamp};
+use self::host::{Access, Host, Stamp};
 use self::index::Index;
+use self::opener::Opener;
 use self::walk::Walk;
 use super::{Entry, ScanSource, SourceContent};
 use crate::tree::{Finding, Findings, Severity};
