@@ -1,0 +1,198 @@
+//! Contents placed in a volume: where everything stands.
+#![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
+
+use std::ops::Range;
+
+use super::checksum::Checksum;
+use super::contents::{Contents, INLINE_TARGET};
+use super::encode::bytes_of;
+use super::extent::{ExtentTrees, Mapping, Ranges};
+use super::geometry::Geometry;
+use super::journal;
+use super::numbering::{JOURNAL, LOST_FOUND};
+use super::options::Ext4Options;
+use crate::tree::Object;
+use crate::{Error, ErrorKind, Result};
+
+/// A whole volume, from which every block can be made.
+///
+/// Cost: 4 bytes an inode, 4 a name in directories of several blocks, 20 a directory, 8 an inode with a block of
+/// attributes, 24 for every 340 extents of a file that has more than four.
+pub(super) struct Volume {
+    pub(super) options: Ext4Options,
+    pub(super) checksum: Checksum,
+    pub(super) contents: Contents,
+    pub(super) arrangement: Box<Arrangement>,
+}
+
+/// Where a volume of one size puts its contents.
+pub(super) struct Arrangement {
+    pub(super) geometry: Geometry,
+    pub(super) areas: Areas,
+    pub(super) trees: ExtentTrees,
+}
+
+/// Positions of everything that is not fixed metadata, one area after the other.
+#[derive(Clone, Debug)]
+pub(super) struct Areas {
+    pub(super) resize: Range<u64>,
+    pub(super) journal: Range<u64>,
+    pub(super) directories: Range<u64>,
+    pub(super) long_links: Range<u64>,
+    pub(super) xattrs: Range<u64>,
+    pub(super) data: Range<u64>,
+    pub(super) trees: Range<u64>,
+}
+
+/// The outcome of placing contents in a volume.
+pub(super) enum Attempt {
+    Fits(Box<Arrangement>),
+    /// So many blocks are missing, or more.
+    Short(u64),
+}
+
+impl Arrangement {
+    /// Places contents in a volume of at most `blocks` blocks.
+    ///
+    /// # Errors
+    /// Those of [`Geometry::new`].
+    pub(super) fn attempt(contents: &Contents, options: &Ext4Options, blocks: u64) -> Result<Attempt> {
+        let geometry = Geometry::new(blocks, u64::from(contents.numbering.last_number()), options)?;
+        let mut areas = Areas::new(contents, &geometry);
+        let short = areas.end().saturating_sub(geometry.space.end());
+        if short > 0 {
+            return Ok(Attempt::Short(short));
+        }
+        let mut trees = ExtentTrees::default();
+        let mut add = |number: u32| {
+            if let Some(mapping) = contents.mapping(number, &areas) {
+                trees.add(number, mapping, &geometry.space);
+            }
+        };
+        (1..=contents.numbering.last_number()).for_each(&mut add);
+        trees.finish();
+        areas.trees.end = areas.trees.start.saturating_add(trees.blocks());
+        match areas.end().saturating_sub(geometry.space.end()) {
+            0 => Ok(Attempt::Fits(Box::new(Self { geometry, areas, trees }))),
+            short => Ok(Attempt::Short(short)),
+        }
+    }
+
+    /// Blocks that nothing uses.
+    pub(super) fn free_blocks(&self) -> u64 {
+        self.geometry.space.end().saturating_sub(self.areas.end())
+    }
+
+    /// The block of a position.
+    pub(super) fn block_at(&self, position: u64) -> u64 {
+        self.geometry.space.locate(position).0
+    }
+
+    /// Every block below this that is not metadata is in use, and none from it on.
+    pub(super) fn used_end(&self) -> u64 {
+        self.geometry.space.block_after(self.areas.end())
+    }
+}
+
+impl Areas {
+    fn new(contents: &Contents, geometry: &Geometry) -> Self {
+        let mut end: u64 = 0;
+        let mut next = |blocks: u64| {
+            let start = end;
+            end = start.saturating_add(blocks);
+            start..end
+        };
+        let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
+        Self {
+            resize: next(u64::from(geometry.reserved_descriptor_blocks > 0)),
+            journal: next(journal::blocks(geometry.blocks)),
+            directories: next(contents.directories.blocks()),
+            long_links: next(count(contents.long_links.len())),
+            xattrs: next(count(contents.xattr_blocks.len())),
+            data: next(contents.data_blocks),
+            trees: next(0),
+        }
+    }
+
+    /// One past the last position in use.
+    fn end(&self) -> u64 {
+        self.trees.end
+    }
+}
+
+impl Volume {
+    /// Places contents in a volume of exactly `size` bytes.
+    ///
+    /// # Errors
+    /// `ErrorKind::DoesNotFit` saying what is missing; those of [`Geometry::new`].
+    pub(super) fn new(
+        contents: Contents,
+        options: Ext4Options,
+        checksum: Checksum,
+        size: u64,
+    ) -> Result<Self> {
+        match Arrangement::attempt(&contents, &options, size / super::encode::BLOCK_SIZE)? {
+            Attempt::Fits(arrangement) => Ok(Self { options, checksum, contents, arrangement }),
+            Attempt::Short(blocks) => {
+                let missing = bytes_of(blocks);
+                let text = format!("a volume of {size} bytes lacks {missing} bytes for the tree");
+                Err(Error::new(ErrorKind::DoesNotFit, text))
+            }
+        }
+    }
+
+    /// The extents of an inode; `None` when it has none by nature.
+    pub(super) fn mapping(&self, number: u32) -> Option<Mapping<'_>> {
+        self.contents.mapping(number, &self.arrangement.areas)
+    }
+
+    /// Blocks that only root may fill.
+    pub(super) fn reserved_blocks(&self) -> u64 {
+        let blocks = self.arrangement.geometry.blocks;
+        match self.options.reserved {
+            Some(bytes) => (bytes / super::encode::BLOCK_SIZE).min(blocks),
+            None => (blocks / 20).min(DEFAULT_RESERVED),
+        }
+    }
+}
+
+impl Contents {
+    /// The extents of an inode of a volume with these areas.
+    fn mapping(&self, number: u32, areas: &Areas) -> Option<Mapping<'_>> {
+        let whole = |area: &Range<u64>, first: u64, blocks: u64| Mapping {
+            ranges: Ranges::Whole(blocks),
+            position: area.start.saturating_add(first),
+        };
+        match number {
+            JOURNAL => {
+                let blocks = areas.journal.end.saturating_sub(areas.journal.start);
+                return (blocks > 0).then(|| whole(&areas.journal, 0, blocks));
+            }
+            LOST_FOUND if !self.numbering.has_lost_found() => {
+                let (first, blocks) = self.directories.made_lost_found();
+                return Some(whole(&areas.directories, u64::from(first), u64::from(blocks)));
+            }
+            _ => {}
+        }
+        let rank = self.numbering.rank_of_number(number)?;
+        let object = self.view.tree().inode(self.numbering.inode(rank)).object;
+        match object {
+            Object::Directory => {
+                let at = self.directory(rank);
+                let first = u64::from(self.directories.get(at).first_block);
+                Some(whole(&areas.directories, first, u64::from(self.directories.blocks_of(at))))
+            }
+            Object::File { .. } => Some(Mapping {
+                ranges: Self::ranges(&object),
+                position: areas.data.start.saturating_add(self.first_block(rank)),
+            }),
+            Object::Symlink(target) if target.len() >= INLINE_TARGET => {
+                Some(whole(&areas.long_links, self.first_block(rank), 1))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Blocks for root alone by default: 1 GiB, or 5 % of a smaller volume.
+const DEFAULT_RESERVED: u64 = 262_144;

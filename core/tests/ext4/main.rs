@@ -1,0 +1,12 @@
+//! Volumes written by `filesystem::ext4`, as e2fsprogs and the kernel see them.
+
+mod attributes;
+mod compare;
+mod directories;
+mod files;
+mod image;
+#[path = "../oracle/mod.rs"]
+mod oracle;
+mod plain;
+mod scan;
+mod sizes;
