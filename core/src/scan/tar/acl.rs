@@ -85,7 +85,10 @@ fn parse_entry(line: &[u8]) -> Result<Option<AclEntry>> {
             Some(Ok(id)) if id != UNDEFINED_ID => id,
             _ => {
                 let name = String::from_utf8_lossy(qualifier).into_owned();
-                let text = format!("an access control list that names {name} without a number");
+                let text = format!(
+                    "an access control list that names {name} without a number \
+                     (tar --xattrs --xattrs-include='*' writes numbers)"
+                );
                 return Err(Error::new(ErrorKind::Unsupported, text));
             }
         }
