@@ -3,9 +3,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::overlay::{LastLink, Overlay, Place, Standing};
 use crate::error::EscapePath;
 use crate::scan::Attributes;
-use crate::tree::{Change, FileTree, NewFile, NodeId, Object, components};
+use crate::tree::{Change, FileTree, NewFile, NodeId, Object};
 use crate::{Error, ErrorKind, Result, Timestamp};
 
 /// The tree with the edits made so far laid on it.
@@ -13,8 +14,7 @@ use crate::{Error, ErrorKind, Result, Timestamp};
 /// Paths are bytes from the root of the tree; symbolic links are followed inside the tree only, so that an edit of
 /// `/etc/fstab` changes the file that the guest would read.
 pub struct GuestWorkspace<'a> {
-    tree: &'a FileTree,
-    changes: BTreeMap<Vec<u8>, Change>,
+    overlay: Overlay<'a>,
     edits: Vec<Edit>,
 }
 
@@ -48,12 +48,17 @@ pub enum EditAction {
 impl<'a> GuestWorkspace<'a> {
     /// The untouched tree.
     pub fn new(tree: &'a FileTree) -> Self {
-        Self { tree, changes: BTreeMap::new(), edits: Vec::new() }
+        Self { overlay: Overlay { tree, changes: BTreeMap::new() }, edits: Vec::new() }
     }
 
     /// The tree below the edits.
     pub fn tree(&self) -> &'a FileTree {
-        self.tree
+        self.overlay.tree
+    }
+
+    /// The edits so far, in their order.
+    pub fn edits(&self) -> &[Edit] {
+        &self.edits
     }
 
     /// Content of the regular file at `path` with the edits so far; `None` when there is no regular file.
@@ -62,31 +67,38 @@ impl<'a> GuestWorkspace<'a> {
     /// `ErrorKind::Source` when it cannot be read; `ErrorKind::LimitExceeded` for a file of more than 16 MiB, which no
     /// configuration file is.
     pub fn read(&self, path: &[u8]) -> Result<Option<Vec<u8>>> {
-        let path = self.real_path(path);
-        match self.changes.get(&path) {
-            Some(Change::Write(file)) => return Ok(Some(file.bytes.to_vec())),
-            Some(Change::CopyOf(from)) => return self.read_tree(from),
-            Some(Change::Remove | Change::Symlink(_) | Change::Directory(_)) => return Ok(None),
-            None => {}
-        }
-        self.read_tree(&path)
+        self.overlay.read(&self.overlay.locate(path, LastLink::Follow), MAX_READ)
     }
 
     /// Whether anything stands at `path` (links followed).
     pub fn exists(&self, path: &[u8]) -> bool {
-        let real = self.real_path(path);
-        match self.changes.get(&real) {
-            Some(Change::Remove) => false,
-            Some(_) => true,
-            None => self.tree.resolve(&real).is_some(),
+        let standing = self.overlay.locate(path, LastLink::Follow).standing;
+        !matches!(standing, Standing::Nothing) && !self.is_beyond(path)
+    }
+
+    /// The names in the directory at `path` (links followed), sorted by their bytes; none when it is no directory.
+    pub fn names(&self, path: &[u8]) -> Vec<Vec<u8>> {
+        let place = self.overlay.locate(path, LastLink::Follow);
+        match place.standing {
+            Standing::Directory => self.overlay.names(&place),
+            _ => Vec::new(),
         }
     }
 
+    /// Whether the tree as scanned has anything but directories below `path`.
+    pub fn has_content(&self, path: &[u8]) -> bool {
+        let tree = self.tree();
+        let Some(node) = tree.resolve(path) else { return false };
+        tree.subtree(node).any(|node| !matches!(tree.inode(tree.inode_of(node)).object, Object::Directory))
+    }
+
     /// Gives the file at `path` new content; mode, owner and extended attributes of a file that is there stay, a new
-    /// one is 0644 root:root. The report shows the lines that differ. Equal content is no edit.
+    /// one is 0644 root:root with the SELinux label of its directory. The report shows the lines that differ. Equal
+    /// content is no edit. All names of a hard-linked file get the content.
     ///
     /// # Errors
-    /// As [`GuestWorkspace::read`]; `ErrorKind::Source` when something other than a regular file stands there.
+    /// As [`GuestWorkspace::read`]; `ErrorKind::Source` when something other than a regular file stands there, or
+    /// something other than a directory above.
     pub fn write(&mut self, path: &[u8], bytes: Vec<u8>, reason: &str) -> Result<()> {
         self.write_with(path, bytes, None, reason)
     }
@@ -102,87 +114,135 @@ impl<'a> GuestWorkspace<'a> {
         attributes: Option<Attributes>,
         reason: &str,
     ) -> Result<()> {
-        let real = self.real_path(path);
-        let before = self.read(&real)?;
-        if before.is_none() && self.exists(&real) {
-            let text = "a file is needed here and something else stands there";
-            return Err(Error::new(ErrorKind::Source, text).with_path(path));
+        let place = self.overlay.locate(path, LastLink::Follow);
+        if !matches!(place.standing, Standing::File | Standing::Nothing) {
+            return Err(stands_there(path));
         }
+        let before = self.overlay.read(&place, MAX_READ)?;
+        let attributes = attributes.filter(|given| Some(given) != self.attributes_at(&place).as_ref());
         if before.as_deref() == Some(&bytes) && attributes.is_none() {
             return Ok(());
         }
         let action = if before.is_some() { EditAction::Changed } else { EditAction::Added };
         let (gone, came) = differing_lines(before.as_deref().unwrap_or_default(), &bytes);
+        let attributes = attributes.or_else(|| match (place.standing, place.node) {
+            // What the change takes from the file in the tree need not be said.
+            (Standing::File, Some(_)) if !self.overlay.changes.contains_key(&place.path) => None,
+            (Standing::File, _) => self.attributes_at(&place),
+            _ => Some(self.new_file_attributes(&place.path)),
+        });
+        let real = place.path;
         self.record(&real, action, gone, came, reason);
-        let attributes = attributes.or_else(|| self.earlier_attributes(&real));
-        self.changes.insert(real, Change::Write(NewFile { bytes: Arc::from(bytes), attributes }));
+        self.overlay.changes.insert(real, Change::Write(NewFile { bytes: Arc::from(bytes), attributes }));
         Ok(())
     }
 
     /// Puts a copy of the regular file `from` of the tree at `path` (0644 root:root).
     ///
     /// # Errors
-    /// `ErrorKind::Internal` when `from` is not a regular file of the tree.
+    /// `ErrorKind::Internal` when `from` is not a regular file of the tree; as [`GuestWorkspace::write`] for `path`.
     pub fn copy(&mut self, from: &[u8], path: &[u8], reason: &str) -> Result<()> {
-        let source = self.tree.resolve(from).filter(|node| self.is_file(*node)).ok_or_else(|| {
+        let tree = self.tree();
+        let is_file = |node: &NodeId| matches!(tree.inode(tree.inode_of(*node)).object, Object::File { .. });
+        let source = tree.resolve(from).filter(is_file).ok_or_else(|| {
             Error::new(ErrorKind::Internal, "only regular files of the tree can be copied").with_path(from)
         })?;
-        let real = self.real_path(path);
-        let action = if self.exists(&real) { EditAction::Changed } else { EditAction::Added };
-        self.record(&real, action, String::new(), format!("a copy of /{}", from.escape_ascii_path()), reason);
-        self.changes.insert(real, Change::CopyOf(self.tree.path(source)));
+        let source = tree.path(source);
+        let place = self.overlay.locate(path, LastLink::Follow);
+        let action = match place.standing {
+            Standing::File => EditAction::Changed,
+            Standing::Nothing => EditAction::Added,
+            _ => return Err(stands_there(path)),
+        };
+        if matches!(self.overlay.changes.get(&place.path), Some(Change::CopyOf(known)) if *known == source) {
+            return Ok(());
+        }
+        let (before, real) = (self.describe(&place), place.path);
+        self.record(&real, action, before, format!("a copy of /{}", source.escape_ascii_path()), reason);
+        self.overlay.changes.insert(real, Change::CopyOf(source));
         Ok(())
     }
 
     /// Removes what stands at `path`, with all below it; the last component is not followed. Nothing there is no edit.
     pub fn remove(&mut self, path: &[u8], reason: &str) {
-        let real = self.real_parent(path);
-        let standing = self.changes.remove(&real);
-        let in_tree = self.tree.lookup(&real);
-        if in_tree.is_none() && standing.is_none_or(|change| matches!(change, Change::Remove)) {
+        let place = self.overlay.locate(path, LastLink::Stay);
+        if place.standing == Standing::Nothing || place.path.is_empty() || self.is_beyond(path) {
             return;
         }
-        let before = in_tree.map_or(String::new(), |node| self.describe(node));
+        let (before, real) = (self.describe(&place), place.path);
         self.record(&real, EditAction::Removed, before, String::new(), reason);
-        if in_tree.is_some() {
-            self.changes.insert(real, Change::Remove);
-        }
+        self.overlay.drop_below(&real);
+        match self.tree().lookup(&real) {
+            Some(_) => self.overlay.changes.insert(real, Change::Remove),
+            None => self.overlay.changes.remove(&real),
+        };
     }
 
-    /// Puts a symbolic link to `target` at `path`, in place of whatever file stood there.
-    pub fn symlink(&mut self, path: &[u8], target: &[u8], reason: &str) {
-        let real = self.real_parent(path);
-        let standing = self.tree.lookup(&real);
-        if let Some(node) = standing
-            && !self.changes.contains_key(&real)
-            && self.tree.inode(self.tree.inode_of(node)).object == Object::Symlink(target)
-        {
-            return;
+    /// Puts a symbolic link to `target` at `path`, in place of whatever stood there.
+    ///
+    /// # Errors
+    /// `ErrorKind::Source` when something other than a directory stands above.
+    pub fn symlink(&mut self, path: &[u8], target: &[u8], reason: &str) -> Result<()> {
+        let place = self.overlay.locate(path, LastLink::Stay);
+        if place.standing == Standing::Link(target) {
+            return Ok(());
         }
-        let action = if standing.is_some() { EditAction::Changed } else { EditAction::Added };
-        let before = standing.map_or(String::new(), |node| self.describe(node));
+        if self.is_beyond(path) || place.path.is_empty() {
+            return Err(stands_there(path));
+        }
+        let action = match place.standing {
+            Standing::Nothing => EditAction::Added,
+            _ => EditAction::Changed,
+        };
+        let (before, real) = (self.describe(&place), place.path);
         self.record(&real, action, before, format!("-> {}", target.escape_ascii_path()), reason);
-        self.changes.insert(real, Change::Symlink(target.to_vec()));
+        self.overlay.drop_below(&real);
+        self.overlay.changes.insert(real, Change::Symlink(target.to_vec()));
+        Ok(())
     }
 
     /// Makes a directory (root's) at `path` unless one is there.
-    pub fn directory(&mut self, path: &[u8], mode: u16, reason: &str) {
-        let real = self.real_path(path);
-        if self.exists(&real) {
-            return;
+    ///
+    /// # Errors
+    /// `ErrorKind::Source` when something else stands there or above.
+    pub fn directory(&mut self, path: &[u8], mode: u16, reason: &str) -> Result<()> {
+        let place = self.overlay.locate(path, LastLink::Follow);
+        match place.standing {
+            Standing::Directory => return Ok(()),
+            Standing::Nothing => {}
+            _ => return Err(stands_there(path)),
         }
+        let real = place.path;
         self.record(&real, EditAction::Added, String::new(), format!("a directory, mode {mode:04o}"), reason);
-        self.changes.insert(real, Change::Directory(mode));
+        // A removed directory must not come back with what it held.
+        if let Some(node) = self.tree().lookup(&real).filter(|_| self.overlay.changes.contains_key(&real)) {
+            let held: Vec<Vec<u8>> =
+                self.tree().children(node).map(|child| self.tree().path(child)).collect();
+            self.overlay.changes.extend(held.into_iter().map(|path| (path, Change::Remove)));
+        }
+        self.overlay.changes.insert(real, Change::Directory(mode));
+        Ok(())
     }
 
     /// The changes for [`FileTree::with_changes`] and what the report says of them.
     pub fn finish(self) -> (BTreeMap<Vec<u8>, Change>, Vec<Edit>) {
-        (self.changes, self.edits)
+        (self.overlay.changes, self.edits)
     }
 
-    /// The file's attributes as the tree has them, for an edit that adds to them.
+    /// The attributes of what stands at `path`, for an edit that adds to them; without the time, which edits set.
     pub fn attributes(&self, path: &[u8]) -> Option<Attributes> {
-        let inode = self.tree.inode(self.tree.inode_of(self.tree.resolve(path)?));
+        self.attributes_at(&self.overlay.locate(path, LastLink::Follow))
+    }
+
+    fn attributes_at(&self, place: &Place<'_>) -> Option<Attributes> {
+        match self.overlay.changes.get(&place.path) {
+            Some(Change::Write(NewFile { attributes: Some(attributes), .. })) => {
+                return Some(Attributes { mtime: Timestamp::default(), ..attributes.clone() });
+            }
+            Some(Change::CopyOf(_)) => return Some(Attributes { mode: 0o644, ..Attributes::default() }),
+            _ => {}
+        }
+        let inode = self.tree().inode(self.tree().inode_of(place.node?));
         Some(Attributes {
             mode: inode.mode,
             uid: inode.uid,
@@ -193,59 +253,48 @@ impl<'a> GuestWorkspace<'a> {
         })
     }
 
-    fn read_tree(&self, path: &[u8]) -> Result<Option<Vec<u8>>> {
-        match self.tree.resolve(path).filter(|node| self.is_file(*node)) {
-            Some(node) => self.tree.read(self.tree.inode_of(node), MAX_READ).map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// Attributes that an earlier edit of the same file gave it.
-    fn earlier_attributes(&self, real: &[u8]) -> Option<Attributes> {
-        match self.changes.get(real) {
-            Some(Change::Write(file)) => file.attributes.clone(),
-            _ => None,
-        }
-    }
-
-    fn is_file(&self, node: NodeId) -> bool {
-        matches!(self.tree.inode(self.tree.inode_of(node)).object, Object::File { .. })
-    }
-
-    /// The path with all links resolved; where the last component is missing, its parent's resolved path with it.
-    fn real_path(&self, path: &[u8]) -> Vec<u8> {
-        match self.tree.resolve(path) {
-            Some(node) => self.tree.path(node),
-            None => self.real_parent(path),
-        }
-    }
-
-    /// The path with the links of all components but the last resolved; missing ones are taken as they are.
-    fn real_parent(&self, path: &[u8]) -> Vec<u8> {
-        let names: Vec<&[u8]> = components(path).collect();
-        for known in (0..names.len()).rev() {
-            if let Some(parent) = self.tree.resolve(&names[..known].join(&b'/')) {
-                let mut real = self.tree.path(parent);
-                for name in &names[known..] {
-                    if !real.is_empty() {
-                        real.push(b'/');
-                    }
-                    real.extend_from_slice(name);
-                }
-                return real;
+    /// 0644 root:root, labelled as the nearest directory above is: that is what a policy's default rule does.
+    fn new_file_attributes(&self, real: &[u8]) -> Attributes {
+        let mut attributes = Attributes { mode: 0o644, ..Attributes::default() };
+        let mut above = real;
+        while let Some(end) = above.iter().rposition(|byte| *byte == b'/') {
+            above = above.get(..end).unwrap_or_default();
+            let place = self.overlay.locate(above, LastLink::Follow);
+            if let Some(directory) = self.attributes_at(&place) {
+                attributes.xattrs =
+                    directory.xattrs.into_iter().filter(|(name, _)| name == b"security.selinux").collect();
+                break;
             }
         }
-        names.join(&b'/')
+        attributes
     }
 
-    fn describe(&self, node: NodeId) -> String {
-        match self.tree.inode(self.tree.inode_of(node)).object {
-            Object::Directory => "a directory".to_owned(),
-            Object::File { size, .. } => format!("a file of {size} bytes"),
-            Object::Symlink(target) => format!("-> {}", target.escape_ascii_path()),
-            Object::CharDevice(_) | Object::BlockDevice(_) => "a device".to_owned(),
-            Object::Fifo => "a named pipe".to_owned(),
-            Object::Socket => "a socket".to_owned(),
+    /// Whether something that is no directory stands above `path`, so that nothing can stand there.
+    fn is_beyond(&self, path: &[u8]) -> bool {
+        let place = self.overlay.locate(path, LastLink::Stay);
+        let Some(end) = place.path.iter().rposition(|byte| *byte == b'/') else { return false };
+        let above = self.overlay.locate(place.path.get(..end).unwrap_or_default(), LastLink::Follow);
+        !matches!(above.standing, Standing::Directory | Standing::Nothing)
+    }
+
+    fn describe(&self, place: &Place<'_>) -> String {
+        match place.standing {
+            Standing::Nothing => String::new(),
+            Standing::Directory => "a directory".to_owned(),
+            Standing::Link(target) => format!("-> {}", target.escape_ascii_path()),
+            Standing::Other => "a special file".to_owned(),
+            Standing::File => match self.overlay.changes.get(&place.path) {
+                Some(Change::Write(file)) => format!("a file of {} bytes", file.bytes.len()),
+                Some(Change::CopyOf(from)) => format!("a copy of /{}", from.escape_ascii_path()),
+                _ => self.describe_file(place.node),
+            },
+        }
+    }
+
+    fn describe_file(&self, node: Option<NodeId>) -> String {
+        match node.map(|node| self.tree().inode(self.tree().inode_of(node)).object) {
+            Some(Object::File { size, .. }) => format!("a file of {size} bytes"),
+            _ => "a file".to_owned(),
         }
     }
 
@@ -253,6 +302,11 @@ impl<'a> GuestWorkspace<'a> {
         let path = format!("/{}", real.escape_ascii_path());
         self.edits.push(Edit { path, action, before, after, reason: reason.to_owned() });
     }
+}
+
+fn stands_there(path: &[u8]) -> Error {
+    let text = "a file is needed here and something else stands there or above";
+    Error::new(ErrorKind::Source, text).with_path(path)
 }
 
 /// The lines between the common start and the common end of two texts; binary content is only named.
