@@ -1,0 +1,272 @@
+//! One generation from sources to committed outputs.
+
+mod compose;
+mod order;
+mod report;
+
+use std::time::Instant;
+
+pub use order::{Digests, Order};
+pub use report::{
+    DiskEntry, FileSystemEntry, MachineEntry, OutputEntry, PartitionEntry, PhaseEntry, Report, RunEntry,
+};
+
+use compose::Composition;
+use report::hex;
+
+use crate::format::{Access, ImagePlan, Machine, OutputRole, OutputSpec};
+use crate::layout::DiskLayout;
+use crate::pipeline::{self, OutputResult, Target};
+use crate::sink::Sink;
+use crate::tree::{FileTree, Finding, Findings, TreeBuilder, Whiteouts};
+use crate::{Error, ErrorKind, Monitor, Phase, Result};
+
+/// Runs orders.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    threads: usize,
+}
+
+/// An order, decided: what would be written, without writing.
+pub struct Plan {
+    composition: Composition,
+    targets: Vec<PlannedTarget>,
+}
+
+struct PlannedTarget {
+    format: &'static str,
+    plan: Box<dyn ImagePlan>,
+}
+
+impl Engine {
+    /// An engine with as many worker threads as the machine has processors.
+    pub fn new() -> Self {
+        Self { threads: std::thread::available_parallelism().map_or(1, usize::from) }
+    }
+
+    /// Sets the number of worker threads, at least 1. Outputs do not depend on it.
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        self.threads = threads.max(1);
+        self
+    }
+
+    /// Scans and decides everything that can be decided without reading content.
+    ///
+    /// # Errors
+    /// As [`Engine::run`], without those of sinks.
+    pub fn plan(&self, order: &Order, monitor: &Monitor) -> Result<Plan> {
+        let mut clock = Clock::new();
+        self.plan_timed(order, monitor, &mut clock)
+    }
+
+    /// Runs an order to its end; `sink` is committed on success and aborted else.
+    ///
+    /// # Errors
+    /// Of every kind; see [`ErrorKind`]. Nothing is visible then.
+    pub fn run(&self, order: &Order, mut sink: Box<dyn Sink>, monitor: &Monitor) -> Result<Report> {
+        match self.generate(order, sink.as_mut(), monitor) {
+            Ok(report) => {
+                sink.commit()?;
+                // Cancelling comes too late from here on: the outputs are visible.
+                let _ = monitor.enter(Phase::Finished);
+                Ok(report)
+            }
+            Err(error) => {
+                sink.abort();
+                Err(error)
+            }
+        }
+    }
+
+    fn generate(&self, order: &Order, sink: &mut dyn Sink, monitor: &Monitor) -> Result<Report> {
+        let mut clock = Clock::new();
+        let Plan { composition, targets } = self.plan_timed(order, monitor, &mut clock)?;
+        let mut names = Vec::new();
+        let mut writers = Vec::new();
+        for PlannedTarget { format, plan } in targets {
+            let specs = plan.outputs().to_vec();
+            let mut outputs = Vec::new();
+            for spec in &specs {
+                outputs.push((spec, sink.create(spec)?));
+            }
+            let all = order.digests == Digests::All;
+            writers.push(Target::new(plan.start()?, outputs, |spec| all || spec.role == OutputRole::Package)?);
+            names.push((format, specs));
+        }
+        let report_output = sink.create(&report_spec())?;
+        clock.enter(Phase::Writing, monitor)?;
+        let outcome = pipeline::write(&composition.disks, writers, self.threads, monitor)?;
+        clock.enter(Phase::Committing, monitor)?;
+        let outputs = output_entries(&names, &outcome.outputs);
+        let written = outcome.outputs.iter().flatten().map(|output| output.written).sum();
+        let mut report = composition.report(order, outputs);
+        report.run = RunEntry {
+            threads: self.threads,
+            phases: clock.phases(),
+            bytes_read: outcome.read,
+            bytes_written: written,
+            peak_memory: peak_memory(),
+        };
+        let json = report.to_json()?;
+        let failed = |error| {
+            Error::new(ErrorKind::Sink, "cannot write the report").with_path(Report::FILE_NAME).with_source(error)
+        };
+        report_output.write_at(0, &json).map_err(failed)?;
+        report_output.finish(json.len() as u64).map_err(failed)?;
+        monitor.check()?;
+        Ok(report)
+    }
+
+    fn plan_timed(&self, order: &Order, monitor: &Monitor, clock: &mut Clock) -> Result<Plan> {
+        clock.enter(Phase::Scanning, monitor)?;
+        let (tree, findings) = scan(order, monitor)?;
+        clock.enter(Phase::Planning, monitor)?;
+        let composition = compose::compose(tree, findings, order, monitor)?;
+        let targets = plan_targets(order, &composition.machine, &composition.disks)?;
+        Ok(Plan { composition, targets })
+    }
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Plan {
+    /// The disks.
+    pub fn disks(&self) -> &[DiskLayout] {
+        &self.composition.disks
+    }
+
+    /// The outputs, each with the id of its format.
+    pub fn outputs(&self) -> impl Iterator<Item = (&'static str, &OutputSpec)> {
+        self.targets.iter().flat_map(|target| target.plan.outputs().iter().map(|spec| (target.format, spec)))
+    }
+
+    /// What the report would say; lengths are upper bounds and digests are empty.
+    pub fn report(&self, order: &Order) -> Report {
+        let outputs = self
+            .outputs()
+            .map(|(format, spec)| OutputEntry {
+                path: spec.name.clone(),
+                role: spec.role,
+                format,
+                length: spec.size_bound,
+                tree_digest: String::new(),
+                sha256: None,
+            })
+            .collect();
+        self.composition.report(order, outputs)
+    }
+}
+
+fn scan(order: &Order, monitor: &Monitor) -> Result<(FileTree, Vec<Finding>)> {
+    if order.scans.is_empty() {
+        return Err(Error::new(ErrorKind::InvalidProfile, "an order has at least one scan").with_field("scan"));
+    }
+    let mut builder = TreeBuilder::new(Findings::new(order.strictness));
+    for (at, source) in order.scans.iter().enumerate() {
+        let whiteouts = if at == 0 { Whiteouts::Plain } else { order.whiteouts };
+        builder.add_source(std::sync::Arc::clone(source), whiteouts)?;
+        monitor.check()?;
+    }
+    builder.finish()
+}
+
+/// Plans all targets; where two would write one name, each writes `NAME-FORMATID`.
+fn plan_targets(order: &Order, machine: &Machine, disks: &[DiskLayout]) -> Result<Vec<PlannedTarget>> {
+    if order.targets.is_empty() {
+        let text = "an order has at least one target format";
+        return Err(Error::new(ErrorKind::InvalidProfile, text).with_field("targetFormat"));
+    }
+    let plan = |machine: &dyn Fn(&'static str) -> Machine| -> Result<Vec<PlannedTarget>> {
+        let mut targets = Vec::new();
+        for target in &order.targets {
+            let format = target.info().id;
+            let plan = target.plan(&machine(format), disks)?;
+            targets.push(PlannedTarget { format, plan });
+        }
+        Ok(targets)
+    };
+    let planned = plan(&|_| machine.clone())?;
+    if !names_clash(&planned) {
+        return Ok(planned);
+    }
+    let renamed = plan(&|format| Machine { name: format!("{}-{format}", machine.name), ..machine.clone() })?;
+    if names_clash(&renamed) {
+        let text = "two targets of the order would write the same file";
+        return Err(Error::new(ErrorKind::InvalidProfile, text).with_field("targetFormat"));
+    }
+    Ok(renamed)
+}
+
+fn names_clash(targets: &[PlannedTarget]) -> bool {
+    let mut names: Vec<&str> =
+        targets.iter().flat_map(|target| target.plan.outputs()).map(|spec| spec.name.as_str()).collect();
+    names.push(Report::FILE_NAME);
+    names.sort_unstable();
+    names.windows(2).any(|pair| pair[0] == pair[1])
+}
+
+fn output_entries(names: &[(&'static str, Vec<OutputSpec>)], results: &[Vec<OutputResult>]) -> Vec<OutputEntry> {
+    let mut entries = Vec::new();
+    for ((format, specs), results) in names.iter().zip(results) {
+        for (spec, result) in specs.iter().zip(results) {
+            entries.push(OutputEntry {
+                path: spec.name.clone(),
+                role: spec.role,
+                format,
+                length: result.len,
+                tree_digest: hex(&result.tree_digest),
+                sha256: result.sha256.map(|digest| hex(&digest)),
+            });
+        }
+    }
+    entries
+}
+
+fn report_spec() -> OutputSpec {
+    OutputSpec {
+        name: Report::FILE_NAME.to_owned(),
+        role: OutputRole::Report,
+        size_bound: u64::MAX,
+        access: Access::Stream,
+    }
+}
+
+/// `VmHWM` of `/proc/self/status`.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_ascii_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)
+}
+
+/// Times the phases; nothing but the report's `run` depends on it.
+struct Clock {
+    phases: Vec<PhaseEntry>,
+    current: Option<(Phase, Instant)>,
+}
+
+impl Clock {
+    fn new() -> Self {
+        Self { phases: Vec::new(), current: None }
+    }
+
+    fn enter(&mut self, phase: Phase, monitor: &Monitor) -> Result<()> {
+        self.stop();
+        self.current = Some((phase, Instant::now()));
+        monitor.enter(phase)
+    }
+
+    fn stop(&mut self) {
+        if let Some((phase, since)) = self.current.take() {
+            self.phases.push(PhaseEntry { phase, seconds: since.elapsed().as_secs_f64() });
+        }
+    }
+
+    fn phases(mut self) -> Vec<PhaseEntry> {
+        self.stop();
+        self.phases
+    }
+}

@@ -1,0 +1,82 @@
+use std::sync::Arc;
+
+use crate::format::TargetFormat;
+use crate::profile::{MachineReport, Profile};
+use crate::scan::ScanSource;
+use crate::tree::{Strictness, Whiteouts};
+use crate::{Seed, Timestamp};
+
+/// One generation: one tree, one profile, one or several targets that share one layout and one read of the source.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Order {
+    /// The sources in order, later over earlier; at least one.
+    pub scans: Vec<Arc<dyn ScanSource>>,
+    /// What `.wh.…` files of the second and later sources are. Default: plain files.
+    pub whiteouts: Whiteouts,
+    /// What the scan's machine was. Default: nothing is known.
+    pub machine: Option<MachineReport>,
+    /// What command line flags ask for.
+    pub flags: Profile,
+    /// What an API request asks for.
+    pub request: Profile,
+    /// What a profile file asks for.
+    pub profile: Profile,
+    /// What is written; at least one.
+    pub targets: Vec<Arc<dyn TargetFormat>>,
+    /// Stem of the outputs' names: `[A-Za-z0-9._-]{1,64}`; a name in flags, request or profile counts before it.
+    pub name: String,
+    /// Where every new identifier comes from.
+    pub seed: Seed,
+    /// The build's time: creation times, times of edited files.
+    pub timestamp: Timestamp,
+    /// What warnings and normalisations of the scan do. Default: they are recorded.
+    pub strictness: Strictness,
+    /// A tree that may supply boot files which the scan lacks. Default: none.
+    pub donor: Option<Arc<dyn ScanSource>>,
+    /// Which outputs get a plain SHA-256 beside the tree digest. Default: those that are downloaded.
+    pub digests: Digests,
+}
+
+/// Which outputs get a plain SHA-256.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Digests {
+    /// Packages and compressed images.
+    #[default]
+    Downloadable,
+    /// All.
+    All,
+}
+
+impl Order {
+    /// An order for `targets` from one scan, with every default.
+    pub fn new(
+        scan: Arc<dyn ScanSource>,
+        targets: Vec<Arc<dyn TargetFormat>>,
+        name: impl Into<String>,
+        seed: Seed,
+        timestamp: Timestamp,
+    ) -> Self {
+        Self {
+            scans: vec![scan],
+            whiteouts: Whiteouts::default(),
+            machine: None,
+            flags: Profile::default(),
+            request: Profile::default(),
+            profile: Profile::default(),
+            targets,
+            name: name.into(),
+            seed,
+            timestamp,
+            strictness: Strictness::default(),
+            donor: None,
+            digests: Digests::default(),
+        }
+    }
+
+    /// Sets what is asked of the machine.
+    pub fn with_profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
+}

@@ -1,0 +1,170 @@
+use serde::Serialize;
+
+use crate::format::{Firmware, OperatingSystem, OutputRole};
+use crate::guest::Edit;
+use crate::profile::Settings;
+use crate::tree::Finding;
+
+/// What a generation made: `report.json`, schema `diskwright-report/1`.
+///
+/// All but `run` is the same for the same order, seed and timestamp.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// `diskwright-report/1`; later versions only add fields.
+    pub schema: &'static str,
+    /// Name and version of the engine.
+    pub tool: String,
+    /// The seed's text: given again, it reproduces the run.
+    pub seed: String,
+    /// The build's time, seconds since the epoch: given again, it reproduces the run.
+    pub timestamp: i64,
+    /// The effective profile, each setting with its origin.
+    pub profile: Settings,
+    /// The machine that the outputs describe or, where they are disks only, that the user makes.
+    pub machine: MachineEntry,
+    /// The disks with their partitions.
+    pub disks: Vec<DiskEntry>,
+    /// The files made, this report left out, in the order of their appearance.
+    pub outputs: Vec<OutputEntry>,
+    /// What was changed in the guest.
+    pub edits: Vec<Edit>,
+    /// What there is to know about the scan and the decisions taken.
+    pub warnings: Vec<Finding>,
+    /// How this run went; differs from run to run.
+    pub run: RunEntry,
+}
+
+/// The machine of an image.
+#[derive(Clone, Debug, Serialize)]
+pub struct MachineEntry {
+    /// Its name.
+    pub name: String,
+    /// Bytes.
+    pub memory: u64,
+    /// Virtual processors.
+    pub cpus: u32,
+    /// What a machine for this disk is set to.
+    pub firmware: Firmware,
+    /// The firmwares that the disk boots under.
+    pub boots_under: Vec<Firmware>,
+    /// The guest.
+    pub operating_system: OperatingSystem,
+    /// For a bare disk: how QEMU runs it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub qemu: Vec<String>,
+}
+
+/// A disk.
+#[derive(Clone, Debug, Serialize)]
+pub struct DiskEntry {
+    /// Bytes.
+    pub size: u64,
+    /// Bytes of a logical sector.
+    pub sector_size: u64,
+    /// `gpt` or `mbr`.
+    pub table: String,
+    /// GPT disk GUID, or MBR signature as eight hexadecimal digits.
+    pub id: String,
+    /// In disk order.
+    pub partitions: Vec<PartitionEntry>,
+}
+
+/// A partition.
+#[derive(Clone, Debug, Serialize)]
+pub struct PartitionEntry {
+    /// As Linux numbers it, from 1.
+    pub number: u32,
+    /// First byte on the disk.
+    pub start: u64,
+    /// Bytes.
+    pub size: u64,
+    /// What it is for: `data`, `swap`, `esp`, `bios-boot`.
+    pub role: String,
+    /// `PARTUUID` as blkid prints it.
+    pub id: String,
+    /// Name of the GPT entry, or what it would be.
+    pub name: String,
+    /// File system, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_system: Option<FileSystemEntry>,
+}
+
+/// A file system or swap area.
+#[derive(Clone, Debug, Serialize)]
+pub struct FileSystemEntry {
+    /// `ext4`, `vfat`, `swap`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// As blkid prints it.
+    pub uuid: String,
+    /// Label, empty for none.
+    pub label: String,
+    /// Where the guest mounts it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mount_point: Option<String>,
+}
+
+/// A file that was made.
+#[derive(Clone, Debug, Serialize)]
+pub struct OutputEntry {
+    /// File name.
+    pub path: String,
+    /// What it is for.
+    pub role: OutputRole,
+    /// Id of the format.
+    pub format: &'static str,
+    /// Bytes.
+    pub length: u64,
+    /// SHA-256 over the SHA-256s of its consecutive pieces of 1 MiB, hexadecimal.
+    pub tree_digest: String,
+    /// SHA-256, hexadecimal, where it was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// How a run went.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RunEntry {
+    /// Worker threads.
+    pub threads: usize,
+    /// Seconds by phase, in order.
+    pub phases: Vec<PhaseEntry>,
+    /// Bytes of the layout that were read.
+    pub bytes_read: u64,
+    /// Bytes that were written to outputs, in whole pieces of 1 MiB.
+    pub bytes_written: u64,
+    /// Peak resident memory of the process in bytes; `None` where the system does not tell.
+    pub peak_memory: Option<u64>,
+}
+
+/// How long a phase took.
+#[derive(Clone, Debug, Serialize)]
+pub struct PhaseEntry {
+    /// Which.
+    pub phase: crate::Phase,
+    /// Seconds.
+    pub seconds: f64,
+}
+
+impl Report {
+    /// The report's file name.
+    pub const FILE_NAME: &'static str = "report.json";
+
+    /// The report as JSON with a final line feed.
+    ///
+    /// # Errors
+    /// `ErrorKind::Internal` when it cannot be written as JSON.
+    pub fn to_json(&self) -> crate::Result<Vec<u8>> {
+        let mut json = serde_json::to_vec_pretty(self).map_err(|error| {
+            crate::Error::new(crate::ErrorKind::Internal, "the report is no JSON").with_source(error)
+        })?;
+        json.push(b'\n');
+        Ok(json)
+    }
+}
+
+/// Lower-case hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
