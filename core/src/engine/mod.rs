@@ -90,7 +90,8 @@ impl Engine {
                 outputs.push((spec, sink.create(spec)?));
             }
             let all = order.digests == Digests::All;
-            writers.push(Target::new(plan.start()?, outputs, |spec| all || spec.role == OutputRole::Package)?);
+            writers
+                .push(Target::new(plan.start()?, outputs, |spec| all || spec.role == OutputRole::Package)?);
             names.push((format, specs));
         }
         let report_output = sink.create(&report_spec())?;
@@ -109,7 +110,9 @@ impl Engine {
         };
         let json = report.to_json()?;
         let failed = |error| {
-            Error::new(ErrorKind::Sink, "cannot write the report").with_path(Report::FILE_NAME).with_source(error)
+            Error::new(ErrorKind::Sink, "cannot write the report")
+                .with_path(Report::FILE_NAME)
+                .with_source(error)
         };
         report_output.write_at(0, &json).map_err(failed)?;
         report_output.finish(json.len() as u64).map_err(failed)?;
@@ -163,7 +166,9 @@ impl Plan {
 
 fn scan(order: &Order, monitor: &Monitor) -> Result<(FileTree, Vec<Finding>)> {
     if order.scans.is_empty() {
-        return Err(Error::new(ErrorKind::InvalidProfile, "an order has at least one scan").with_field("scan"));
+        return Err(
+            Error::new(ErrorKind::InvalidProfile, "an order has at least one scan").with_field("scan")
+        );
     }
     let mut builder = TreeBuilder::new(Findings::new(order.strictness));
     for (at, source) in order.scans.iter().enumerate() {
@@ -209,7 +214,10 @@ fn names_clash(targets: &[PlannedTarget]) -> bool {
     names.windows(2).any(|pair| pair[0] == pair[1])
 }
 
-fn output_entries(names: &[(&'static str, Vec<OutputSpec>)], results: &[Vec<OutputResult>]) -> Vec<OutputEntry> {
+fn output_entries(
+    names: &[(&'static str, Vec<OutputSpec>)],
+    results: &[Vec<OutputResult>],
+) -> Vec<OutputEntry> {
     let mut entries = Vec::new();
     for ((format, specs), results) in names.iter().zip(results) {
         for (spec, result) in specs.iter().zip(results) {

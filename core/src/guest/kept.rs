@@ -4,6 +4,7 @@ use super::fstab::{Device, EntryKind, Fstab};
 use super::resume::ResumeSetting;
 use super::volumes::VolumePlace;
 use crate::Result;
+use crate::partition::TableKind;
 use crate::tree::{Findings, Severity};
 
 /// The identifiers by which the tree names its volumes: given to the new ones, what names them stays true.
@@ -46,15 +47,6 @@ pub enum IdentityHolder {
     Fat,
     /// Swap: a UUID, a label of 16 bytes.
     Swap,
-}
-
-/// What limits the identifiers of partitions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TableKind {
-    /// A GUID and a name of 36 UTF-16 units for each.
-    Gpt,
-    /// The disk's 32-bit signature with the partition's number.
-    Mbr,
 }
 
 /// The old identifiers that a new volume can have.

@@ -23,7 +23,7 @@ pub use fstab::{Device, EntryKind, Fstab, FstabEntry};
 pub use hostname::check_hostname;
 pub use identity::{IdentifierMap, replace_identifiers};
 pub use kept::{
-    IdentityHolder, KeptIdentities, KeptIdentity, MbrPartitionId, TableKind, UsableIdentity, WantedIdentity,
+    IdentityHolder, KeptIdentities, KeptIdentity, MbrPartitionId, UsableIdentity, WantedIdentity,
 };
 pub use os_release::OsRelease;
 pub use resume::ResumeSetting;

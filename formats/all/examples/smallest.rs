@@ -18,8 +18,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let format = diskwright::builtin_registry()?.configure("raw", false, &[])?;
     let profile = Profile { boot: Some(BootPolicy::Optional), ..Profile::default() };
-    let order = Order::new(source(&scan, &output)?, vec![format], "disk", Seed::random(), Timestamp::from_seconds(0))
-        .with_profile(profile);
+    let order =
+        Order::new(source(&scan, &output)?, vec![format], "disk", Seed::random(), Timestamp::from_seconds(0))
+            .with_profile(profile);
     let sink = DirectorySink::create(Files::default(), output, Overwrite::Refuse)?;
     let report = Engine::new().run(&order, Box::new(sink), &Monitor::new())?;
     println!("{}", String::from_utf8_lossy(&report.to_json()?));

@@ -79,12 +79,15 @@ impl<'a> ArrangedDisk<'a> {
                 fitted_disk_size(content, spare, least.saturating_sub(content.saturating_add(spare)))?
             }
         };
-        let arrangement = partition::arrange(plan.table, plan.sector_size, size, &requests).map_err(|error| {
-            match (error.kind(), error.field()) {
-                (ErrorKind::DoesNotFit, None) => error.with_field(ingredients.settings.field_of_disk_size()),
-                _ => error,
-            }
-        })?;
+        let arrangement =
+            partition::arrange(plan.table, plan.sector_size, size, &requests).map_err(|error| {
+                match (error.kind(), error.field()) {
+                    (ErrorKind::DoesNotFit, None) => {
+                        error.with_field(ingredients.settings.field_of_disk_size())
+                    }
+                    _ => error,
+                }
+            })?;
         Ok(Self { plan, size, arrangement })
     }
 
@@ -121,7 +124,11 @@ impl<'a> ArrangedDisk<'a> {
     }
 
     /// Lays the whole disk out.
-    pub(super) fn lay_out(&self, ingredients: &Ingredients<'_>, bios: Option<BiosBoot>) -> Result<DiskLayout> {
+    pub(super) fn lay_out(
+        &self,
+        ingredients: &Ingredients<'_>,
+        bios: Option<BiosBoot>,
+    ) -> Result<DiskLayout> {
         let boot_code = bios.as_ref().map_or(&[][..], |bios| &bios.boot_code);
         let mut pieces: Vec<(u64, Piece<'_>)> = self
             .table(boot_code, bios.is_some())?
@@ -133,7 +140,11 @@ impl<'a> ArrangedDisk<'a> {
             && let Some(offset) = self.core_offset()
         {
             if bios.core.len() as u64 > self.core_room() {
-                let text = format!("GRUB's core image has {} bytes, its place {}", bios.core.len(), self.core_room());
+                let text = format!(
+                    "GRUB's core image has {} bytes, its place {}",
+                    bios.core.len(),
+                    self.core_room()
+                );
                 return Err(Error::new(ErrorKind::DoesNotFit, text));
             }
             pieces.push((offset, Piece::Bytes(bios.core, "GRUB core image")));
@@ -150,13 +161,21 @@ impl<'a> ArrangedDisk<'a> {
             match piece {
                 Piece::Bytes(bytes, label) => builder.bytes(bytes, label)?,
                 Piece::Volume(draft, placement) => {
-                    append_volume(self.plan, draft, placement, ingredients, &mut builder).map_err(|error| {
-                        let name = draft.planned.mount_point.clone().unwrap_or_else(|| draft.planned.name.clone());
-                        match (error.kind(), error.field()) {
-                            (ErrorKind::DoesNotFit, None) => error.with_field(format!("partition {name}")),
-                            _ => error,
-                        }
-                    })?;
+                    append_volume(self.plan, draft, placement, ingredients, &mut builder).map_err(
+                        |error| {
+                            let name = draft
+                                .planned
+                                .mount_point
+                                .clone()
+                                .unwrap_or_else(|| draft.planned.name.clone());
+                            match (error.kind(), error.field()) {
+                                (ErrorKind::DoesNotFit, None) => {
+                                    error.with_field(format!("partition {name}"))
+                                }
+                                _ => error,
+                            }
+                        },
+                    )?;
                 }
             }
         }
@@ -177,7 +196,8 @@ impl<'a> ArrangedDisk<'a> {
                 }
                 PartitionRole::Data => PartitionKind::LinuxFilesystem,
             };
-            let mut entry = partition::PartitionEntry::new(draft.number, placement.start, placement.size, kind);
+            let mut entry =
+                partition::PartitionEntry::new(draft.number, placement.start, placement.size, kind);
             match draft.id {
                 PartitionId::Guid(guid) => {
                     entry.guid = Some(guid);
@@ -195,10 +215,17 @@ impl<'a> ArrangedDisk<'a> {
         }
         let plan = self.plan;
         match plan.table {
-            TableKind::Gpt => PartitionTable::gpt(self.size, plan.sector_size, plan.guid, boot_code, &entries),
+            TableKind::Gpt => {
+                PartitionTable::gpt(self.size, plan.sector_size, plan.guid, boot_code, &entries)
+            }
             TableKind::Mbr => {
                 if let Some(Placement { number, start, size }) = self.arrangement.extended {
-                    entries.push(partition::PartitionEntry::new(number, start, size, PartitionKind::Extended));
+                    entries.push(partition::PartitionEntry::new(
+                        number,
+                        start,
+                        size,
+                        PartitionKind::Extended,
+                    ));
                 }
                 PartitionTable::mbr(self.size, plan.sector_size, plan.signature, boot_code, &entries)
             }
@@ -253,7 +280,10 @@ fn sized_with_spare(
         Some(FileSystemKind::Fat32) => {
             let files = fat_content(plan, draft, ingredients)?;
             let least = fat32::minimum_size(&files, &fat_options(plan, draft, ingredients, 0)?)?;
-            least.checked_add(spare).and_then(|size| size.checked_next_multiple_of(ALIGNMENT)).ok_or_else(too_large)
+            least
+                .checked_add(spare)
+                .and_then(|size| size.checked_next_multiple_of(ALIGNMENT))
+                .ok_or_else(too_large)
         }
         Some(FileSystemKind::Swap) | None => Ok(ALIGNMENT),
     }
@@ -306,7 +336,11 @@ fn ext4_options(draft: &PartitionDraft, ingredients: &Ingredients<'_>) -> Result
         .with_features(features))
 }
 
-fn fat_content(plan: &DiskPlan, draft: &PartitionDraft, ingredients: &Ingredients<'_>) -> Result<Vec<Fat32File>> {
+fn fat_content(
+    plan: &DiskPlan,
+    draft: &PartitionDraft,
+    ingredients: &Ingredients<'_>,
+) -> Result<Vec<Fat32File>> {
     if draft.planned.role == PartitionRole::Esp {
         return Ok(ingredients.esp_files.clone());
     }

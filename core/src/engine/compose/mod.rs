@@ -8,16 +8,25 @@ use std::sync::Arc;
 use disk::{ArrangedDisk, BiosBoot, Ingredients};
 use volumes::{DiskPlan, KeptPartitionIds, fs_type};
 
-use super::report::{DiskEntry, FileSystemEntry, MachineEntry, OutputEntry, PartitionEntry, Report, RunEntry};
 use super::Order;
+use super::report::{
+    DiskEntry, FileSystemEntry, MachineEntry, OutputEntry, PartitionEntry, Report, RunEntry,
+};
 use crate::filesystem::ext4::Ext4Features;
 use crate::filesystem::fat32;
 use crate::format::{Firmware, Machine, OperatingSystem};
-use crate::guest::{Edit, GuestWorkspace};
+use crate::guest::{
+    self, Edit, EntryKind, Ext4Generation, GuestFacts, GuestSettings, GuestWorkspace, IdentifierMap,
+    IdentityHolder, KeptIdentities, VolumePlace, WantedIdentity,
+};
 use crate::layout::DiskLayout;
-use crate::profile::{FirmwareParts, Layer, Origin, PartitionPlan, Settings, TreeFacts};
-use crate::tree::{FileTree, Finding, Findings};
-use crate::{Error, ErrorKind, Monitor, Result};
+use crate::partition::TableKind;
+use crate::profile::{
+    FileSystemKind, FirmwareParts, IdentityPolicy, Layer, Origin, PartitionPlan, Settings, TreeFacts,
+    TreeMount, TreeSwap,
+};
+use crate::tree::{FileTree, Finding, Findings, Severity};
+use crate::{Monitor, Result};
 
 /// Everything about an order but its outputs.
 pub(super) struct Composition {
@@ -33,40 +42,53 @@ pub(super) struct Composition {
 /// Decides and lays out.
 pub(super) fn compose(
     tree: FileTree,
-    mut told: Vec<Finding>,
+    told: Vec<Finding>,
     order: &Order,
     monitor: &Monitor,
 ) -> Result<Composition> {
     let mut findings = Findings::new(order.strictness);
-    let facts = TreeFacts::default();
-    let settings = Settings::resolve(&layers(order), order.machine.as_ref(), &facts)?;
+    let mut workspace = GuestWorkspace::new(&tree);
+    let facts = GuestFacts::of(&workspace)?;
+    let settings = Settings::resolve(&layers(order), order.machine.as_ref(), &tree_facts(&facts))?;
+    for note in &settings.notes {
+        findings.record(Severity::Note, "machine-report", b"", note)?;
+    }
     let name = settings.name.value.clone().unwrap_or_else(|| order.name.clone());
     let boots = FirmwareParts::default();
     let partitions = PartitionPlan::new(&settings, boots)?;
-    let plan = DiskPlan::new(&partitions, &KeptPartitionIds::default(), &order.seed)?;
+    let identities = facts.identities();
+    let kept = kept_partition_ids(&settings, &partitions, &identities, &mut findings)?;
+    let plan = DiskPlan::new(&partitions, &kept, &order.seed)?;
+    let volumes = plan.volumes();
+    let identifiers = match settings.identity.value {
+        IdentityPolicy::Keep => IdentifierMap::new(),
+        IdentityPolicy::New => IdentifierMap::between(&identities, &volumes)?,
+    };
+    let guest_settings = GuestSettings { hostname: settings.hostname.value.clone(), identifiers };
+    guest::make_true(&mut workspace, &volumes, &guest_settings, &mut findings)?;
     monitor.check()?;
 
-    let workspace = GuestWorkspace::new(&tree);
     let (changes, edits) = workspace.finish();
     let tree = Arc::new(tree.with_changes(changes, order.timestamp)?);
     monitor.check()?;
-
-    let esp_files = Vec::new();
     let ingredients = Ingredients {
         tree: &tree,
         settings: &settings,
         seed: &order.seed,
         timestamp: order.timestamp,
-        features: Ext4Features::Modern,
-        esp_files,
+        features: match facts.ext4.generation {
+            Ext4Generation::Modern => Ext4Features::Modern,
+            Ext4Generation::Legacy => Ext4Features::Legacy,
+        },
+        esp_files: Vec::new(),
         fat_files: &|view| fat32::files_of(view, &mut Findings::default()),
     };
     let arranged = ArrangedDisk::new(&plan, &ingredients)?;
     let bios: Option<BiosBoot> = None;
     let layout = arranged.lay_out(&ingredients, bios)?;
     let disk_entries = vec![disk_entry(&plan, &arranged)];
-    told.extend(findings.into_vec());
-    let machine = machine(order, name, &settings, boots);
+    let machine = machine(order, name, &settings, &facts, boots);
+    let findings = told.into_iter().chain(findings.into_vec()).collect();
     Ok(Composition {
         disks: vec![layout],
         machine,
@@ -74,15 +96,17 @@ pub(super) fn compose(
         boots_under: firmwares(boots),
         disk_entries,
         edits,
-        findings: told,
+        findings,
     })
 }
 
 impl Composition {
     /// The report, without what only a run knows.
     pub(super) fn report(&self, order: &Order, outputs: Vec<OutputEntry>) -> Report {
-        let bare_disk = order.targets.iter().find(|target| target.info().id == "raw" || target.info().id == "qcow2");
-        let qemu = bare_disk.and_then(|target| outputs.iter().find(|output| output.format == target.info().id));
+        let bare_disk =
+            order.targets.iter().find(|target| target.info().id == "raw" || target.info().id == "qcow2");
+        let qemu =
+            bare_disk.and_then(|target| outputs.iter().find(|output| output.format == target.info().id));
         Report {
             schema: "diskwright-report/1",
             tool: concat!("diskwright ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -132,13 +156,85 @@ fn layers(order: &Order) -> [Layer<'_>; 3] {
     ]
 }
 
-fn machine(order: &Order, name: String, settings: &Settings, boots: FirmwareParts) -> Machine {
+/// What fstab says, as far as settings depend on it.
+fn tree_facts(facts: &GuestFacts) -> TreeFacts {
+    let mut found = TreeFacts::default();
+    for entry in facts.fstab.iter().flat_map(|fstab| fstab.entries()) {
+        if entry.kind() == EntryKind::Block {
+            found.mounts.push(TreeMount {
+                mount_point: String::from_utf8_lossy(&entry.mount_point()).into_owned(),
+                file_system: entry.fs_type().into_owned(),
+                uuid: None,
+                label: None,
+            });
+        }
+    }
+    for identity in facts.identities().volumes {
+        match identity.place {
+            VolumePlace::Swap => found.swaps.push(TreeSwap { uuid: identity.uuid, label: identity.label }),
+            VolumePlace::MountPoint(path) => {
+                let mount = found.mounts.iter_mut().find(|mount| mount.mount_point.as_bytes() == path);
+                if let Some(mount) = mount {
+                    mount.uuid = identity.uuid;
+                    mount.label = identity.label;
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Identifiers of the partition table that the tree names and that this table can have.
+fn kept_partition_ids(
+    settings: &Settings,
+    partitions: &PartitionPlan,
+    identities: &KeptIdentities,
+    findings: &mut Findings,
+) -> Result<KeptPartitionIds> {
+    let mut kept = KeptPartitionIds::default();
+    if settings.identity.value == IdentityPolicy::New {
+        return Ok(kept);
+    }
+    let mut wanted = Vec::new();
+    for planned in &partitions.partitions {
+        let (place, holder) = match (planned.file_system, &planned.mount_point) {
+            (Some(FileSystemKind::Swap), _) => (VolumePlace::Swap, IdentityHolder::Swap),
+            (Some(kind), Some(path)) => {
+                let holder = if kind.is_ext() { IdentityHolder::Ext } else { IdentityHolder::Fat };
+                (VolumePlace::MountPoint(path.clone().into_bytes()), holder)
+            }
+            _ => continue,
+        };
+        wanted.push((planned.name.clone(), WantedIdentity { place, holder }));
+    }
+    let places: Vec<WantedIdentity> = wanted.iter().map(|(_, wanted)| wanted.clone()).collect();
+    let usable = identities.assign(&places, partitions.table, findings)?;
+    for ((name, _), usable) in wanted.into_iter().zip(usable) {
+        kept.guids.extend(usable.partition_guid.map(|guid| (name, guid)));
+        kept.signature = kept.signature.or(usable.mbr_partition.map(|partition| partition.signature));
+    }
+    Ok(kept)
+}
+
+fn machine(
+    order: &Order,
+    name: String,
+    settings: &Settings,
+    facts: &GuestFacts,
+    boots: FirmwareParts,
+) -> Machine {
     let mut machine = Machine::new(name, order.seed.clone(), order.timestamp);
     machine.memory = settings.memory.value.bytes();
     machine.cpus = settings.cpus.value;
     let prefers_uefi = settings.scanned_firmware == Some(crate::profile::Firmware::Uefi);
-    machine.firmware = if boots.uefi && (prefers_uefi || !boots.bios) { Firmware::Uefi } else { Firmware::Bios };
-    machine.operating_system = OperatingSystem::default();
+    machine.firmware =
+        if boots.uefi && (prefers_uefi || !boots.bios) { Firmware::Uefi } else { Firmware::Bios };
+    let os = facts.os.clone().unwrap_or_default();
+    machine.operating_system = OperatingSystem {
+        id: os.id,
+        version: os.version_id,
+        architecture: facts.architecture.map_or(String::new(), |architecture| architecture.name().to_owned()),
+    };
     machine
 }
 
@@ -170,8 +266,8 @@ fn disk_entry(plan: &DiskPlan, arranged: &ArrangedDisk<'_>) -> DiskEntry {
         sector_size: plan.sector_size.bytes(),
         table: plan.table.name().to_owned(),
         id: match plan.table {
-            crate::partition::TableKind::Gpt => plan.guid.hyphenated().to_string(),
-            crate::partition::TableKind::Mbr => format!("{:08x}", plan.signature),
+            TableKind::Gpt => plan.guid.hyphenated().to_string(),
+            TableKind::Mbr => format!("{:08x}", plan.signature),
         },
         partitions,
     }

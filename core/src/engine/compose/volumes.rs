@@ -44,10 +44,10 @@ impl DiskPlan {
         for (planned, number) in plan.partitions.iter().zip(numbers) {
             let id = match plan.table {
                 TableKind::Mbr => PartitionId::Mbr { signature, number },
-                TableKind::Gpt => {
-                    let kept = planned.mount_point.as_deref().and_then(|mount_point| kept.guid(mount_point));
-                    PartitionId::Guid(kept.unwrap_or_else(|| seed.uuid(&format!("partition {}", planned.name))))
-                }
+                TableKind::Gpt => PartitionId::Guid(
+                    kept.guid(&planned.name)
+                        .unwrap_or_else(|| seed.uuid(&format!("partition {}", planned.name))),
+                ),
             };
             let fresh = format!("volume {}", planned.name);
             let volume = planned.file_system.map(|kind| match (planned.volume_id, kind) {
@@ -58,7 +58,7 @@ impl DiskPlan {
             let label = planned.label.clone().unwrap_or_default();
             partitions.push(PartitionDraft { planned: planned.clone(), number, id, volume, label });
         }
-        let guid = kept.disk_guid.unwrap_or_else(|| seed.uuid("disk"));
+        let guid = seed.uuid("disk");
         Ok(Self { table: plan.table, sector_size: plan.sector_size, guid, signature, partitions })
     }
 
@@ -96,15 +96,14 @@ impl DiskPlan {
 /// Identifiers of the partition table by which the tree names partitions.
 #[derive(Clone, Debug, Default)]
 pub(super) struct KeptPartitionIds {
-    pub(super) disk_guid: Option<Uuid>,
     pub(super) signature: Option<u32>,
-    /// By mount point.
+    /// By the partition's name in the plan.
     pub(super) guids: Vec<(String, Uuid)>,
 }
 
 impl KeptPartitionIds {
-    fn guid(&self, mount_point: &str) -> Option<Uuid> {
-        self.guids.iter().find(|(known, _)| known == mount_point).map(|(_, guid)| *guid)
+    fn guid(&self, name: &str) -> Option<Uuid> {
+        self.guids.iter().find(|(known, _)| known == name).map(|(_, guid)| *guid)
     }
 }
 
