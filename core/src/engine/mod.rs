@@ -4,6 +4,7 @@ mod compose;
 mod order;
 mod report;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 pub use order::{Digests, Order};
@@ -17,9 +18,11 @@ use report::hex;
 use crate::format::{Access, ImagePlan, Machine, OutputRole, OutputSpec};
 use crate::layout::DiskLayout;
 use crate::pipeline::{self, OutputResult, Target};
+use crate::profile::MachineReport;
+use crate::scan::{Entry, ScanSource, ScanSummary, SourceContent};
 use crate::sink::Sink;
 use crate::tree::{FileTree, Finding, Findings, TreeBuilder, Whiteouts};
-use crate::{Error, ErrorKind, Monitor, Phase, Result};
+use crate::{Error, ErrorKind, Monitor, Phase, ReadAt, Result};
 
 /// Runs orders.
 #[derive(Clone, Debug)]
@@ -122,9 +125,9 @@ impl Engine {
 
     fn plan_timed(&self, order: &Order, monitor: &Monitor, clock: &mut Clock) -> Result<Plan> {
         clock.enter(Phase::Scanning, monitor)?;
-        let (tree, findings) = scan(order, monitor)?;
+        let scanned = scan(order, monitor)?;
         clock.enter(Phase::Planning, monitor)?;
-        let composition = compose::compose(tree, findings, order, monitor)?;
+        let composition = compose::compose(scanned, order, monitor)?;
         let targets = plan_targets(order, &composition.machine, &composition.disks)?;
         Ok(Plan { composition, targets })
     }
@@ -164,19 +167,55 @@ impl Plan {
     }
 }
 
-fn scan(order: &Order, monitor: &Monitor) -> Result<(FileTree, Vec<Finding>)> {
+/// All sources, put together.
+struct Scanned {
+    tree: FileTree,
+    findings: Vec<Finding>,
+    /// The order's own, else the last one that came with a source.
+    machine: Option<MachineReport>,
+}
+
+fn scan(order: &Order, monitor: &Monitor) -> Result<Scanned> {
     if order.scans.is_empty() {
         return Err(
             Error::new(ErrorKind::InvalidProfile, "an order has at least one scan").with_field("scan")
         );
     }
     let mut builder = TreeBuilder::new(Findings::new(order.strictness));
+    let mut told = Vec::new();
+    let mut machine = order.machine.clone();
     for (at, source) in order.scans.iter().enumerate() {
         let whiteouts = if at == 0 { Whiteouts::Plain } else { order.whiteouts };
-        builder.add_source(std::sync::Arc::clone(source), whiteouts)?;
+        let watched = Watched { source: Arc::clone(source), monitor: monitor.clone() };
+        let summary = builder.add_source(Arc::new(watched), whiteouts)?;
         monitor.check()?;
+        told.extend(summary.findings);
+        if let Some(json) = summary.machine_report.filter(|_| order.machine.is_none()) {
+            machine = Some(MachineReport::from_json(&json)?);
+        }
     }
-    builder.finish()
+    let (tree, findings) = builder.finish()?;
+    told.extend(findings);
+    Ok(Scanned { tree, findings: told, machine })
+}
+
+/// A source that stops scanning when the run is cancelled.
+struct Watched {
+    source: Arc<dyn ScanSource>,
+    monitor: Monitor,
+}
+
+impl ScanSource for Watched {
+    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary> {
+        self.source.scan(&mut |entry| {
+            self.monitor.check()?;
+            visit(entry)
+        })
+    }
+
+    fn open(&self, content: SourceContent) -> Result<Arc<dyn ReadAt>> {
+        self.source.open(content)
+    }
 }
 
 /// Plans all targets; where two would write one name, each writes `NAME-FORMATID`.

@@ -8,21 +8,32 @@ use std::sync::Arc;
 pub use directory::{DirectorySource, OneFileSystem};
 pub use tar::TarSource;
 
+use crate::tree::Finding;
 use crate::{ReadAt, Result, Timestamp};
 
 /// A captured tree that can enumerate its entries and open their content.
 pub trait ScanSource: Send + Sync {
     /// Calls `visit` for every entry, in the source's own order; an error of `visit` ends the scan with that error.
+    /// What the source knows beyond its entries it says at the end.
     ///
     /// # Errors
     /// `ErrorKind::Source` naming the path or archive offset when the scan cannot be read or contradicts itself.
-    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<()>;
+    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary>;
 
     /// Opens the content of a regular file that [`ScanSource::scan`] named; holes read as zeros.
     ///
     /// # Errors
     /// `ErrorKind::Source` when it cannot be opened or is no longer what was scanned.
     fn open(&self, content: SourceContent) -> Result<Arc<dyn ReadAt>>;
+}
+
+/// What a scan found beside its entries.
+#[derive(Clone, Debug, Default)]
+pub struct ScanSummary {
+    /// What there is to say of the source: mount points left out, an archive that was spooled.
+    pub findings: Vec<Finding>,
+    /// The machine report that came with the scan (`diskwright-machine/1`, JSON), unparsed.
+    pub machine_report: Option<Vec<u8>>,
 }
 
 /// A source's own name for the content of one regular file.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::scan::{
     Attributes, DataRange, DeviceNumber, Entry, EntryObject, FLAG_APPEND, FLAG_IMMUTABLE, FLAG_NODUMP,
-    ScanSource,
+    ScanSource, ScanSummary,
 };
 use crate::{Error, ErrorKind, Result, Timestamp};
 
@@ -129,7 +129,7 @@ impl TreeBuilder {
     /// # Errors
     /// The source's; `ErrorKind::Source` naming the path of an entry that contradicts another or cannot exist in a Linux
     /// file system; in strict mode also for every warning and normalisation.
-    pub fn add_source(&mut self, source: Arc<dyn ScanSource>, whiteouts: Whiteouts) -> Result<()> {
+    pub fn add_source(&mut self, source: Arc<dyn ScanSource>, whiteouts: Whiteouts) -> Result<ScanSummary> {
         let layer = u16::try_from(self.sources.len()).ok().filter(|layer| *layer < NO_LAYER);
         self.layer = layer
             .ok_or_else(|| Error::new(ErrorKind::LimitExceeded, "at most 65534 sources make one tree"))?;

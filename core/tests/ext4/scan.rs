@@ -3,7 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
-use diskwright_core::scan::{Attributes, DataRange, Entry, EntryObject, ScanSource, SourceContent};
+use diskwright_core::scan::{
+    Attributes, DataRange, Entry, EntryObject, ScanSource, ScanSummary, SourceContent,
+};
 use diskwright_core::tree::{FileTree, Findings, NodeId, TreeBuilder, TreeView, Whiteouts};
 use diskwright_core::{ReadAt, Result, Timestamp};
 
@@ -72,8 +74,9 @@ impl Scan {
 }
 
 impl ScanSource for Scan {
-    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<()> {
-        self.entries.iter().cloned().try_for_each(visit)
+    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary> {
+        self.entries.iter().cloned().try_for_each(visit)?;
+        Ok(ScanSummary::default())
     }
 
     fn open(&self, content: SourceContent) -> Result<Arc<dyn ReadAt>> {

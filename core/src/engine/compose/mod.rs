@@ -8,10 +8,10 @@ use std::sync::Arc;
 use disk::{ArrangedDisk, BiosBoot, Ingredients};
 use volumes::{DiskPlan, KeptPartitionIds, fs_type};
 
-use super::Order;
 use super::report::{
     DiskEntry, FileSystemEntry, MachineEntry, OutputEntry, PartitionEntry, Report, RunEntry,
 };
+use super::{Order, Scanned};
 use crate::filesystem::ext4::Ext4Features;
 use crate::filesystem::fat32;
 use crate::format::{Firmware, Machine, OperatingSystem};
@@ -25,7 +25,7 @@ use crate::profile::{
     FileSystemKind, FirmwareParts, IdentityPolicy, Layer, Origin, PartitionPlan, Settings, TreeFacts,
     TreeMount, TreeSwap,
 };
-use crate::tree::{FileTree, Finding, Findings, Severity};
+use crate::tree::{Finding, Findings, Severity};
 use crate::{Monitor, Result};
 
 /// Everything about an order but its outputs.
@@ -40,16 +40,12 @@ pub(super) struct Composition {
 }
 
 /// Decides and lays out.
-pub(super) fn compose(
-    tree: FileTree,
-    told: Vec<Finding>,
-    order: &Order,
-    monitor: &Monitor,
-) -> Result<Composition> {
+pub(super) fn compose(scanned: Scanned, order: &Order, monitor: &Monitor) -> Result<Composition> {
+    let Scanned { tree, findings: told, machine: report } = scanned;
     let mut findings = Findings::new(order.strictness);
     let mut workspace = GuestWorkspace::new(&tree);
     let facts = GuestFacts::of(&workspace)?;
-    let settings = Settings::resolve(&layers(order), order.machine.as_ref(), &tree_facts(&facts))?;
+    let settings = Settings::resolve(&layers(order), report.as_ref(), &tree_facts(&facts))?;
     for note in &settings.notes {
         findings.record(Severity::Note, "machine-report", b"", note)?;
     }

@@ -23,7 +23,7 @@ use self::host::{Access, Host, Stamp};
 use self::index::Index;
 use self::opener::Opener;
 use self::walk::Walk;
-use super::{Entry, ScanSource, SourceContent};
+use super::{Entry, ScanSource, ScanSummary, SourceContent};
 use crate::tree::{Finding, Findings, Severity};
 use crate::{BytesReader, Error, ErrorKind, Files, ReadAt, Result};
 
@@ -114,12 +114,12 @@ impl DirectorySource {
 }
 
 impl ScanSource for DirectorySource {
-    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<()> {
+    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary> {
         *self.lock_findings() = Findings::default();
         let generation = self.write_index().clear();
         Walk::new(self, generation, visit).run()?;
         self.write_index().shrink();
-        Ok(())
+        Ok(ScanSummary { findings: self.findings(), machine_report: None })
     }
 
     fn open(&self, content: SourceContent) -> Result<Arc<dyn ReadAt>> {

@@ -24,9 +24,10 @@ use self::content::{Index, Medium, MediumKind};
 use self::decode::{Decoder, Packing};
 use self::input::{Input, read_failed};
 use self::member::{Member, MemberObject, Members};
-use super::{Entry, EntryObject, ScanSource, SourceContent};
+use super::{Entry, EntryObject, ScanSource, ScanSummary, SourceContent};
+use crate::error::EscapePath;
 use crate::files::{ReadableFile, WritableFile};
-use crate::tree::components;
+use crate::tree::{Finding, Severity, components};
 use crate::{Error, ErrorKind, FileOp, Files, ReadAt, Result};
 
 /// A tar archive as a scan: V7, ustar, GNU or pax, plain or packed with gzip, zstd, xz or bzip2.
@@ -109,8 +110,30 @@ impl TarSource {
     }
 }
 
+impl TarSource {
+    fn summary(&self) -> ScanSummary {
+        let note = |code, text: String| {
+            let path = self.archive.path.as_os_str().as_bytes().escape_ascii_path();
+            Finding { severity: Severity::Note, code, path, text }
+        };
+        let mut findings = Vec::new();
+        if self.spooled() {
+            let text =
+                "the packed archive is not in the order of the image and was unpacked into a private file";
+            findings.push(note("archive-spooled", text.to_owned()));
+        }
+        for keyword in self.ignored_keywords() {
+            findings.push(note(
+                "archive-keyword",
+                format!("extended header keyword {keyword} is known to no reader"),
+            ));
+        }
+        ScanSummary { findings, machine_report: self.machine_report().map(<[u8]>::to_vec) }
+    }
+}
+
 impl ScanSource for TarSource {
-    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<()> {
+    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary> {
         let archive = &self.archive;
         let input = Input::new(&archive.path, Arc::clone(&archive.file), archive.packing)?;
         let mut members = Members::new(input);
@@ -139,7 +162,7 @@ impl ScanSource for TarSource {
             // A scan at the same time found the same.
             let _ = self.scanned.set(Scanned { index, medium, machine_report, ignored_keywords });
         }
-        Ok(())
+        Ok(self.summary())
     }
 
     fn open(&self, content: SourceContent) -> Result<Arc<dyn ReadAt>> {
