@@ -99,3 +99,5 @@ fn note_swap_files(workspace: &GuestWorkspace<'_>, fstab: &Fstab, findings: &mut
 mod test_tree;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod workspace_tests;

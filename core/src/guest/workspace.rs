@@ -213,13 +213,17 @@ impl<'a> GuestWorkspace<'a> {
             _ => return Err(stands_there(path)),
         }
         let real = place.path;
-        self.record(&real, EditAction::Added, String::new(), format!("a directory, mode {mode:04o}"), reason);
-        // A removed directory must not come back with what it held.
+        let mut after = format!("a directory, mode {mode:04o}");
+        // A removed directory comes back as it was, but without what it held.
         if let Some(node) = self.tree().lookup(&real).filter(|_| self.overlay.changes.contains_key(&real)) {
             let held: Vec<Vec<u8>> =
                 self.tree().children(node).map(|child| self.tree().path(child)).collect();
             self.overlay.changes.extend(held.into_iter().map(|path| (path, Change::Remove)));
+            if matches!(self.tree().inode(self.tree().inode_of(node)).object, Object::Directory) {
+                after = "the directory, empty".to_owned();
+            }
         }
+        self.record(&real, EditAction::Added, String::new(), after, reason);
         self.overlay.changes.insert(real, Change::Directory(mode));
         Ok(())
     }

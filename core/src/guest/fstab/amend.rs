@@ -55,11 +55,11 @@ struct Amendment<'a, 'w, 't> {
 }
 
 /// What becomes of a line whose device is not a volume of the new disk by its mount point.
-enum Fate {
+enum Fate<'a> {
     Keep,
     CommentOut(String),
     /// A second mount of a volume of the new disk.
-    SecondMount(usize),
+    SecondMount(&'a Volume),
     /// Boot must not wait for the device or fail without it.
     Optional,
 }
@@ -121,7 +121,7 @@ impl<'a> Amendment<'a, '_, '_> {
     }
 
     /// Lines about anything else: true, merged, gone, or of another device.
-    fn other_entries(&mut self, disk: &VolumesOfTheDisk) -> Result<()> {
+    fn other_entries(&mut self, disk: &'a VolumesOfTheDisk) -> Result<()> {
         let mut at = 0;
         while let Some(line) = self.fstab.lines.get(at) {
             let fate = match line {
@@ -137,7 +137,7 @@ impl<'a> Amendment<'a, '_, '_> {
                     self.comment_out(at, &reason);
                     at += 1;
                 }
-                Fate::SecondMount(replaced) => self.second_mount(at, replaced),
+                Fate::SecondMount(volume) => self.second_mount(at, volume),
                 Fate::Optional => self.make_optional(at),
             }
             at += 1;
@@ -145,7 +145,7 @@ impl<'a> Amendment<'a, '_, '_> {
         Ok(())
     }
 
-    fn fate(&mut self, entry: &FstabEntry, disk: &VolumesOfTheDisk) -> Result<Fate> {
+    fn fate(&mut self, entry: &FstabEntry, disk: &'a VolumesOfTheDisk) -> Result<Fate<'a>> {
         let mount_point = entry.mount_point();
         let shown = mount_point.escape_ascii_path();
         match entry.kind() {
@@ -163,6 +163,9 @@ impl<'a> Amendment<'a, '_, '_> {
             }
             EntryKind::Block | EntryKind::Local | EntryKind::Network => {}
         }
+        if !mount_point.starts_with(b"/") {
+            return Ok(Fate::Keep);
+        }
         if disk.mounted_at(&mount_point).is_some() {
             let text =
                 format!("line {}: {shown} is mounted a second time; the first line counts", entry.number);
@@ -170,15 +173,12 @@ impl<'a> Amendment<'a, '_, '_> {
             return Ok(Fate::CommentOut("mounted a second time, the line above counts".to_owned()));
         }
         let device = entry.device();
-        let known = self.replaced.iter().position(|(old, volume)| {
-            volume.mount_point().is_some() && (device.is_same(old) || names(&device, volume))
-        });
-        if let Some(known) = known {
-            let same_type =
-                self.replaced.get(known).is_some_and(|(_, volume)| has_type(entry, &volume.fs_type));
+        let replaced = self.replaced.iter().filter(|(old, _)| device.is_same(old)).map(|(_, volume)| *volume);
+        let named = disk.volumes.iter().filter(|volume| names(&device, volume));
+        if let Some(volume) = replaced.chain(named).find(|volume| !is_swap(volume)) {
             let is_part = entry.has_option("subvol") || entry.has_option("subvolid");
-            if same_type && !is_part {
-                return Ok(Fate::SecondMount(known));
+            if has_type(entry, &volume.fs_type) && !is_part {
+                return Ok(Fate::SecondMount(volume));
             }
             return Ok(Fate::CommentOut(
                 "its file system has become one of the new disk's volumes".to_owned(),
@@ -192,8 +192,8 @@ impl<'a> Amendment<'a, '_, '_> {
         entry: &FstabEntry,
         mount_point: &[u8],
         device: &Device,
-    ) -> Result<Fate> {
-        if !mount_point.starts_with(b"/") || entry.has_option("noauto") {
+    ) -> Result<Fate<'a>> {
+        if entry.has_option("noauto") {
             return Ok(Fate::Keep);
         }
         if ESP_MOUNT_POINTS.contains(&mount_point) {
@@ -233,8 +233,7 @@ impl<'a> Amendment<'a, '_, '_> {
         }
     }
 
-    fn second_mount(&mut self, at: usize, replaced: usize) {
-        let Some((_, volume)) = self.replaced.get(replaced) else { return };
+    fn second_mount(&mut self, at: usize, volume: &Volume) {
         if let Some(Line::Entry(entry)) = self.fstab.lines.get_mut(at) {
             make_true(entry, volume, self.workspace, &mut self.reasons);
         }

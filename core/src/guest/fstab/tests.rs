@@ -385,14 +385,14 @@ fn strict_refuses_a_device_that_is_not_on_the_new_disk() {
 
 #[test]
 fn fields_are_decoded() {
-    let fstab = Fstab::parse(b"  LABEL=\"a b\"\t/mnt//my\\040disk/ ext4 ro,x=1\n").unwrap();
-    let fstab_quoted = Fstab::parse(b"LABEL=a\\040b /x\\011y auto\n").unwrap();
-    let entry = fstab_quoted.entries().next().unwrap();
-    assert_eq!((entry.device(), entry.mount_point()), (Device::Label("a b".into()), b"/x\ty".to_vec()));
-    assert_eq!((entry.pass(), entry.options().count(), entry.line()), (&b"0"[..], 0, 1));
-    // A blank inside quotes still ends the field, as everywhere.
-    let entry = fstab.entries().next().unwrap();
-    assert_eq!(entry.device(), Device::Label("\"a".into()));
+    let fstab =
+        Fstab::parse(b"  LABEL=a\\040b /x\\011y// auto\nPARTLABEL=\"root\" /mnt//r ext4 ro,x=1").unwrap();
+    let entries: Vec<&FstabEntry> = fstab.entries().collect();
+    assert_eq!(entries[0].device(), Device::Label("a b".into()));
+    assert_eq!((entries[0].mount_point(), entries[0].pass()), (b"/x\ty".to_vec(), &b"0"[..]));
+    assert_eq!((entries[0].options().count(), entries[1].options().count()), (0, 2));
+    assert_eq!((entries[1].device(), entries[1].line()), (Device::PartLabel("root".into()), 2));
+    assert!(entries[1].has_option("x") && !entries[1].has_option("r"));
 }
 
 fn arbitrary_table() -> impl Strategy<Value = String> {
