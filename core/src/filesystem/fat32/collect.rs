@@ -1,3 +1,5 @@
+#![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
+
 use super::contents::Problems;
 use super::{Fat32Content, Fat32File, name, time};
 use crate::tree::{Findings, Inode, NodeId, Object, Severity, TreeView};
@@ -73,7 +75,10 @@ fn record_losses(inode: &Inode<'_>, path: &[u8], findings: &mut Findings) -> Res
     }
     if !time::is_in_range(inode.mtime) {
         let text = "FAT keeps times from 1980 to 2107: the nearest is taken";
-        findings.record(Severity::Normalised, "fat-time", path, text)?;
+        // A directory that only its files named has the time 0 and is nothing to refuse.
+        let is_directory = matches!(inode.object, Object::Directory);
+        let severity = if is_directory { Severity::Note } else { Severity::Normalised };
+        findings.record(severity, "fat-time", path, text)?;
     }
     Ok(())
 }

@@ -1,3 +1,5 @@
+#![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
+
 use std::collections::BTreeMap;
 
 use super::name::{self, Aliases, ShortName};
@@ -254,6 +256,6 @@ impl Problems {
 
 const NO_NAME: ShortName = ShortName { bytes: [b' '; 11], case: 0, long_slots: 0 };
 const MAX_SLOTS: u64 = 65_536;
-const MAX_FILE_SIZE: u64 = u32::MAX as u64;
+const MAX_FILE_SIZE: u64 = (1 << 32) - 1;
 /// A tree of a million odd names must not fill the memory with messages.
 const MAX_PROBLEMS: usize = 100;

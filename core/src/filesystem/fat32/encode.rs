@@ -1,3 +1,5 @@
+#![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
+
 use super::contents::{Contents, DirectoryEntry, Target};
 use super::geometry::Geometry;
 use super::name::UNITS_PER_SLOT;
@@ -43,10 +45,10 @@ impl Volume {
     }
 
     /// Sectors 0 to 8: boot sector, FSInfo, the end of the boot code, three sectors unused, and the first three again.
-    pub(super) fn boot_sectors(&self, geometry: &Geometry, free: u32, next_free: u32) -> Vec<u8> {
+    pub(super) fn boot_sectors(&self, geometry: &Geometry, free: u32, last_used: u32) -> Vec<u8> {
         let sector = geometry.sector_size.len();
         let mut first = signed(self.boot_sector(geometry), sector);
-        first.extend_from_slice(&signed(information(geometry, free, next_free), sector));
+        first.extend_from_slice(&signed(information(free, last_used), sector));
         first.extend_from_slice(&signed(Vec::new(), sector));
         let mut bytes = first.clone();
         bytes.resize(sector.saturating_mul(6), 0);
@@ -152,14 +154,12 @@ pub(super) fn directory(
 ///
 /// # Reference
 /// FAT overview 1.03, "FAT32 FSInfo Sector Structure".
-fn information(geometry: &Geometry, free: u32, next_free: u32) -> Vec<u8> {
-    let full = next_free.saturating_sub(2) >= geometry.clusters;
-    let next_free = if full { u32::MAX } else { next_free };
+fn information(free: u32, last_used: u32) -> Vec<u8> {
     let mut bytes = Vec::from(*b"RRaA"); // FSI_LeadSig
     bytes.resize(0x1e4, 0);
     bytes.extend_from_slice(b"rrAa"); // FSI_StrucSig
     bytes.extend_from_slice(&free.to_le_bytes()); // FSI_Free_Count
-    bytes.extend_from_slice(&next_free.to_le_bytes()); // FSI_Nxt_Free
+    bytes.extend_from_slice(&last_used.to_le_bytes()); // FSI_Nxt_Free: where drivers go on
     bytes
 }
 

@@ -1,3 +1,5 @@
+#![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
+
 use crate::partition::SectorSize;
 use crate::{Error, ErrorKind, Result};
 
@@ -138,6 +140,7 @@ const MAXIMUM_CLUSTERS: u32 = 0x0fff_fff5;
 const MIB: u64 = 1 << 20;
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, clippy::as_conversions, reason = "expectations, not layout")]
 mod tests {
     use super::*;
 

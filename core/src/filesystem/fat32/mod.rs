@@ -27,7 +27,7 @@ pub use collect::files_of;
 use crate::layout::LayoutBuilder;
 use crate::partition::SectorSize;
 use crate::tree::InodeId;
-use crate::{Error, ErrorKind, Result, Timestamp};
+use crate::{Error, ErrorKind, ReadAt, Result, Timestamp};
 use contents::Contents;
 use encode::Volume;
 use geometry::Geometry;
@@ -144,12 +144,13 @@ impl Fat32Plan {
     pub fn append(self, builder: &mut LayoutBuilder) -> Result<()> {
         let start = builder.position();
         let at = |offset: u64| start.saturating_add(offset);
-        let next_free = self.table.next_free();
+        let last_used = self.table.next_free().saturating_sub(1);
         let free = self.free_clusters();
-        builder.bytes(self.volume.boot_sectors(&self.geometry, free, next_free), "FAT32 boot sectors")?;
+        builder.bytes(self.volume.boot_sectors(&self.geometry, free, last_used), "FAT32 boot sectors")?;
+        let table: Arc<dyn ReadAt> = self.table.clone();
         for copy in 0..2 {
             builder.zeros_to(at(self.geometry.table_offset(copy)), "FAT32 reserved sectors")?;
-            builder.computed(Arc::clone(&self.table) as _, "FAT32 table")?;
+            builder.computed(Arc::clone(&table), "FAT32 table")?;
         }
         builder.zeros_to(at(self.geometry.data_offset()), "FAT32 table")?;
         for directory in 0..self.directory_starts.len() {
@@ -187,6 +188,3 @@ impl Fat32Plan {
         self.geometry.clusters.saturating_sub(used)
     }
 }
-
-#[cfg(test)]
-mod tests;

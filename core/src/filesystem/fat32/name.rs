@@ -1,3 +1,5 @@
+#![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why FAT cannot hold a name; `None` when it can.
@@ -158,6 +160,7 @@ const LOWER_EXTENSION: u8 = 16;
 const ILLEGAL: &str = "\"*/:<>?\\|";
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, clippy::as_conversions, reason = "expectations, not layout")]
 mod tests {
     use super::*;
 

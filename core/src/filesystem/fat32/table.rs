@@ -1,3 +1,5 @@
+#![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
+
 use std::io;
 
 use super::geometry::FIRST_CLUSTER;
@@ -81,6 +83,7 @@ impl ReadAt for FatTable {
 const END_OF_CHAIN: u32 = 0x0fff_ffff;
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, clippy::as_conversions, reason = "expectations, not layout")]
 mod tests {
     use super::*;
 

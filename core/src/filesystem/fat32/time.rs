@@ -1,3 +1,5 @@
+#![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
+
 use crate::Timestamp;
 
 /// A time as FAT keeps it, in UTC.
@@ -75,6 +77,7 @@ const EARLIEST: i64 = 315_532_800;
 const LATEST: i64 = 4_354_819_199;
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, clippy::as_conversions, reason = "expectations, not layout")]
 mod tests {
     use super::*;
 
