@@ -1,1 +1,3 @@
 //! The conformance kit for format authors.
+
+pub mod corpus;
