@@ -1,6 +1,14 @@
 use crate::{Error, ErrorKind, Result};
 
-/// The text form of an access ACL in the kernel's wire form; `None` for one that says no more than the mode.
+/// An access ACL.
+pub(super) struct AccessAcl {
+    /// The kernel's wire form; `None` for a list that says no more than the mode.
+    pub(super) wire: Option<Vec<u8>>,
+    /// The permission bits of a mode that goes with it: the kernel shows the mask as the group's.
+    pub(super) permissions: u16,
+}
+
+/// Takes the text form of an access ACL apart.
 ///
 /// # Errors
 /// `ErrorKind::Unsupported` for an entry that names a user or group without its number; `ErrorKind::Source` for a text
@@ -8,9 +16,12 @@ use crate::{Error, ErrorKind, Result};
 ///
 /// # Reference
 /// POSIX 1003.1e draft 17, 23.3 (text); Linux `posix_acl_xattr.h` (wire).
-pub(super) fn parse_access(text: &[u8]) -> Result<Option<Vec<u8>>> {
+pub(super) fn parse_access(text: &[u8]) -> Result<AccessAcl> {
     let entries = parse(text)?;
-    Ok((entries.len() > 3).then(|| to_wire(&entries)))
+    let of = |tag| entries.iter().find(|entry| entry.tag == tag).map(|entry| entry.permissions);
+    let group = of(MASK).or(of(GROUP_OBJ)).unwrap_or(0);
+    let permissions = of(USER_OBJ).unwrap_or(0) << 6 | group << 3 | of(OTHER).unwrap_or(0);
+    Ok(AccessAcl { wire: (entries.len() > 3).then(|| to_wire(&entries)), permissions })
 }
 
 /// The text form of a default ACL in the kernel's wire form; `None` for an empty one.
@@ -135,8 +146,10 @@ mod tests {
     fn texts_of_both_archivers_become_the_same_wire_form() {
         let gnu = b"user::rw-\nuser:1000:r-x\ngroup::r--\nmask::r-x\nother::---\n";
         let bsd = b"user::rw-,group::r--,other::---,user:lizard:r-x:1000,mask::r-x";
-        let wire = parse_access(gnu).unwrap().unwrap();
-        assert_eq!(Some(&wire), parse_access(bsd).unwrap().as_ref());
+        let acl = parse_access(gnu).unwrap();
+        assert_eq!(acl.permissions, 0o650);
+        let wire = acl.wire.unwrap();
+        assert_eq!(Some(&wire), parse_access(bsd).unwrap().wire.as_ref());
         let expected = [
             &[2, 0, 0, 0][..],
             &[1, 0, 6, 0, 255, 255, 255, 255],
@@ -151,14 +164,15 @@ mod tests {
 
     #[test]
     fn a_list_that_equals_the_mode_is_none() {
-        assert_eq!(parse_access(b"user::rw-,group::r--,other::r--").unwrap(), None);
+        assert_eq!(parse_access(b"user::rw-,group::r--,other::r--").unwrap().wire, None);
         assert_eq!(parse_default(b"").unwrap(), None);
         assert!(parse_default(b"user::rw-,group::r--,other::r--").unwrap().is_some());
     }
 
     #[test]
     fn names_without_numbers_and_malformed_lists_are_refused() {
-        let error = parse_access(b"user::rw-,user:lizard:r-x,group::r--,mask::r-x,other::---").unwrap_err();
+        let text = b"user::rw-,user:lizard:r-x,group::r--,mask::r-x,other::---";
+        let error = parse_access(text).map(|acl| acl.permissions).unwrap_err();
         assert!(error.to_string().contains("lizard"), "{error}");
         for text in [
             &b"user::rw-"[..],

@@ -334,6 +334,7 @@ fn attributes(header: &Header, records: &Records) -> Result<Attributes, &'static
         record.or_else(|| field.and_then(|id| u32::try_from(id).ok())).ok_or("a malformed owner or group")
     };
     let mode = header.mode().and_then(|mode| u16::try_from(mode).ok()).ok_or("a malformed mode")?;
+    let mode = records.permissions.map_or(mode, |permissions| mode & !0o777 | permissions);
     let mtime = match records.mtime {
         Some(mtime) => mtime,
         None => Timestamp::from_seconds(header.mtime().ok_or("a malformed time")?),

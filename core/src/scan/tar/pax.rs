@@ -18,6 +18,8 @@ pub(super) struct Records {
     pub(super) device_major: Option<u32>,
     pub(super) device_minor: Option<u32>,
     pub(super) flags: Option<u32>,
+    /// The nine permission bits that go with an access ACL.
+    pub(super) permissions: Option<u16>,
     pub(super) xattrs: Vec<(Vec<u8>, Vec<u8>)>,
     pub(super) sparse: SparseRecords,
     /// Keywords of other vendors, which no reader applies.
@@ -87,7 +89,11 @@ impl Records {
             b"SCHILY.devmajor" => self.device_major = Some(decimal_u32(value).ok_or_else(malformed)?),
             b"SCHILY.devminor" => self.device_minor = Some(decimal_u32(value).ok_or_else(malformed)?),
             b"SCHILY.fflags" => self.flags = Some(file_flags(value)?),
-            b"SCHILY.acl.access" => self.push_acl(b"system.posix_acl_access", acl::parse_access(value)?),
+            b"SCHILY.acl.access" => {
+                let access = acl::parse_access(value)?;
+                self.permissions = Some(access.permissions);
+                self.push_acl(b"system.posix_acl_access", access.wire);
+            }
             b"SCHILY.acl.default" => self.push_acl(b"system.posix_acl_default", acl::parse_default(value)?),
             // Written without the NUL that the attribute has.
             b"RHT.security.selinux" => self.xattrs.push((SELINUX.to_vec(), [value, b"\0"].concat())),
@@ -268,7 +274,15 @@ const MAX_LENGTH_DIGITS: usize = 7;
 /// Distinct keywords of other vendors that are remembered for the report.
 const MAX_IGNORED: usize = 64;
 /// Keywords that belong to one file; libarchive ignores them in global headers, GNU tar and Python do not.
-const PER_FILE: [&[u8]; 5] = [b"path", b"linkpath", b"size", b"SCHILY.devmajor", b"SCHILY.devminor"];
+const PER_FILE: [&[u8]; 7] = [
+    b"path",
+    b"linkpath",
+    b"size",
+    b"SCHILY.devmajor",
+    b"SCHILY.devminor",
+    b"SCHILY.acl.access",
+    b"SCHILY.acl.default",
+];
 /// Vendors whose keywords change what a file is: one that is not known must not be passed over.
 const KNOWN_VENDORS: [&[u8]; 3] = [b"GNU.", b"SCHILY.", b"LIBARCHIVE."];
 const HEADER_CHARSETS: [&[u8]; 3] = [b"BINARY", b"ISO-IR 10646 2000 UTF-8", b"UTF-8"];
@@ -364,7 +378,7 @@ mod tests {
         let error = Records::default().parse(b"10 path=x\n", Scope::Global).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         let mut globals = Records::default();
-        globals.parse(b"9 uid=12\n14 comment=abc\n", Scope::Global).unwrap();
+        globals.parse(b"9 uid=12\n15 comment=abc\n", Scope::Global).unwrap();
         let mut records = Records::default();
         records.parse(b"8 gid=3\n", Scope::File).unwrap();
         let records = records.over(&globals);
@@ -376,7 +390,7 @@ mod tests {
         let error = Records::default().parse(b"19 GNU.dumpdir=abc\n", Scope::File).unwrap_err();
         assert!(error.to_string().contains("GNU.dumpdir"), "{error}");
         let mut records = Records::default();
-        records.parse(b"14 ACME.what=x\n", Scope::File).unwrap();
+        records.parse(b"15 ACME.what=x\n", Scope::File).unwrap();
         assert_eq!(records.ignored, [b"ACME.what".to_vec()]);
     }
 }
