@@ -1,5 +1,5 @@
 use diskwright_core::profile::{
-    ByteSize, FileSystemKind, PartitionFlag, PartitionRequest, PartitionTable, Profile, SectorSize,
+    ByteSize, FileSystemKind, PartitionFlag, PartitionRequest, Profile, SectorSize, TableKind,
 };
 
 use crate::element::{Element, quoted};
@@ -31,10 +31,8 @@ fn read_disk(path: &str, element: &Element, profile: &mut Profile, findings: &mu
         profile.disk_size = Some(size);
     }
     match fields.text("partitionType", findings) {
-        Some(kind) if kind.eq_ignore_ascii_case("msdos") => {
-            profile.partition_table = Some(PartitionTable::Mbr)
-        }
-        Some(kind) if kind.eq_ignore_ascii_case("gpt") => profile.partition_table = Some(PartitionTable::Gpt),
+        Some(kind) if kind.eq_ignore_ascii_case("msdos") => profile.partition_table = Some(TableKind::Mbr),
+        Some(kind) if kind.eq_ignore_ascii_case("gpt") => profile.partition_table = Some(TableKind::Gpt),
         Some(kind) => {
             let message = format!("{} is not supported: MSDOS, GPT", quoted(kind));
             findings.unsupported(&fields.place("partitionType"), message);
@@ -42,12 +40,12 @@ fn read_disk(path: &str, element: &Element, profile: &mut Profile, findings: &mu
         None => {}
     }
     if let Some(bytes) = fields.number("blockSize", findings) {
-        profile.sector_size = SectorSize::from_bytes(bytes);
+        profile.sector_size = SectorSize::from_bytes(bytes).ok();
         if profile.sector_size.is_none() {
             findings.unsupported(&fields.place("blockSize"), format!("{bytes} is not supported: 512, 4096"));
         }
     }
-    let is_mbr = profile.partition_table == Some(PartitionTable::Mbr);
+    let is_mbr = profile.partition_table == Some(TableKind::Mbr);
     let mut partitions = Vec::new();
     for (place, partition) in fields.list("partitions", "partition", findings) {
         read_partition(&place, partition, is_mbr, &mut partitions, findings);

@@ -1,6 +1,5 @@
 use diskwright_core::profile::{
-    ByteSize, FileSystemKind, PartitionFlag, PartitionRequest, PartitionRole, PartitionTable, Profile,
-    SectorSize,
+    ByteSize, FileSystemKind, PartitionFlag, PartitionRequest, PartitionRole, Profile, SectorSize, TableKind,
 };
 use diskwright_core::{Error, ErrorKind, Result};
 
@@ -98,7 +97,7 @@ impl Writer {
     }
 
     fn partition_table(&mut self, profile: &Profile) -> Option<Value> {
-        let is_mbr = profile.partition_table == Some(PartitionTable::Mbr);
+        let is_mbr = profile.partition_table == Some(TableKind::Mbr);
         if profile.partitions.is_none() && !is_mbr && profile.sector_size.is_none() {
             return None;
         }

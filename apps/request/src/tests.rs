@@ -1,6 +1,6 @@
 use diskwright_core::profile::{
-    ByteSize, FileSystemKind, Firmware, PartitionFlag, PartitionRequest, PartitionRole, PartitionTable,
-    Profile, SectorSize,
+    ByteSize, FileSystemKind, Firmware, PartitionFlag, PartitionRequest, PartitionRole, Profile, SectorSize,
+    TableKind,
 };
 use diskwright_core::{Error, ErrorKind};
 
@@ -106,8 +106,8 @@ fn a_partition_table_becomes_the_profiles_list() {
     .unwrap();
     let profile = request.profile;
     assert_eq!(profile.disk_size, mib(10240));
-    assert_eq!(profile.partition_table, Some(PartitionTable::Mbr));
-    assert_eq!(profile.sector_size, Some(SectorSize::B512));
+    assert_eq!(profile.partition_table, Some(TableKind::Mbr));
+    assert_eq!(profile.sector_size, Some(SectorSize::Bytes512));
     assert_eq!(request.hardware_type.as_deref(), Some("9"));
     let expected = [
         PartitionRequest {
@@ -227,8 +227,8 @@ fn a_request_survives_both_written_forms() {
         memory: mib(512),
         disk_size: mib(10240),
         swap_size: mib(0),
-        sector_size: Some(SectorSize::B512),
-        partition_table: Some(PartitionTable::Mbr),
+        sector_size: Some(SectorSize::Bytes512),
+        partition_table: Some(TableKind::Mbr),
         partitions: Some(partitions),
         kernel_parameters: Some(vec!["console=ttyS0,115200".into(), "quiet".into()]),
         ..Default::default()
