@@ -1,0 +1,251 @@
+use diskwright_core::profile::Profile;
+use diskwright_core::{Error, ErrorKind, Result};
+
+use crate::element::{Element, quoted};
+use crate::fields::{Fields, Findings};
+use crate::{json, partitions, render, xml};
+
+/// What a request to generate an image asks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ImageRequest {
+    /// Whether one downloadable file is wanted; absent: not.
+    pub compress: Option<bool>,
+    /// Name of the target format: `targetFormat/name`, or what older clients send, the primitive `format/name`.
+    pub target_format: Option<String>,
+    /// Hardware version, for formats that have an option `hardware-version`.
+    pub hardware_type: Option<String>,
+    /// The install profile.
+    pub profile: Profile,
+    /// What was read over, a sentence each; not written.
+    pub notes: Vec<String>,
+}
+
+impl ImageRequest {
+    /// Reads a document, which is XML when it begins with `<` and JSON when it begins with `{`.
+    ///
+    /// # Errors
+    /// All problems of a well-formed document at once, each naming its field as a path below the root:
+    /// `ErrorKind::InvalidProfile` for something wrong, `ErrorKind::Unsupported` for something that cannot be done;
+    /// `ErrorKind::LimitExceeded` for a document that is too long, deep or large.
+    pub fn parse(document: &[u8]) -> Result<Self> {
+        let text = std::str::from_utf8(document)
+            .map_err(|error| invalid("the request is not UTF-8").with_source(error))?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let root = match text.trim_start().as_bytes().first() {
+            Some(b'<') => xml::parse(text)?,
+            Some(b'{') => json::parse(text, ROOT)?,
+            Some(_) => return Err(invalid("the request is neither XML nor JSON")),
+            None => return Err(invalid("the request is empty")),
+        };
+        if root.name != ROOT || root.is_foreign {
+            let message = format!("the request's root element is {}, not {ROOT}", quoted(&root.name));
+            return Err(invalid(message));
+        }
+        let mut findings = Findings::default();
+        let mut request = read_image(&root, &mut findings);
+        Error::collect(findings.problems)?;
+        request.notes = findings.notes;
+        Ok(request)
+    }
+
+    /// The XML form, sizes in MiB.
+    ///
+    /// The partition table kind GPT has no name in the schema and is left out: it is what absence means.
+    ///
+    /// # Errors
+    /// `ErrorKind::Unsupported` naming every field of the profile that the schema cannot express.
+    pub fn to_xml(&self) -> Result<String> {
+        Ok(xml::render(ROOT, &render::image(self)?))
+    }
+
+    /// The JSON form: the fields of the XML form below the root's name.
+    ///
+    /// # Errors
+    /// As [`ImageRequest::to_xml`].
+    pub fn to_json(&self) -> Result<String> {
+        Ok(json::render(ROOT, &render::image(self)?))
+    }
+}
+
+fn read_image(root: &Element, findings: &mut Findings) -> ImageRequest {
+    let mut fields = Fields::new("", root, findings);
+    let mut request = ImageRequest { compress: fields.boolean("compress", findings), ..Default::default() };
+    let mut primitive =
+        fields.one("format", findings).and_then(|format| format_name("format", format, findings));
+    if let Some(target) = fields.one("targetFormat", findings) {
+        let mut target = Fields::new("targetFormat", target, findings);
+        request.target_format = target.text("name", findings).map(str::to_owned);
+        if let Some(format) = target.one("format", findings) {
+            primitive = format_name("targetFormat.format", format, findings).or(primitive);
+        }
+        target.finish(ECHOED_TARGET_FORMAT, findings);
+    }
+    request.target_format = request.target_format.or(primitive);
+    if let Some(profile) = fields.one("installProfile", findings) {
+        read_install_profile(profile, &mut request, findings);
+    }
+    fields.refuse_when(true, &["ebs", "forceCheckingDeps", "updateTools"], findings);
+    fields.refuse(&["credAccount", "entrypoint"], findings);
+    if fields.number("ebsVolumeSize", findings).is_some_and(|size| size != 0) {
+        findings.unsupported("ebsVolumeSize", "is not supported");
+    }
+    fields.finish(ECHOED_IMAGE, findings);
+    request
+}
+
+fn format_name(path: &str, format: &Element, findings: &mut Findings) -> Option<String> {
+    let mut fields = Fields::new(path, format, findings);
+    let name = fields.text("name", findings).map(str::to_owned);
+    fields.finish(&["access", "active", "preselected"], findings);
+    name
+}
+
+fn read_install_profile(element: &Element, request: &mut ImageRequest, findings: &mut Findings) {
+    let mut fields = Fields::new("installProfile", element, findings);
+    let profile = &mut request.profile;
+    profile.memory = fields.mib("memorySize", findings);
+    profile.disk_size = fields.mib("diskSize", findings);
+    profile.swap_size = fields.mib("swapSize", findings);
+    match fields.text("kernelParameters", findings).map(kernel_parameters).transpose() {
+        Ok(parameters) => profile.kernel_parameters = parameters,
+        Err(message) => findings.invalid(&fields.place("kernelParameters"), message),
+    }
+    request.hardware_type = fields.text("hwType", findings).map(str::to_owned);
+    if let Some(table) = fields.one("partitionTable", findings) {
+        partitions::read(&fields.place("partitionTable"), table, profile, findings);
+    }
+    if let Some(root) = fields.one("rootUser", findings) {
+        read_root_user(&fields.place("rootUser"), root, findings);
+    }
+    // "Automatic" false means a question at the first start.
+    let automatic = ["firewallAuto", "internetSettingsAuto", "keyboardAuto", "partitionAuto", "timezoneAuto"];
+    fields.refuse_when(false, &automatic, findings);
+    fields.refuse_when(true, &["runSysprep", "updateTools"], findings);
+    fields.refuse(UNSUPPORTED_PROFILE, findings);
+    fields.finish(ECHOED_PROFILE, findings);
+}
+
+/// The root user is named by clients that want nothing of it.
+fn read_root_user(path: &str, element: &Element, findings: &mut Findings) {
+    let mut fields = Fields::new(path, element, findings);
+    if fields.text("name", findings).is_some_and(|name| name != "root") {
+        findings.unsupported(&fields.place("name"), "the root user has another name");
+    }
+    fields.refuse_when(true, &["disablePasswordLogin"], findings);
+    fields.refuse(&["password", "sshKeys", "shell", "homeDir", "fullName", "secondaryGroups"], findings);
+    fields.finish(ECHOED_ROOT_USER, findings);
+}
+
+/// Parameters separated by blanks or, where there are none, by commas as the API's text has it.
+///
+/// A comma may also stand within a parameter (`console=ttyS0,115200`): a piece that begins with a digit belongs to the
+/// one before. A word after a value could be either and is refused.
+pub(crate) fn kernel_parameters(text: &str) -> Result<Vec<String>, String> {
+    if text.contains(char::is_whitespace) {
+        let words = text.split_whitespace().map(|word| word.trim_end_matches(','));
+        return Ok(words.filter(|word| !word.is_empty()).map(str::to_owned).collect());
+    }
+    let mut parameters: Vec<String> = Vec::new();
+    for piece in text.split(',').filter(|piece| !piece.is_empty()) {
+        match parameters.last_mut() {
+            Some(before) if before.contains('=') && !piece.contains('=') => {
+                if !piece.starts_with(|c: char| c.is_ascii_digit()) {
+                    return Err(format!(
+                        "the comma before {} can be read in two ways: use blanks",
+                        quoted(piece)
+                    ));
+                }
+                before.push(',');
+                before.push_str(piece);
+            }
+            _ => parameters.push(piece.to_owned()),
+        }
+    }
+    Ok(parameters)
+}
+
+fn invalid(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidProfile, message)
+}
+
+const ROOT: &str = "image";
+
+const ECHOED_TARGET_FORMAT: &[&str] = &[
+    "logo",
+    "category",
+    "type",
+    "credAccountType",
+    "targetPlatformsUri",
+    "targetPlatformsUriList",
+    "credInfos",
+    "imageInfos",
+    "publishInfos",
+    "access",
+    "active",
+    "preselected",
+];
+
+/// Identifiers, states and results of earlier generations, and the seed version's `applianceUri`.
+const ECHOED_IMAGE: &[&str] = &[
+    "md5sum",
+    "mimeType",
+    "sha256sum",
+    "size",
+    "status",
+    "uploaded",
+    "uploadedTime",
+    "applianceUri",
+    "basePublishImagesUri",
+    "completeInstalledSize",
+    "completeSize",
+    "distributionName",
+    "downloadKey",
+    "downloadUri",
+    "fileExtension",
+    "fileName",
+    "fileSize",
+    "fullName",
+    "imageCreated",
+    "name",
+    "orgUri",
+    "pkgsUri",
+    "publicAccess",
+    "registeredCredAccount",
+    "registeringName",
+    "revision",
+    "simulated",
+    "statusUri",
+    "tag",
+    "version",
+    "vmDiskSize",
+    "vmMemorySize",
+];
+
+/// `skipLicenses`: no licence is ever shown.
+const ECHOED_PROFILE: &[&str] = &["applianceUri", "groupsUri", "nicsUri", "usersUri", "skipLicenses"];
+
+const UNSUPPORTED_PROFILE: &[&str] = &[
+    "activationKey",
+    "firewallEnabled",
+    "groups",
+    "keyboard",
+    "nics",
+    "seLinuxMode",
+    "timezone",
+    "timezoneCity",
+    "users",
+    "vagrantUser",
+    "welcomeMsg",
+];
+
+const ECHOED_ROOT_USER: &[&str] = &[
+    "encrypted",
+    "passwordAuto",
+    "primaryGroup",
+    "primaryGroupAuto",
+    "sudo",
+    "systemUser",
+    "userId",
+    "userIdAuto",
+];
