@@ -137,6 +137,7 @@ const SHT_NOBITS: u32 = 8;
 const SHF_ALLOC: u32 = 2;
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, clippy::as_conversions, reason = "tests fail loudly")]
 mod tests {
     use super::*;
 

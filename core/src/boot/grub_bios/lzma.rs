@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn what_is_compressed_comes_back() {
-        let bytes: Vec<u8> = (0..50_000_u32).map(|at| (at * at >> 7) as u8).collect();
+        let bytes: Vec<u8> = (0..50_000_u32).map(|at| ((at * at) >> 7) as u8).collect();
         let compressed = compress(&bytes).unwrap();
         assert!(compressed.len() < bytes.len());
         assert_eq!(decompress(&compressed, bytes.len()).unwrap(), bytes);
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn damaged_streams_give_an_error_or_other_bytes_but_no_panic() {
-        let bytes: Vec<u8> = (0..4_000_u32).map(|at| (at * at >> 5) as u8).collect();
+        let bytes: Vec<u8> = (0..4_000_u32).map(|at| ((at * at) >> 5) as u8).collect();
         let compressed = compress(&bytes).unwrap();
         // The range coder's last bytes hold more precision than the last symbol needs.
         for at in 0..compressed.len() - 5 {

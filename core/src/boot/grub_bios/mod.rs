@@ -54,7 +54,15 @@ impl GrubBuild {
     /// `ErrorKind::Source` naming the file that is missing or is not what its name says; `ErrorKind::Unsupported` when
     /// the directory holds no build for i386-pc.
     pub fn load(tree: &FileTree, path: &[u8]) -> Result<Self> {
-        let directory = Directory::find(tree, path)?;
+        Self::load_with(tree, path, CORE_MODULES)
+    }
+
+    /// As [`GrubBuild::load`], with these modules (and what they need) in the core.
+    ///
+    /// # Errors
+    /// As [`GrubBuild::load`].
+    pub fn load_with(tree: &FileTree, path: &[u8], modules: &[&str]) -> Result<Self> {
+        let directory = Directory::find(tree, path, modules)?;
         if directory.has(b"kernel.img") { directory.load_build() } else { directory.load_installed() }
     }
 
@@ -92,12 +100,14 @@ struct Directory<'a> {
     tree: &'a FileTree,
     node: NodeId,
     path: &'a [u8],
+    /// Modules that the core needs.
+    wanted: &'a [&'a str],
 }
 
 impl<'a> Directory<'a> {
-    fn find(tree: &'a FileTree, path: &'a [u8]) -> Result<Self> {
+    fn find(tree: &'a FileTree, path: &'a [u8], wanted: &'a [&'a str]) -> Result<Self> {
         let node = tree.resolve(path).ok_or_else(|| Error::from(Damage::NoBuild).with_path(path))?;
-        Ok(Self { tree, node, path })
+        Ok(Self { tree, node, path, wanted })
     }
 
     /// From `kernel.img` and `lzma_decompress.img`.
@@ -124,7 +134,7 @@ impl<'a> Directory<'a> {
         Ok(GrubBuild { boot_image: self.sector(b"boot.img")?, disk_boot, decompressor, kernel, modules })
     }
 
-    /// The modules `present` and behind them those of [`CORE_MODULES`], with what they need, that are missing.
+    /// The modules `present` and behind them those wanted, with what they need, that are missing.
     fn modules_after(&self, mut present: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>> {
         let names: Vec<String> = present
             .iter()
@@ -132,7 +142,7 @@ impl<'a> Directory<'a> {
             .collect::<Result<_, _>>()
             .map_err(|damage| self.damaged(b"core.img", damage))?;
         let wanted: Vec<&str> =
-            CORE_MODULES.iter().copied().filter(|name| !names.iter().any(|known| known == name)).collect();
+            self.wanted.iter().copied().filter(|name| !names.iter().any(|known| known == name)).collect();
         for name in self.load_order(&wanted)? {
             if !names.contains(&name) {
                 let file = format!("{name}.mod");

@@ -79,6 +79,7 @@ const OBJECT_CONFIG: u32 = 2;
 const OBJECT_PREFIX: u32 = 3;
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, clippy::as_conversions, reason = "tests fail loudly")]
 mod tests {
     use super::*;
 

@@ -3,8 +3,9 @@ use std::fmt::Write;
 use super::MenuRequest;
 use super::defaults::Defaults;
 use super::options::OptionRules;
+use crate::Result;
 use crate::boot::kernels::Kernel;
-use crate::guest::GuestWorkspace;
+use crate::guest::{GuestWorkspace, OsRelease};
 
 /// A `grub.cfg` with an entry for each kernel, newest first.
 pub(super) fn generated(
@@ -13,7 +14,7 @@ pub(super) fn generated(
     rules: &OptionRules<'_>,
     defaults: &Defaults,
     kernels: &[Kernel],
-) -> String {
+) -> Result<String> {
     let options = kernel_options(request, rules, defaults);
     let mut menu = String::from("# Made together with this disk; grub-mkconfig may replace it.\n");
     push_line(
@@ -28,7 +29,7 @@ pub(super) fn generated(
             format_args!("\tterminal_input console serial\n\tterminal_output console serial\nfi"),
         );
     }
-    let name = system_name(workspace);
+    let name = system_name(workspace)?;
     for kernel in kernels {
         let title = match kernel.version.as_str() {
             "" => name.clone(),
@@ -44,7 +45,7 @@ pub(super) fn generated(
         }
         menu.push_str("}\n");
     }
-    menu
+    Ok(menu)
 }
 
 /// The options for kernels behind `root=`: what the machine ran with, else what its configuration says.
@@ -86,11 +87,10 @@ fn serial_line(parameters: &[String]) -> Option<String> {
 }
 
 /// The distribution's name for itself, without characters that end a quoted title.
-fn system_name(workspace: &GuestWorkspace<'_>) -> String {
-    let release = super::os_release(workspace);
-    let name = release.iter().find(|(key, _)| key == "PRETTY_NAME").map_or("Linux", |(_, value)| value);
+fn system_name(workspace: &GuestWorkspace<'_>) -> Result<String> {
+    let name = OsRelease::of(workspace)?.map_or_else(String::new, |os| os.pretty_name);
     let name: String = name.chars().filter(|c| !c.is_control() && *c != '\'').take(100).collect();
-    if name.trim().is_empty() { "Linux".to_owned() } else { name }
+    Ok(if name.trim().is_empty() { "Linux".to_owned() } else { name })
 }
 
 fn push_line(menu: &mut String, line: std::fmt::Arguments<'_>) {

@@ -106,10 +106,7 @@ pub fn prepare(
     findings: &mut Findings,
 ) -> Result<Menu> {
     check_parameters(request.parameters)?;
-    let MenuRequest { root_uuid, swap_uuid, known, renamed, parameters, .. } = *request;
-    let known: Vec<String> =
-        known.iter().cloned().chain(request.separate_boot_uuid.map(|uuid| format!("UUID={uuid}"))).collect();
-    let rules = OptionRules::new(root_uuid, swap_uuid, &known, renamed, parameters);
+    let rules = rules(request);
     let defaults = Defaults::read(workspace)?;
     let directory = grub_directory(workspace);
     let path = format!("{directory}/grub.cfg").into_bytes();
@@ -123,7 +120,7 @@ pub fn prepare(
         }
         None if kernels.is_empty() => MenuOrigin::Missing,
         None => {
-            let menu = generate::generated(workspace, request, &rules, &defaults, kernels);
+            let menu = generate::generated(workspace, request, &rules, &defaults, kernels)?;
             let reason = "there is no boot menu that starts a kernel of the tree";
             workspace.write(&path, menu.into_bytes(), reason)?;
             MenuOrigin::Generated
@@ -131,18 +128,50 @@ pub fn prepare(
     };
     entries::update(workspace, request, &rules)?;
     update_environment(workspace, directory, &rules, findings)?;
-    defaults::update(workspace, &rules, parameters)?;
+    defaults::update(workspace, &rules, request.parameters)?;
     Ok(Menu { directory, origin })
 }
 
-/// The assignments of `/etc/os-release`.
-pub(super) fn os_release(workspace: &GuestWorkspace<'_>) -> Vec<(String, String)> {
-    for path in [&b"etc/os-release"[..], b"usr/lib/os-release"] {
-        if let Ok(Some(bytes)) = workspace.read(path) {
-            return defaults::shell_assignments(&String::from_utf8_lossy(&bytes));
+/// The options for kernels behind `root=`, as a new menu passes them.
+pub(super) fn kernel_options(workspace: &GuestWorkspace<'_>, request: &MenuRequest<'_>) -> Result<String> {
+    Ok(generate::kernel_options(request, &rules(request), &Defaults::read(workspace)?))
+}
+
+/// Makes menus and entries on the scanned EFI system partition, below the directory `esp`, true for the new disk.
+pub(super) fn update_scanned_esp(
+    workspace: &mut GuestWorkspace<'_>,
+    request: &MenuRequest<'_>,
+    esp: &str,
+) -> Result<()> {
+    let rules = rules(request);
+    let reason = "what the EFI system partition starts must be on this disk";
+    for path in esp_scripts(workspace, esp) {
+        if let Some(Ok(script)) = workspace.read(&path)?.map(String::from_utf8) {
+            let fixed = script::fixed(&script, workspace, request, &rules);
+            workspace.write(&path, fixed.into_bytes(), reason)?;
         }
     }
-    Vec::new()
+    for path in defaults::files_below(workspace, format!("{esp}/loader/entries").as_bytes()) {
+        if let Some(Ok(entry)) = workspace.read(&path)?.map(String::from_utf8) {
+            let fixed = entries::fixed(&entry, &rules, str::to_owned);
+            workspace.write(&path, fixed.into_bytes(), reason)?;
+        }
+    }
+    Ok(())
+}
+
+fn rules<'a>(request: &MenuRequest<'a>) -> OptionRules<'a> {
+    let MenuRequest { root_uuid, swap_uuid, known, renamed, parameters, separate_boot_uuid, .. } = *request;
+    let boot = separate_boot_uuid.map(|uuid| format!("UUID={uuid}"));
+    let known: Vec<String> = known.iter().cloned().chain(boot).collect();
+    OptionRules::new(root_uuid, swap_uuid, &known, renamed, parameters)
+}
+
+/// Paths of all `grub.cfg` of the vendors of an EFI system partition.
+fn esp_scripts(workspace: &GuestWorkspace<'_>, esp: &str) -> Vec<Vec<u8>> {
+    let vendors = super::files::names(workspace.tree(), &format!("{esp}/EFI"));
+    let scripts = vendors.into_iter().map(|vendor| format!("{esp}/EFI/{vendor}/grub.cfg").into_bytes());
+    scripts.filter(|path| workspace.exists(path)).collect()
 }
 
 /// Where the distribution keeps GRUB's files.
@@ -165,7 +194,7 @@ fn usable_script(
     kernels: &[Kernel],
     findings: &mut Findings,
 ) -> Result<Option<String>> {
-    let Some(bytes) = workspace.read(path)? else { return Ok(None) };
+    let Some(bytes) = workspace.read(path)? else { return esp_menu(workspace) };
     let why = match String::from_utf8(bytes) {
         Err(_) => "it is not UTF-8",
         Ok(script) => match script::usability(&script, workspace) {
@@ -179,6 +208,22 @@ fn usable_script(
     };
     let text = format!("the tree's boot menu is replaced by a new one: {why}");
     findings.record(Severity::Warning, "menu-replaced", path, text)?;
+    Ok(None)
+}
+
+/// A whole menu that the distribution keeps on the EFI system partition (RHEL 7 and 8), in commands for any firmware.
+fn esp_menu(workspace: &GuestWorkspace<'_>) -> Result<Option<String>> {
+    for path in esp_scripts(workspace, "boot/efi") {
+        let Some(Ok(script)) = workspace.read(&path)?.map(String::from_utf8) else { continue };
+        let usable = match script::usability(&script, workspace) {
+            Usability::Usable => true,
+            Usability::ReadsEntries => entries::any_is_usable(workspace)?,
+            Usability::Useless(_) => false,
+        };
+        if usable {
+            return Ok(Some(script.replace("linuxefi", "linux").replace("initrdefi", "initrd")));
+        }
+    }
     Ok(None)
 }
 
