@@ -5,9 +5,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use diskwright::Error;
-use diskwright::profile::{
-    BootPolicy, ByteSize, Firmware, IdentityPolicy, Profile, SectorSize, TableKind,
-};
+use diskwright::profile::{BootPolicy, ByteSize, Firmware, IdentityPolicy, Profile, SectorSize, TableKind};
 
 /// Turns a scan of a Linux machine into a bootable disk image, in one pass, without root.
 #[derive(Debug, Parser)]

@@ -116,7 +116,9 @@ fn targets(
 ) -> Result<Vec<Arc<dyn TargetFormat>>, Failure> {
     let names: Vec<&str> = match (arguments.format.as_slice(), &request.target_format) {
         ([], Some(name)) => vec![name],
-        ([], None) => return Err(Failure::Usage(format!("no format is named: --format {}", known(registry)))),
+        ([], None) => {
+            return Err(Failure::Usage(format!("no format is named: --format {}", known(registry))));
+        }
         (names, _) => names.iter().map(String::as_str).collect(),
     };
     let mut entries: Vec<&FormatEntry> = Vec::new();
@@ -150,10 +152,7 @@ fn has_option(entry: &FormatEntry, key: &str) -> bool {
 }
 
 /// For each format the options that are meant for it.
-fn scoped_options(
-    entries: &[&FormatEntry],
-    given: &[String],
-) -> Result<Vec<Vec<(String, String)>>, Failure> {
+fn scoped_options(entries: &[&FormatEntry], given: &[String]) -> Result<Vec<Vec<(String, String)>>, Failure> {
     let mut options = vec![Vec::new(); entries.len()];
     for option in given {
         let Some((name, value)) = option.split_once('=') else {
@@ -245,7 +244,10 @@ fn default_timestamp() -> Result<i64, Failure> {
         let seconds = text.to_str().and_then(|text| text.parse().ok());
         return seconds.ok_or_else(|| Failure::Usage("SOURCE_DATE_EPOCH is not a number of seconds".into()));
     }
-    #[expect(clippy::disallowed_methods, reason = "the one place where the clock enters, shown in the report")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the clock enters, shown in the report"
+    )]
     let now = SystemTime::now();
     let since = now.duration_since(UNIX_EPOCH).map(|since| since.as_secs()).unwrap_or_default();
     Ok(i64::try_from(since).unwrap_or(i64::MAX))

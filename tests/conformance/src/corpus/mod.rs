@@ -11,7 +11,7 @@ mod grow;
 
 use std::sync::Arc;
 
-use diskwright_core::scan::{Entry, ScanSource, SourceContent};
+use diskwright_core::scan::{Entry, ScanSource, ScanSummary, SourceContent};
 use diskwright_core::{Error, ErrorKind, ReadAt, Result};
 
 use self::chance::Chance;
@@ -57,11 +57,12 @@ impl Tree {
 }
 
 impl ScanSource for Tree {
-    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<()> {
+    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary> {
         self.order
             .iter()
             .filter_map(|at| self.entries.get(*at as usize))
-            .try_for_each(|entry| visit(entry.clone()))
+            .try_for_each(|entry| visit(entry.clone()))?;
+        Ok(ScanSummary::default())
     }
 
     fn open(&self, content: SourceContent) -> Result<Arc<dyn ReadAt>> {
