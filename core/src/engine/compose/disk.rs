@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use super::volumes::{DiskPlan, PartitionDraft, PartitionId};
+use crate::boot::{BootPlan, EspPlan};
 use crate::filesystem::ext4::{Ext4Features, Ext4Label, Ext4Options, Ext4Plan};
 use crate::filesystem::fat32::{Fat32File, Fat32Options, Fat32Plan};
 use crate::filesystem::{fat32, swap::SwapPlan};
@@ -11,7 +12,7 @@ use crate::partition::{
 use crate::profile::{
     FileSystemKind, PartitionFlag, PartitionRole, Settings, SizeRule, VolumeId, fitted_disk_size, spare_room,
 };
-use crate::tree::{FileTree, NodeId, TreeView};
+use crate::tree::{FileTree, Findings, NodeId, TreeView};
 use crate::{Error, ErrorKind, Result, Seed, Timestamp};
 
 /// What the disk is made of, besides its plan.
@@ -21,18 +22,10 @@ pub(super) struct Ingredients<'a> {
     pub(super) seed: &'a Seed,
     pub(super) timestamp: Timestamp,
     pub(super) features: Ext4Features,
+    /// What boots under UEFI, if anything.
+    pub(super) esp: Option<&'a EspPlan>,
     /// Content of the EFI system partition.
     pub(super) esp_files: Vec<Fat32File>,
-    /// Content of further FAT file systems, by mount point, is taken from the tree.
-    pub(super) fat_files: &'a dyn Fn(&TreeView) -> Result<Vec<Fat32File>>,
-}
-
-/// GRUB's part of a disk that boots under BIOS.
-pub(super) struct BiosBoot {
-    /// For the first 440 bytes of the disk.
-    pub(super) boot_code: Vec<u8>,
-    /// The core image, at the start of the BIOS boot partition or of the MBR gap.
-    pub(super) core: Vec<u8>,
 }
 
 /// A disk whose partitions have their places.
@@ -124,11 +117,8 @@ impl<'a> ArrangedDisk<'a> {
     }
 
     /// Lays the whole disk out.
-    pub(super) fn lay_out(
-        &self,
-        ingredients: &Ingredients<'_>,
-        bios: Option<BiosBoot>,
-    ) -> Result<DiskLayout> {
+    pub(super) fn lay_out(&self, ingredients: &Ingredients<'_>, boot: &BootPlan) -> Result<DiskLayout> {
+        let bios = self.core_offset().and_then(|offset| boot.bios(offset / 512).transpose()).transpose()?;
         let boot_code = bios.as_ref().map_or(&[][..], |bios| &bios.boot_code);
         let mut pieces: Vec<(u64, Piece<'_>)> = self
             .table(boot_code, bios.is_some())?
@@ -239,7 +229,8 @@ enum Piece<'a> {
 }
 
 /// The view of the tree that a data partition holds.
-fn view(plan: &DiskPlan, draft: &PartitionDraft, tree: &Arc<FileTree>) -> Result<TreeView> {
+fn view(plan: &DiskPlan, draft: &PartitionDraft, ingredients: &Ingredients<'_>) -> Result<TreeView> {
+    let tree = ingredients.tree;
     let node = |mount_point: &str| -> Result<NodeId> {
         tree.resolve(mount_point.as_bytes()).filter(|node| is_directory(tree, *node)).ok_or_else(|| {
             let text = "the mount point is no directory of the tree";
@@ -253,6 +244,10 @@ fn view(plan: &DiskPlan, draft: &PartitionDraft, tree: &Arc<FileTree>) -> Result
             others.push(node(mount_point)?);
         }
     }
+    // Its content stands on the EFI system partition, also where the guest does not mount that.
+    others.extend(
+        ingredients.esp.and_then(EspPlan::scanned_directory).and_then(|path| tree.resolve(path.as_bytes())),
+    );
     Ok(TreeView::new(Arc::clone(tree), node(own)?, &others))
 }
 
@@ -273,7 +268,7 @@ fn sized_with_spare(
 ) -> Result<u64> {
     match draft.planned.file_system {
         Some(FileSystemKind::Ext4 | FileSystemKind::Ext3 | FileSystemKind::Ext2) => {
-            let view = view(plan, draft, ingredients.tree)?;
+            let view = view(plan, draft, ingredients)?;
             let size = Ext4Plan::minimum_size(&view, &ext4_options(draft, ingredients)?, spare)?;
             size.checked_next_multiple_of(ALIGNMENT).ok_or_else(too_large)
         }
@@ -298,7 +293,7 @@ fn append_volume(
 ) -> Result<()> {
     match draft.planned.file_system {
         Some(FileSystemKind::Ext4 | FileSystemKind::Ext3 | FileSystemKind::Ext2) => {
-            let view = view(plan, draft, ingredients.tree)?;
+            let view = view(plan, draft, ingredients)?;
             // ext4 takes whole blocks; a partition of odd sectors keeps a tail.
             let size = placement.size - placement.size % EXT4_BLOCK;
             Ext4Plan::new(view, ext4_options(draft, ingredients)?, size)?.append(builder)
@@ -344,7 +339,7 @@ fn fat_content(
     if draft.planned.role == PartitionRole::Esp {
         return Ok(ingredients.esp_files.clone());
     }
-    (ingredients.fat_files)(&view(plan, draft, ingredients.tree)?)
+    fat32::files_of(&view(plan, draft, ingredients)?, &mut Findings::default())
 }
 
 fn fat_options(

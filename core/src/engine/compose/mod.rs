@@ -5,15 +5,16 @@ mod volumes;
 
 use std::sync::Arc;
 
-use disk::{ArrangedDisk, BiosBoot, Ingredients};
+use disk::{ArrangedDisk, Ingredients};
 use volumes::{DiskPlan, KeptPartitionIds, fs_type};
 
 use super::report::{
     DiskEntry, FileSystemEntry, MachineEntry, OutputEntry, PartitionEntry, Report, RunEntry,
 };
 use super::{Order, Scanned};
+use crate::boot::{BootLoaders, BootRequest, EspPlan};
 use crate::filesystem::ext4::Ext4Features;
-use crate::filesystem::fat32;
+use crate::filesystem::fat32::{self, Fat32File};
 use crate::format::{Firmware, Machine, OperatingSystem};
 use crate::guest::{
     self, Edit, EntryKind, Ext4Generation, GuestFacts, GuestSettings, GuestWorkspace, IdentifierMap,
@@ -22,10 +23,11 @@ use crate::guest::{
 use crate::layout::DiskLayout;
 use crate::partition::TableKind;
 use crate::profile::{
-    FileSystemKind, FirmwareParts, IdentityPolicy, Layer, Origin, PartitionPlan, Settings, TreeFacts,
-    TreeMount, TreeSwap,
+    FileSystemKind, FirmwareParts, IdentityPolicy, Layer, Origin, PartitionPlan, PartitionRole, Settings,
+    TreeFacts, TreeMount, TreeSwap,
 };
-use crate::tree::{Finding, Findings, Severity};
+use crate::scan::ScanSource;
+use crate::tree::{FileTree, Finding, Findings, Severity, Strictness, TreeBuilder, TreeView, Whiteouts};
 use crate::{Monitor, Result};
 
 /// Everything about an order but its outputs.
@@ -50,7 +52,14 @@ pub(super) fn compose(scanned: Scanned, order: &Order, monitor: &Monitor) -> Res
         findings.record(Severity::Note, "machine-report", b"", note)?;
     }
     let name = settings.name.value.clone().unwrap_or_else(|| order.name.clone());
-    let boots = FirmwareParts::default();
+    let donor = order.donor.as_ref().map(|source| donor_tree(source, order.strictness)).transpose()?;
+    let loaders = BootLoaders::find(&tree, donor.as_ref(), facts.architecture, &mut findings)?;
+    let boots = loaders.choose(
+        settings.firmware.value,
+        settings.boot.value,
+        settings.sector_size.value,
+        &mut findings,
+    )?;
     let partitions = PartitionPlan::new(&settings, boots)?;
     let identities = facts.identities();
     let kept = kept_partition_ids(&settings, &partitions, &identities, &mut findings)?;
@@ -62,6 +71,14 @@ pub(super) fn compose(scanned: Scanned, order: &Order, monitor: &Monitor) -> Res
     };
     let guest_settings = GuestSettings { hostname: settings.hostname.value.clone(), identifiers };
     guest::make_true(&mut workspace, &volumes, &guest_settings, &mut findings)?;
+    let request = BootRequest {
+        disk: &volumes,
+        identifiers: &guest_settings.identifiers,
+        parameters: &settings.kernel_parameters.value,
+        scanned_cmdline: report.as_ref().and_then(|report| report.cmdline.as_deref()),
+    };
+    let boot = loaders.prepare(boots, &mut workspace, &request, &mut findings)?;
+    drop(loaders);
     monitor.check()?;
 
     let (changes, edits) = workspace.finish();
@@ -76,12 +93,11 @@ pub(super) fn compose(scanned: Scanned, order: &Order, monitor: &Monitor) -> Res
             Ext4Generation::Modern => Ext4Features::Modern,
             Ext4Generation::Legacy => Ext4Features::Legacy,
         },
-        esp_files: Vec::new(),
-        fat_files: &|view| fat32::files_of(view, &mut Findings::default()),
+        esp: boot.esp(),
+        esp_files: esp_files(&plan, boot.esp(), &tree, order, &mut findings)?,
     };
     let arranged = ArrangedDisk::new(&plan, &ingredients)?;
-    let bios: Option<BiosBoot> = None;
-    let layout = arranged.lay_out(&ingredients, bios)?;
+    let layout = arranged.lay_out(&ingredients, &boot)?;
     let disk_entries = vec![disk_entry(&plan, &arranged)];
     let machine = machine(order, name, &settings, &facts, boots);
     let findings = told.into_iter().chain(findings.into_vec()).collect();
@@ -150,6 +166,32 @@ fn layers(order: &Order) -> [Layer<'_>; 3] {
         Layer { origin: Origin::Request, profile: &order.request },
         Layer { origin: Origin::Profile, profile: &order.profile },
     ]
+}
+
+/// The tree from which missing boot files are taken.
+fn donor_tree(source: &Arc<dyn ScanSource>, strictness: Strictness) -> Result<FileTree> {
+    let mut builder = TreeBuilder::new(Findings::new(strictness));
+    builder.add_source(Arc::clone(source), Whiteouts::Plain)?;
+    Ok(builder.finish()?.0)
+}
+
+/// What stands on the EFI system partition: the loaders chosen, with the scanned partition's files; without loaders
+/// only the latter.
+fn esp_files(
+    plan: &DiskPlan,
+    esp: Option<&EspPlan>,
+    tree: &Arc<FileTree>,
+    order: &Order,
+    findings: &mut Findings,
+) -> Result<Vec<Fat32File>> {
+    if let Some(esp) = esp {
+        return esp.fat32_files(tree, order.timestamp, findings);
+    }
+    let mount_point = plan.of_role(PartitionRole::Esp).and_then(|draft| draft.planned.mount_point.as_deref());
+    match mount_point.and_then(|path| tree.resolve(path.as_bytes())) {
+        Some(node) => fat32::files_of(&TreeView::new(Arc::clone(tree), node, &[]), findings),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// What fstab says, as far as settings depend on it.

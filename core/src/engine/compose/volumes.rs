@@ -87,10 +87,6 @@ impl DiskPlan {
     pub(super) fn of_role(&self, role: PartitionRole) -> Option<&PartitionDraft> {
         self.partitions.iter().find(|draft| draft.planned.role == role)
     }
-
-    pub(super) fn mounted_at(&self, mount_point: &str) -> Option<&PartitionDraft> {
-        self.partitions.iter().find(|draft| draft.planned.mount_point.as_deref() == Some(mount_point))
-    }
 }
 
 /// Identifiers of the partition table by which the tree names partitions.
