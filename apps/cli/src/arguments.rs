@@ -1,0 +1,272 @@
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use diskwright::Error;
+use diskwright::profile::{BootPolicy, ByteSize, Firmware, IdentityPolicy, Profile, SectorSize, TableKind};
+
+/// Turns a scan of a Linux machine into a bootable disk image, in one pass, without root.
+#[derive(Debug, Parser)]
+#[command(name = "diskwright", version, propagate_version = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write the image files and report.json of a scan
+    ///
+    /// Prints the paths of the files written to standard output, one a line, the report last. Nothing is visible in the
+    /// output directory before everything is complete; after an error or Ctrl-C nothing is left.
+    Generate(Box<GenerateArguments>),
+    /// Print the exact layout without writing anything
+    Plan(Box<PlanArguments>),
+    /// List the formats with their names and options
+    Formats(FormatsArguments),
+    /// Print a completion script for a shell
+    Completions(CompletionsArguments),
+    /// Print a manual page in roff: `diskwright man generate | man -l -`
+    Man(ManArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GenerateArguments {
+    #[command(flatten)]
+    pub(crate) order: OrderArguments,
+
+    /// Where the files go; created if absent
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]
+    pub(crate) output: PathBuf,
+
+    /// Replace files of the same names
+    #[arg(long, help_heading = "Output")]
+    pub(crate) force: bool,
+
+    /// Make a plain SHA-256 of every output, not only of those that are downloaded
+    #[arg(long, help_heading = "Output")]
+    pub(crate) sha256: bool,
+
+    /// Number of worker threads [default: one for each processor]; the outputs do not depend on it
+    #[arg(long, value_name = "N", help_heading = "Output")]
+    pub(crate) threads: Option<NonZeroUsize>,
+
+    /// Progress on standard error: a bar on a terminal, JSON objects one a line, or nothing
+    #[arg(long, value_enum, default_value_t = ProgressMode::Auto, help_heading = "Output")]
+    pub(crate) progress: ProgressMode,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    #[command(flatten)]
+    pub(crate) order: OrderArguments,
+
+    /// How the plan is printed
+    #[arg(long, value_enum, default_value_t = OutputMode::Text, help_heading = "Output")]
+    pub(crate) output: OutputMode,
+
+    /// List every region of the disks, too
+    #[arg(long, conflicts_with = "output", help_heading = "Output")]
+    pub(crate) regions: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FormatsArguments {
+    /// How the list is printed
+    #[arg(long, value_enum, default_value_t = OutputMode::Text)]
+    pub(crate) output: OutputMode,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArguments {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArguments {
+    /// The command whose page is wanted [default: the program's own]
+    pub(crate) command: Option<String>,
+}
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressMode {
+    /// A bar if standard error is a terminal
+    Auto,
+    /// JSON objects, one a line
+    Json,
+    /// Nothing
+    None,
+}
+
+/// How a result is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputMode {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// What makes an order; flags come before the request, the request before the profile.
+#[derive(Debug, Args)]
+pub(crate) struct OrderArguments {
+    /// The captured tree: a directory or a tar archive (plain, gzip, zstd, xz, bzip2); of several, later ones lie over
+    /// earlier ones
+    #[arg(long, value_name = "PATH", num_args = 1.., required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) scan: Vec<PathBuf>,
+
+    /// Read `.wh.` files of the second and later scans as OCI whiteouts
+    #[arg(long)]
+    pub(crate) oci_whiteouts: bool,
+
+    /// Take in file systems mounted below a scanned directory
+    #[arg(long)]
+    pub(crate) cross_file_systems: bool,
+
+    /// The machine report of the scan (JSON, diskwright-machine/1)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) machine: Option<PathBuf>,
+
+    /// An image document of the scan-image API, XML or JSON
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) request: Option<PathBuf>,
+
+    /// An install profile (JSON)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) profile: Option<PathBuf>,
+
+    /// A target format, by id or name, see `diskwright formats`; several share one layout and one read
+    #[arg(long, value_name = "NAME")]
+    pub(crate) format: Vec<String>,
+
+    /// Make each result one downloadable file
+    #[arg(long)]
+    pub(crate) compress: bool,
+
+    /// An option for every format that has it, or for one
+    #[arg(short = 'O', long = "option", value_name = "[ID.]KEY=VALUE")]
+    pub(crate) option: Vec<String>,
+
+    /// A directory whose boot files stand in for those that the scan lacks
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) boot_files: Option<PathBuf>,
+
+    /// Refuse a scan with anything to warn of or to normalise
+    #[arg(long)]
+    pub(crate) strict: bool,
+
+    #[command(flatten)]
+    pub(crate) settings: SettingArguments,
+}
+
+/// The settings of a profile.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings of the machine")]
+pub(crate) struct SettingArguments {
+    /// Name of the machine and of the files: letters, digits, `.`, `_`, `-`, at most 64 [default: from the first scan]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+
+    /// Memory in MiB [default: 1024]
+    #[arg(long, value_name = "MIB", value_parser = mib)]
+    pub(crate) memory: Option<ByteSize>,
+
+    /// Number of CPUs [default: 1]
+    #[arg(long, value_name = "N")]
+    pub(crate) cpus: Option<u32>,
+
+    /// Exact size of the disk, as in 10G [default: fitted to the tree, with spare room]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) disk_size: Option<ByteSize>,
+
+    /// Size of the swap partition, 0M for none [default: none, unless the tree's fstab names one]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) swap_size: Option<ByteSize>,
+
+    /// Room left free on the root file system [default: a quarter of its content, at least 1G]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) spare: Option<ByteSize>,
+
+    /// Bytes of a logical sector [default: 512]
+    #[arg(long, value_parser = named(&["512", "4096"], sector_size))]
+    pub(crate) sector_size: Option<SectorSize>,
+
+    /// Firmware under which the disk must boot [default: auto, whatever the tree has loaders for]
+    #[arg(long, value_parser = named(&["auto", "bios", "uefi", "both"], Firmware::from_str))]
+    pub(crate) firmware: Option<Firmware>,
+
+    /// What happens if it boots under none: an error, a warning, or only data is laid out [default: required]
+    #[arg(long, value_parser = named(&["required", "optional", "none"], BootPolicy::from_str))]
+    pub(crate) boot: Option<BootPolicy>,
+
+    /// Kind of partition table [default: gpt]
+    #[arg(long, value_parser = named(&["gpt", "mbr"], TableKind::from_str))]
+    pub(crate) partition_table: Option<TableKind>,
+
+    /// A parameter added to the kernel's command line; repeatable
+    #[arg(long, value_name = "PARAMETER", allow_hyphen_values = true)]
+    pub(crate) kernel_parameter: Vec<String>,
+
+    /// Host name written into the tree [default: its own]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) hostname: Option<String>,
+
+    /// Keep the identifiers that the tree names, or make new ones [default: keep]
+    #[arg(long, value_parser = named(&["keep", "new"], IdentityPolicy::from_str))]
+    pub(crate) identity: Option<IdentityPolicy>,
+
+    /// Text from which every new identifier is derived [default: random, shown in the report]
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) seed: Option<String>,
+
+    /// Creation time of everything made, seconds since 1970 [default: SOURCE_DATE_EPOCH, else now]
+    #[arg(long, value_name = "EPOCH", allow_negative_numbers = true)]
+    pub(crate) timestamp: Option<i64>,
+}
+
+impl SettingArguments {
+    /// The flags as a profile.
+    pub(crate) fn to_profile(&self) -> Profile {
+        Profile {
+            name: self.name.clone(),
+            memory: self.memory,
+            cpus: self.cpus,
+            disk_size: self.disk_size,
+            swap_size: self.swap_size,
+            sector_size: self.sector_size,
+            firmware: self.firmware,
+            boot: self.boot,
+            partition_table: self.partition_table,
+            partitions: None,
+            kernel_parameters: (!self.kernel_parameter.is_empty()).then(|| self.kernel_parameter.clone()),
+            hostname: self.hostname.clone(),
+            spare: self.spare,
+            identity: self.identity,
+            seed: self.seed.clone(),
+            timestamp: self.timestamp,
+        }
+    }
+}
+
+/// A parser that shells can complete.
+fn named<T: Clone + Send + Sync + 'static>(
+    names: &'static [&'static str],
+    parse: fn(&str) -> Result<T, Error>,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(names).try_map(move |name| parse(&name))
+}
+
+fn sector_size(text: &str) -> Result<SectorSize, Error> {
+    // Something that is no number is none of the possible values.
+    SectorSize::from_bytes(text.parse().unwrap_or_default())
+}
+
+fn mib(text: &str) -> Result<ByteSize, String> {
+    let number = text.parse::<u64>().ok().and_then(ByteSize::from_mib);
+    number.ok_or_else(|| "memory is a whole number of MiB".to_owned())
+}

@@ -1,0 +1,279 @@
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use diskwright::engine::Order;
+use diskwright::format::{FormatEntry, Registry, TargetFormat};
+use diskwright::profile::{MachineReport, Profile};
+use diskwright::scan::{DirectorySource, OneFileSystem, ScanSource, TarSource};
+use diskwright::tree::{Strictness, Whiteouts};
+use diskwright::{Error, ErrorKind, Files, Seed, Timestamp};
+use diskwright_request::ImageRequest;
+
+use crate::arguments::OrderArguments;
+use crate::failure::Failure;
+
+/// The order that the arguments describe, and what was noted on the way, a sentence each.
+///
+/// Packed archives are spooled in `spool_directory`.
+pub(crate) fn prepare(
+    registry: &Registry,
+    arguments: &OrderArguments,
+    spool_directory: &Path,
+) -> Result<(Order, Vec<String>), Failure> {
+    let flags = arguments.settings.to_profile();
+    let request = match &arguments.request {
+        Some(path) => in_file(path, ImageRequest::parse(&read_document(path)?))?,
+        None => ImageRequest::default(),
+    };
+    let profile = match &arguments.profile {
+        Some(path) => in_file(path, Profile::from_json(&read_document(path)?))?,
+        None => Profile::default(),
+    };
+    let machine = match &arguments.machine {
+        Some(path) => Some(in_file(path, MachineReport::from_json(&read_document(path)?))?),
+        None => None,
+    };
+    let targets = targets(registry, arguments, &request)?;
+    let files = Files::default();
+    let mut scans = Vec::new();
+    for path in &arguments.scan {
+        scans.push(open_scan(path, arguments, &files, spool_directory)?);
+    }
+    let layers = [&flags, &request.profile, &profile];
+    let name = match layers.iter().find_map(|layer| layer.name.clone()) {
+        Some(name) => name,
+        None => default_name(arguments)?,
+    };
+    let seed = match layers.iter().find_map(|layer| layer.seed.clone()) {
+        Some(text) => Seed::from_text(text),
+        None => Seed::random(),
+    };
+    let timestamp = match layers.iter().find_map(|layer| layer.timestamp) {
+        Some(seconds) => seconds,
+        None => default_timestamp()?,
+    };
+    // clap lets no order through without a scan.
+    let first = Arc::clone(scans.first().ok_or_else(|| Failure::Usage("--scan is missing".into()))?);
+    let mut order = Order::new(first, targets, name, seed, Timestamp::from_seconds(timestamp));
+    order.scans = scans;
+    if arguments.oci_whiteouts {
+        order.whiteouts = Whiteouts::Oci;
+    }
+    if arguments.strict {
+        order.strictness = Strictness::Strict;
+    }
+    if let Some(path) = &arguments.boot_files {
+        order.donor = Some(Arc::new(DirectorySource::new(path, OneFileSystem::Stay, files)?));
+    }
+    (order.machine, order.flags, order.request, order.profile) = (machine, flags, request.profile, profile);
+    Ok((order, request.notes))
+}
+
+fn open_scan(
+    path: &Path,
+    arguments: &OrderArguments,
+    files: &Files,
+    spool_directory: &Path,
+) -> Result<Arc<dyn ScanSource>, Failure> {
+    let failed = |error| {
+        let error = Error::new(ErrorKind::Source, "cannot open the scan").with_source(error);
+        error.with_path(path.as_os_str().as_bytes())
+    };
+    if path.metadata().map_err(failed)?.is_dir() {
+        let one_file_system =
+            if arguments.cross_file_systems { OneFileSystem::Cross } else { OneFileSystem::Stay };
+        return Ok(Arc::new(DirectorySource::new(path, one_file_system, files.clone())?));
+    }
+    Ok(Arc::new(TarSource::new(files, path, spool_directory)?))
+}
+
+/// A document that is read whole.
+fn read_document(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut document = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_DOCUMENT).read_to_end(&mut document));
+    match read {
+        Ok(_) => Ok(document),
+        Err(error) => {
+            let error = Error::new(ErrorKind::Source, "cannot read").with_source(error);
+            Err(error.with_path(path.as_os_str().as_bytes()).into())
+        }
+    }
+}
+
+fn in_file<T>(path: &Path, parsed: diskwright::Result<T>) -> Result<T, Failure> {
+    Ok(parsed.map_err(|error| error.with_path(path.as_os_str().as_bytes()))?)
+}
+
+/// The formats of the flags, else that of the request, configured.
+fn targets(
+    registry: &Registry,
+    arguments: &OrderArguments,
+    request: &ImageRequest,
+) -> Result<Vec<Arc<dyn TargetFormat>>, Failure> {
+    let names: Vec<&str> = match (arguments.format.as_slice(), &request.target_format) {
+        ([], Some(name)) => vec![name],
+        ([], None) => {
+            return Err(Failure::Usage(format!("no format is named: --format {}", known(registry))));
+        }
+        (names, _) => names.iter().map(String::as_str).collect(),
+    };
+    let mut entries: Vec<&FormatEntry> = Vec::new();
+    for name in names {
+        let Some(entry) = registry.find(name) else {
+            return Err(Failure::Usage(format!("no format is called {name:?}: {}", known(registry))));
+        };
+        if entries.iter().any(|known| known.info.id == entry.info.id) {
+            return Err(Failure::Usage(format!("the format {} is named twice", entry.info.id)));
+        }
+        entries.push(entry);
+    }
+    let mut options = scoped_options(&entries, &arguments.option)?;
+    if let Some(hardware_type) = &request.hardware_type {
+        add_hardware_type(hardware_type, &entries, &mut options)?;
+    }
+    let compress = arguments.compress || request.compress == Some(true);
+    let configure = |(entry, options): (&&FormatEntry, &Vec<(String, String)>)| {
+        registry.configure(entry.info.id, compress, options).map_err(Failure::from)
+    };
+    entries.iter().zip(&options).map(configure).collect()
+}
+
+fn known(registry: &Registry) -> String {
+    let ids: Vec<&str> = registry.entries().iter().map(|entry| entry.info.id).collect();
+    ids.join(", ")
+}
+
+fn has_option(entry: &FormatEntry, key: &str) -> bool {
+    entry.info.options.iter().any(|option| option.key.eq_ignore_ascii_case(key))
+}
+
+/// For each format the options that are meant for it.
+fn scoped_options(entries: &[&FormatEntry], given: &[String]) -> Result<Vec<Vec<(String, String)>>, Failure> {
+    let mut options = vec![Vec::new(); entries.len()];
+    for option in given {
+        let Some((name, value)) = option.split_once('=') else {
+            return Err(Failure::Usage(format!("the option {option:?} is not of the form [ID.]KEY=VALUE")));
+        };
+        let (id, key) = match name.split_once('.') {
+            Some((id, key)) => (Some(id), key),
+            None => (None, name),
+        };
+        let is_meant = |entry: &FormatEntry| match id {
+            Some(id) => entry.info.id.eq_ignore_ascii_case(id),
+            None => has_option(entry, key),
+        };
+        let mut is_used = false;
+        for (entry, options) in entries.iter().zip(&mut options) {
+            if is_meant(entry) {
+                options.push((key.to_owned(), value.to_owned()));
+                is_used = true;
+            }
+        }
+        if !is_used {
+            let message = match id {
+                Some(id) => format!("the option {option:?} is for the format {id:?}, which is not asked for"),
+                None => format!("no format asked for has the option {key:?}"),
+            };
+            return Err(Failure::Usage(message));
+        }
+    }
+    Ok(options)
+}
+
+/// The request's hardware type goes to every format that has such a thing; flags come later and win.
+fn add_hardware_type(
+    hardware_type: &str,
+    entries: &[&FormatEntry],
+    options: &mut [Vec<(String, String)>],
+) -> Result<(), Failure> {
+    const KEY: &str = "hardware-version";
+    let mut is_used = false;
+    for (entry, options) in entries.iter().zip(options) {
+        if has_option(entry, KEY) {
+            options.insert(0, (KEY.to_owned(), hardware_type.to_owned()));
+            is_used = true;
+        }
+    }
+    if is_used {
+        return Ok(());
+    }
+    let message = "no format asked for has a hardware version";
+    Err(Error::new(ErrorKind::Unsupported, message).with_field("installProfile.hwType").into())
+}
+
+/// The first scan's base name without archive suffixes.
+fn default_name(arguments: &OrderArguments) -> Result<String, Failure> {
+    let path = arguments.scan.first().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone()));
+    let name = path.as_deref().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or_default();
+    let name = without_suffixes(name);
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if (1..=64).contains(&name.len()) && name.bytes().all(allowed) {
+        return Ok(name.to_owned());
+    }
+    let message = format!(
+        "{name:?}, the scan's name, cannot name the image (letters, digits, '.', '_', '-', at most 64): give --name"
+    );
+    Err(Failure::Usage(message))
+}
+
+fn without_suffixes(name: &str) -> &str {
+    let without = |name: &'_ str, suffixes: &[&str]| -> Option<usize> {
+        suffixes.iter().find_map(|suffix| {
+            let at = name.len().checked_sub(suffix.len())?;
+            let end = name.get(at..)?;
+            (at > 0 && end.eq_ignore_ascii_case(suffix)).then_some(at)
+        })
+    };
+    let cut = |at: Option<usize>| at.and_then(|at| name.get(..at));
+    match cut(without(name, &[".tgz", ".tzst", ".txz", ".tbz2", ".tbz", ".tar"])) {
+        Some(stem) => stem,
+        None => {
+            let packed = cut(without(name, &[".gz", ".zst", ".xz", ".bz2"])).unwrap_or_default();
+            without(packed, &[".tar"]).and_then(|at| packed.get(..at)).unwrap_or(name)
+        }
+    }
+}
+
+/// `SOURCE_DATE_EPOCH`, else now.
+fn default_timestamp() -> Result<i64, Failure> {
+    if let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH") {
+        let seconds = text.to_str().and_then(|text| text.parse().ok());
+        return seconds.ok_or_else(|| Failure::Usage("SOURCE_DATE_EPOCH is not a number of seconds".into()));
+    }
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the clock enters, shown in the report"
+    )]
+    let now = SystemTime::now();
+    let since = now.duration_since(UNIX_EPOCH).map(|since| since.as_secs()).unwrap_or_default();
+    Ok(i64::try_from(since).unwrap_or(i64::MAX))
+}
+
+/// More than any reader of a document takes, so that they refuse it.
+const MAX_DOCUMENT: u64 = 8 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn archive_suffixes_are_not_part_of_the_name() {
+        for (name, stem) in [
+            ("debian.tar", "debian"),
+            ("debian.tar.gz", "debian"),
+            ("debian.TGZ", "debian"),
+            ("web.example.tar.zst", "web.example"),
+            ("web.example", "web.example"),
+            ("data.gz", "data.gz"),
+            (".tar", ".tar"),
+            ("é.tar", "é"),
+            ("", ""),
+        ] {
+            assert_eq!(without_suffixes(name), stem, "{name}");
+        }
+    }
+}
