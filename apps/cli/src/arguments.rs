@@ -38,23 +38,23 @@ pub(crate) struct GenerateArguments {
     pub(crate) order: OrderArguments,
 
     /// Where the files go; created if absent
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]
     pub(crate) output: PathBuf,
 
     /// Replace files of the same names
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) force: bool,
 
     /// Make a plain SHA-256 of every output, not only of those that are downloaded
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) sha256: bool,
 
     /// Number of worker threads [default: one for each processor]; the outputs do not depend on it
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = "Output")]
     pub(crate) threads: Option<NonZeroUsize>,
 
     /// Progress on standard error: a bar on a terminal, JSON objects one a line, or nothing
-    #[arg(long, value_enum, default_value_t = ProgressMode::Auto)]
+    #[arg(long, value_enum, default_value_t = ProgressMode::Auto, help_heading = "Output")]
     pub(crate) progress: ProgressMode,
 }
 
@@ -64,11 +64,11 @@ pub(crate) struct PlanArguments {
     pub(crate) order: OrderArguments,
 
     /// How the plan is printed
-    #[arg(long, value_enum, default_value_t = OutputMode::Text)]
+    #[arg(long, value_enum, default_value_t = OutputMode::Text, help_heading = "Output")]
     pub(crate) output: OutputMode,
 
     /// List every region of the disks, too
-    #[arg(long, conflicts_with = "output")]
+    #[arg(long, conflicts_with = "output", help_heading = "Output")]
     pub(crate) regions: bool,
 }
 
@@ -152,9 +152,6 @@ pub(crate) struct OrderArguments {
     #[arg(short = 'O', long = "option", value_name = "[ID.]KEY=VALUE")]
     pub(crate) option: Vec<String>,
 
-    #[command(flatten)]
-    pub(crate) settings: SettingArguments,
-
     /// A directory whose boot files stand in for those that the scan lacks
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) boot_files: Option<PathBuf>,
@@ -162,6 +159,9 @@ pub(crate) struct OrderArguments {
     /// Refuse a scan with anything to warn of or to normalise
     #[arg(long)]
     pub(crate) strict: bool,
+
+    #[command(flatten)]
+    pub(crate) settings: SettingArguments,
 }
 
 /// The settings of a profile.

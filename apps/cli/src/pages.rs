@@ -27,7 +27,8 @@ pub(crate) fn man(command: Option<&str>) -> Result<(), Failure> {
         },
     };
     let mut roff = Vec::new();
-    clap_mangen::Man::new(page).render(&mut roff)?;
+    let source = concat!("diskwright ", env!("CARGO_PKG_VERSION"));
+    clap_mangen::Man::new(page).source(source).manual("Diskwright").render(&mut roff)?;
     write_out(&roff)
 }
 

@@ -38,6 +38,11 @@ pub(crate) fn prepare(
         None => None,
     };
     let targets = targets(registry, arguments, &request)?;
+    let files = Files::default();
+    let mut scans = Vec::new();
+    for path in &arguments.scan {
+        scans.push(open_scan(path, arguments, &files, spool_directory)?);
+    }
     let layers = [&flags, &request.profile, &profile];
     let name = match layers.iter().find_map(|layer| layer.name.clone()) {
         Some(name) => name,
@@ -51,11 +56,6 @@ pub(crate) fn prepare(
         Some(seconds) => seconds,
         None => default_timestamp()?,
     };
-    let files = Files::default();
-    let mut scans = Vec::new();
-    for path in &arguments.scan {
-        scans.push(open_scan(path, arguments, &files, spool_directory)?);
-    }
     // clap lets no order through without a scan.
     let first = Arc::clone(scans.first().ok_or_else(|| Failure::Usage("--scan is missing".into()))?);
     let mut order = Order::new(first, targets, name, seed, Timestamp::from_seconds(timestamp));

@@ -142,13 +142,13 @@ impl JsonLines {
             return;
         }
         self.last = Some((status.phase, percent, now));
-        let line = serde_json::json!({
-            "phase": words(status.phase),
-            "done": status.done,
-            "total": status.total,
-            "percent": percent,
-            "eta_s": self.seconds_left(status, now),
-        });
+        let (phase, left) = (words(status.phase), self.seconds_left(status, now));
+        let left = left.map_or_else(|| "null".to_owned(), |seconds| seconds.to_string());
+        let Status { done, total, .. } = status;
+        // By hand, for the order of the fields; none of them needs quoting.
+        let line = format!(
+            r#"{{"phase":"{phase}","done":{done},"total":{total},"percent":{percent},"eta_s":{left}}}"#
+        );
         // Whoever closed standard error does not want to know.
         let _ = writeln!(io::stderr(), "{line}");
     }

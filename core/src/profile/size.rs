@@ -50,7 +50,10 @@ impl FromStr for ByteSize {
             )));
         }
         let factor = match unit.to_ascii_uppercase().as_str() {
-            "" => return Err(refuse(format!("{} has no unit: write {0}M, {0}G …", quoted(number)))),
+            "" => {
+                let shown = if number.len() > 20 { "10" } else { number };
+                return Err(refuse(format!("{} has no unit: write {shown}M, {shown}G …", quoted(text))));
+            }
             "B" => 1,
             "K" | "KIB" => 1024,
             "M" | "MIB" => MIB,
