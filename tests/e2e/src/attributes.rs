@@ -18,7 +18,7 @@ use crate::disk::next_data;
 pub type Snapshot = BTreeMap<OsString, Attributes>;
 
 /// What the kernel says of one entry.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Attributes {
     /// Type and permissions, as in `st_mode`.

@@ -185,7 +185,11 @@ fn time(chance: &mut Chance) -> Timestamp {
     let seconds = match chance.next() % 4 {
         0 => *chance.pick(&SECONDS),
         // 1902 to 2446.
-        1 => chance.within(0..17_000_000_000).cast_signed() - 2_140_000_000,
+        1 => match chance.within(0..17_000_000_000).cast_signed() - 2_140_000_000 {
+            // e2fsck takes 2310-04-04 to 2378-04-22 for mistakes of old kernels about times before 1970.
+            doubted @ 10_737_418_240..12_884_901_888 => doubted - (1 << 32),
+            other => other,
+        },
         _ => chance.within(1_000_000_000..1_800_000_000).cast_signed(),
     };
     let nanos = match chance.next() % 4 {
@@ -206,7 +210,7 @@ const ACL_OTHER: u16 = 0x20;
 const MODES: [u16; 12] = [0o644, 0o644, 0o644, 0o755, 0o755, 0o600, 0o400, 0o4755, 0o2755, 0o1777, 0, 0o7777];
 const OWNERS: [u32; 9] = [0, 0, 0, 1, 1000, 65_535, 65_536, 0x8000_0000, u32::MAX - 1];
 /// Edges of what 32 and 34 bits hold; the kernel rounds times at the very edge of its own range.
-const SECONDS: [i64; 13] = [
+const SECONDS: [i64; 14] = [
     -(1 << 31) + 1,
     -1,
     0,
@@ -217,7 +221,8 @@ const SECONDS: [i64; 13] = [
     1 << 32,
     (1 << 32) + (1 << 31) - 1,
     1 << 33,
-    (1 << 33) + (1 << 31),
+    (1 << 33) + (1 << 31) - 1,
+    3 << 32,
     (1 << 34) - (1 << 31) - 2,
     4_300_000_000,
 ];
