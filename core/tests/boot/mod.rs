@@ -16,6 +16,8 @@ use diskwright_core::tree::{FileTree, Findings, TreeBuilder, Whiteouts};
 
 use super::oracle;
 
+pub mod disk;
+
 /// A directory that a package of the host fills.
 pub fn host_directory(path: &str) -> Option<&Path> {
     let path = Path::new(path);

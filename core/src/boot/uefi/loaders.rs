@@ -60,7 +60,12 @@ fn signed_pair(
         ["usr/lib/shim/", ""].map(|folder| [format!("{folder}{mok}.signed"), format!("{folder}{mok}")]);
     for folder in ["usr/lib/shim/", ""] {
         let shims = ["signed.latest", "signed", "dualsigned"].map(|end| format!("{folder}{shim}.{end}"));
-        let grubs = vec![debian_grub.clone(), format!("{folder}{grub}.signed")];
+        let platform = names.grub_platform;
+        let grubs = vec![
+            debian_grub.clone(),
+            format!("{platform}-signed/{grub}.signed"),
+            format!("{folder}{grub}.signed"),
+        ];
         pairs.push([shims.to_vec(), grubs, debian_mok.concat()]);
     }
     for folder in vendor_folders(files, owner, esp) {
@@ -93,6 +98,8 @@ fn lone_grub(
         format!("usr/share/efi/{}/grub.efi", names.machine),
         format!("usr/share/grub2/{platform}/grub.efi"),
         format!("usr/lib/grub/{platform}-signed/{grub}.signed"),
+        format!("{platform}/monolithic/{grub}"),
+        format!("{platform}-signed/{grub}.signed"),
         format!("monolithic/{grub}"),
     ];
     paths.extend(vendor_folders(files, owner, esp).map(|folder| format!("{folder}/{grub}")));
