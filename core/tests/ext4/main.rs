@@ -8,5 +8,6 @@ mod image;
 #[path = "../oracle/mod.rs"]
 mod oracle;
 mod plain;
+mod random;
 mod scan;
 mod sizes;

@@ -96,7 +96,9 @@ fn a_lost_and_found_of_the_tree_is_used() {
     for (content, number) in [(&[][..], 16_384), (&["lost+found/#12", "lost+found/#15"], 4096)] {
         let mut scan = Scan::new();
         scan.dir("a").put("lost+found", EntryObject::Directory, plain(0o700)).file("z", 7);
-        content.iter().for_each(|path| drop(scan.file(path, 9)));
+        for path in content {
+            scan.file(path, 9);
+        }
         let view = scan.view();
         let image = Image::new(&view, options(Ext4Features::Modern), 16 * MIB);
         image.assert_clean();

@@ -1,24 +1,23 @@
-//! Foreign tools that tests ask whether the output is right.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
+//! Foreign tools that judge what we write.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// The path of a tool, searched in PATH and the system directories; `None` when it is missing, which fails the test
-/// when `DISKWRIGHT_REQUIRE_ORACLES=1` is set.
+/// Where a tool stands: in PATH, /sbin or /usr/sbin. A missing one skips the test, or fails it where
+/// `DISKWRIGHT_REQUIRE_ORACLES=1` is set.
+#[allow(unreachable_pub, reason = "tests are crates of their own")]
 pub fn tool(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut places: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    places.extend(["/sbin", "/usr/sbin"].map(PathBuf::from));
-    let found = places.into_iter().map(|place| place.join(name)).find(|tool| tool.is_file());
+    let system = ["/sbin", "/usr/sbin"].map(PathBuf::from);
+    let found =
+        std::env::split_paths(&path).chain(system).map(|folder| folder.join(name)).find(|tool| is_file(tool));
     if found.is_none() {
-        missing(&format!("{name} is not installed"));
+        let required = std::env::var_os("DISKWRIGHT_REQUIRE_ORACLES").is_some_and(|value| value == "1");
+        assert!(!required, "{name} is not installed");
+        println!("skipped: {name} is not installed");
     }
     found
 }
 
-/// Reports that a test cannot ask its oracle; fails it when it must.
-pub fn missing(what: &str) {
-    let required = std::env::var_os("DISKWRIGHT_REQUIRE_ORACLES").is_some_and(|value| value == "1");
-    assert!(!required, "{what}");
-    println!("skipped: {what}");
+fn is_file(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
 }

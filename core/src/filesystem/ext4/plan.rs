@@ -127,8 +127,8 @@ fn checksum(options: &Ext4Options) -> Checksum {
 
 /// Blocks by which a volume is too small; when not enough to say, a part of them.
 fn missing_blocks(contents: &Contents, options: &Ext4Options, blocks: u64, spare: u64) -> Result<u64> {
-    match Arrangement::attempt(contents, options, blocks) {
-        Ok(Attempt::Fits(arrangement)) => Ok(spare.saturating_sub(arrangement.free_blocks())),
+    match Arrangement::attempt(contents, options, blocks, spare) {
+        Ok(Attempt::Fits(_)) => Ok(0),
         Ok(Attempt::Short(missing)) => Ok(missing),
         Err(error) if error.kind() == ErrorKind::DoesNotFit => Ok((blocks / 64).max(1)),
         Err(error) => Err(error),

@@ -52,27 +52,26 @@ pub(super) enum Attempt {
 }
 
 impl Arrangement {
-    /// Places contents in a volume of at most `blocks` blocks.
+    /// Places contents in a volume of at most `blocks` blocks, `spare` of which are to stay free.
     ///
     /// # Errors
     /// Those of [`Geometry::new`].
-    pub(super) fn attempt(contents: &Contents, options: &Ext4Options, blocks: u64) -> Result<Attempt> {
+    pub(super) fn attempt(
+        contents: &Contents,
+        options: &Ext4Options,
+        blocks: u64,
+        spare: u64,
+    ) -> Result<Attempt> {
         let geometry = Geometry::new(blocks, u64::from(contents.numbering.last_number()), options)?;
         let mut areas = Areas::new(contents, &geometry);
-        let short = areas.end().saturating_sub(geometry.space.end());
-        if short > 0 {
-            return Ok(Attempt::Short(short));
+        let short = |areas: &Areas| areas.end().saturating_add(spare).saturating_sub(geometry.space.end());
+        // The number of tree blocks depends on where the data stands, which must be within the volume.
+        if short(&areas) > 0 {
+            return Ok(Attempt::Short(short(&areas)));
         }
-        let mut trees = ExtentTrees::default();
-        let mut add = |number: u32| {
-            if let Some(mapping) = contents.mapping(number, &areas) {
-                trees.add(number, mapping, &geometry.space);
-            }
-        };
-        (1..=contents.numbering.last_number()).for_each(&mut add);
-        trees.finish();
+        let trees = contents.extent_trees(&areas, &geometry);
         areas.trees.end = areas.trees.start.saturating_add(trees.blocks());
-        match areas.end().saturating_sub(geometry.space.end()) {
+        match short(&areas) {
             0 => Ok(Attempt::Fits(Box::new(Self { geometry, areas, trees }))),
             short => Ok(Attempt::Short(short)),
         }
@@ -131,7 +130,7 @@ impl Volume {
         checksum: Checksum,
         size: u64,
     ) -> Result<Self> {
-        match Arrangement::attempt(&contents, &options, size / super::encode::BLOCK_SIZE)? {
+        match Arrangement::attempt(&contents, &options, size / super::encode::BLOCK_SIZE, 0)? {
             Attempt::Fits(arrangement) => Ok(Self { options, checksum, contents, arrangement }),
             Attempt::Short(blocks) => {
                 let missing = bytes_of(blocks);
@@ -157,6 +156,35 @@ impl Volume {
 }
 
 impl Contents {
+    /// The trees of all inodes that need some. Only journals, directories and files can.
+    fn extent_trees(&self, areas: &Areas, geometry: &Geometry) -> ExtentTrees {
+        let mut trees = ExtentTrees::default();
+        let numbering = &self.numbering;
+        let directories = self.directories.iter().map(|directory| numbering.number(directory.rank));
+        let made = (!numbering.has_lost_found()).then_some(LOST_FOUND);
+        for number in [JOURNAL].into_iter().chain(made).chain(directories) {
+            if let Some(mapping) = self.mapping(number, areas) {
+                trees.add(number, mapping, &geometry.space);
+            }
+        }
+        let tree = self.view.tree();
+        for (rank, inode) in (0..).zip(numbering.inodes()) {
+            let object = tree.inode(inode).object;
+            if matches!(object, Object::File { .. }) {
+                trees.add(numbering.number(rank), self.file_mapping(rank, &object, areas), &geometry.space);
+            }
+        }
+        trees.finish();
+        trees
+    }
+
+    fn file_mapping<'a>(&self, rank: u32, object: &Object<'a>, areas: &Areas) -> Mapping<'a> {
+        Mapping {
+            ranges: Self::ranges(object),
+            position: areas.data.start.saturating_add(self.first_block(rank)),
+        }
+    }
+
     /// The extents of an inode of a volume with these areas.
     fn mapping(&self, number: u32, areas: &Areas) -> Option<Mapping<'_>> {
         let whole = |area: &Range<u64>, first: u64, blocks: u64| Mapping {
@@ -182,10 +210,7 @@ impl Contents {
                 let first = u64::from(self.directories.get(at).first_block);
                 Some(whole(&areas.directories, first, u64::from(self.directories.blocks_of(at))))
             }
-            Object::File { .. } => Some(Mapping {
-                ranges: Self::ranges(&object),
-                position: areas.data.start.saturating_add(self.first_block(rank)),
-            }),
+            Object::File { .. } => Some(self.file_mapping(rank, &object, areas)),
             Object::Symlink(target) if target.len() >= INLINE_TARGET => {
                 Some(whole(&areas.long_links, self.first_block(rank), 1))
             }
