@@ -1,6 +1,7 @@
 use super::test_tree::{Item, file, tree};
 use super::*;
 use crate::ErrorKind;
+use crate::partition::TableKind;
 use crate::tree::Finding;
 
 const ROOT_ID: &str = "0a3407de-014b-458b-b5c1-848e92a327a3";
