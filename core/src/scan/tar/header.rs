@@ -46,7 +46,32 @@ impl Header {
                 return Err(Error::new(ErrorKind::Unsupported, text).with_offset(offset));
             }
         };
-        Ok(Self { block, flavour })
+        // libarchive takes a sparse map out of any GNU header, Python a prefix.
+        let beyond = match block[156] {
+            b'S' => [&block[345..386], &block[495..]],
+            _ => [&block[345..], &[]],
+        };
+        if flavour == Flavour::Gnu && beyond.concat().iter().any(|byte| *byte != 0) {
+            let text = "an old GNU header with more than name and numbers (tar --incremental)";
+            return Err(Error::new(ErrorKind::Unsupported, text).with_offset(offset));
+        }
+        let header = Self { block, flavour };
+        let numbers = [
+            header.mode(),
+            header.uid(),
+            header.gid(),
+            header.size(),
+            header.mtime(),
+            header.device_major(),
+            header.device_minor(),
+        ];
+        // Some readers look at all of them whatever the member is, and stop without a word at a bad one.
+        if numbers.contains(&None) {
+            return Err(
+                Error::new(ErrorKind::Source, "a tar header with a malformed number").with_offset(offset)
+            );
+        }
+        Ok(header)
     }
 
     pub(super) fn flavour(&self) -> Flavour {
@@ -67,10 +92,8 @@ impl Header {
         match self.flavour {
             _ if prefix.is_empty() => Ok(name.to_vec()),
             Flavour::Ustar => Ok([prefix, b"/", name].concat()),
-            Flavour::Gnu if matches!(self.type_flag(), b'S' | b'L' | b'K') => Ok(name.to_vec()),
-            // Some readers take these bytes for a prefix of the name, some do not.
-            Flavour::Gnu => Err("an old GNU header with access and change times (tar --incremental)"),
-            Flavour::V7 => Err("a header without magic that has bytes in the place of the prefix"),
+            // Python takes these bytes for a prefix of the name.
+            _ => Err("a header without magic that has bytes in the place of the prefix"),
         }
     }
 

@@ -49,6 +49,8 @@ struct Extensions {
     records: Option<Records>,
     long_name: Option<Vec<u8>>,
     long_link: Option<Vec<u8>>,
+    /// A global header came last.
+    global: bool,
 }
 
 impl<'a> Members<'a> {
@@ -142,7 +144,7 @@ impl<'a> Members<'a> {
                 self.extended_seen = true;
             }
             b'g' => {
-                if !extensions.is_empty() {
+                if extensions.have_begun() {
                     return Err(refuse("a global extended header between a member and its extension"));
                 }
                 let body = self.extension_body(header, MAX_RECORDS)?;
@@ -150,6 +152,7 @@ impl<'a> Members<'a> {
                 records.parse(&body, Scope::Global)?;
                 self.note_ignored(&records);
                 self.globals = records.over(&self.globals);
+                extensions.global = true;
                 self.extended_seen = true;
             }
             flag => {
@@ -197,7 +200,7 @@ impl<'a> Members<'a> {
     }
 
     fn member(&mut self, header: &Header, extensions: Extensions, offset: u64) -> Result<Member> {
-        let Extensions { records, long_name, long_link } = extensions;
+        let Extensions { records, long_name, long_link, global: _ } = extensions;
         let records = records.unwrap_or_default().over(&self.globals);
         let refuse = |text: &str| damaged(text, offset);
         if long_name.is_some() && (records.path.is_some() || records.sparse.name().is_some())
@@ -206,6 +209,9 @@ impl<'a> Members<'a> {
             return Err(refuse("a member with two kinds of long names"));
         }
         let own_name = long_name.is_none() && records.path.is_none() && records.sparse.name().is_none();
+        if header.type_flag() == 0 && !own_name && header.path().is_ok_and(|path| path.ends_with(b"/")) {
+            return Err(refuse("a directory in the manner of V7 with a long name"));
+        }
         let path = match (records.sparse.name(), &records.path, long_name) {
             (Some(name), _, _) => name.to_vec(),
             (None, Some(path), _) => path.clone(),
@@ -260,12 +266,13 @@ impl<'a> Members<'a> {
                 _ => Err(refuse("a malformed device number")),
             }
         };
-        let linked = |link: Vec<u8>| match link.is_empty() {
+        // libarchive forgets the long name of a link whose short one is empty.
+        let linked = |link: Vec<u8>| match link.is_empty() || header.link_name().is_empty() {
             true => Err(refuse("a link without a target")),
             false => Ok(link),
         };
         Ok(match flag {
-            0 if !own_name => return Err(refuse("a directory in the manner of V7 with a long name")),
+            0 if !own_name => return Err(refuse("a directory that only its long name shows to be one")),
             0 | b'5' => MemberObject::Directory,
             b'1' => MemberObject::HardLink(linked(link)?),
             b'2' => MemberObject::Symlink(linked(link)?),
@@ -278,10 +285,14 @@ impl<'a> Members<'a> {
 
     fn file(&mut self, header: &Header, records: &Records) -> Result<Stored> {
         let refuse = |text: &str| Error::new(ErrorKind::Source, text);
+        let posix = header.flavour() == Flavour::Ustar && header.type_flag() == b'0';
+        if records.sparse.are_given() && !posix {
+            return Err(refuse("records of a sparse file in front of a header of another format"));
+        }
         let mut len = stored_size(header, Some(records)).map_err(refuse)?;
         let (ranges, real_size) = match records.sparse.kind().map_err(refuse)? {
-            kind if header.type_flag() == b'S' => {
-                if !matches!(kind, SparseKind::None) || header.flavour() != Flavour::Gnu {
+            _ if header.type_flag() == b'S' => {
+                if header.flavour() != Flavour::Gnu || records.size.is_some() {
                     return Err(refuse("a sparse file of two formats at once"));
                 }
                 let real_size = header.sparse_real_size().and_then(|size| u64::try_from(size).ok());
@@ -310,8 +321,14 @@ impl<'a> Members<'a> {
 }
 
 impl Extensions {
+    /// Whether there is anything that wants a member behind it.
     fn is_empty(&self) -> bool {
-        self.records.is_none() && self.long_name.is_none() && self.long_link.is_none()
+        !self.have_begun() && !self.global
+    }
+
+    /// Whether there is anything for the next member alone.
+    fn have_begun(&self) -> bool {
+        self.records.is_some() || self.long_name.is_some() || self.long_link.is_some()
     }
 }
 

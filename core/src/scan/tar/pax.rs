@@ -75,9 +75,16 @@ impl Records {
             let text = format!("a global extended header with {}, which readers treat differently", shown());
             return Err(Error::new(ErrorKind::Unsupported, text));
         }
-        let given = !value.is_empty();
+        let given = !value.is_empty() && !value.contains(&0);
         match keyword {
-            b"path" => set_once(&mut self.path, value.to_vec(), given).ok_or_else(malformed)?,
+            b"path" => {
+                // GNU tar itself writes a made-up path behind the name of a sparse file, and Python takes it for
+                // the name; any other path there is ambiguous.
+                let made_up =
+                    value.split(|byte| *byte == b'/').any(|name| name.starts_with(b"GNUSparseFile."));
+                let given = given && (made_up || self.sparse.name().is_none());
+                set_once(&mut self.path, value.to_vec(), given).ok_or_else(malformed)?;
+            }
             b"linkpath" => set_once(&mut self.link_path, value.to_vec(), given).ok_or_else(malformed)?,
             b"size" => {
                 let size = decimal(value).filter(|size| i64::try_from(*size).is_ok());

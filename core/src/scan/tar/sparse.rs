@@ -166,6 +166,10 @@ impl SparseMap {
             pieces.push(Piece { offset, len, stored });
             stored = stored.checked_add(len).ok_or("a sparse map that counts too many bytes")?;
         }
+        // A hole at the end is an empty range there: GNU tar makes the file no longer than its map.
+        if end != real_size {
+            return Err("a sparse map that does not reach the end of the file");
+        }
         if stored != stored_size {
             return Err("a sparse map that counts another number of bytes than are stored");
         }
@@ -282,12 +286,13 @@ mod tests {
             [Piece { offset: 0, len: 512, stored: 0 }, Piece { offset: 1024, len: 100, stored: 512 }]
         );
         for (ranges, real_size, stored) in [
-            (vec![(0, 512)], 4096, 511),
-            (vec![(512, 512), (0, 512)], 4096, 1024),
-            (vec![(0, 512), (511, 1)], 4096, 513),
+            (vec![(0, 512), (4096, 0)], 4096, 511),
+            (vec![(512, 512), (0, 512), (4096, 0)], 4096, 1024),
+            (vec![(0, 512), (511, 1), (4096, 0)], 4096, 513),
             (vec![(4000, 512)], 4096, 512),
             (vec![(u64::MAX, 2)], 4096, 2),
-            (vec![(0, 100), (512, 512)], 4096, 612),
+            (vec![(0, 100), (512, 512), (4096, 0)], 4096, 612),
+            (vec![(0, 512)], 4096, 512),
         ] {
             assert!(SparseMap::new(ranges.clone(), real_size, stored).is_err(), "{ranges:?}");
         }
