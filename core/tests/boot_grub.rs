@@ -143,7 +143,7 @@ fn boots_under_bios(core: &diskwright_core::boot::grub_bios::GrubCore, build: &P
     let directory = tempfile::tempdir().unwrap();
     let Some(root) = grub_root(directory.path(), build) else { return };
     let disk = directory.path().join("disk.raw");
-    gpt_disk(&disk, Some((34, &core.at(34).unwrap())), None, &root);
+    gpt_disk(&disk, 34, &core.at(34).unwrap(), &root);
     if let Some(console) = run(&disk, Firmware::Bios, &["MARKER"], 60) {
         assert!(console.contains("MARKER-pc"), "{console}");
     }
