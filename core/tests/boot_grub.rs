@@ -106,11 +106,44 @@ fn an_mbr_disk_boots_under_bios() {
     }
 }
 
+#[test]
+fn damaged_files_of_grub_are_refused_or_harmless() {
+    let directory = tempfile::tempdir().unwrap();
+    let (Some(build), Some(foreign)) = (host_directory(BUILD), foreign_core(directory.path())) else {
+        return;
+    };
+    let packaged = directory.path().join("packaged");
+    let parts =
+        ["kernel.img", "lzma_decompress.img", "diskboot.img", "boot.img", "moddep.lst", "biosdisk.mod"];
+    copy_files(build, &packaged, |name| parts.contains(&name) || name.ends_with(".mod"));
+    let installed = directory.path().join("installed");
+    copy_files(build, &installed, |name| name == "boot.img" || name.ends_with(".mod"));
+    std::fs::write(installed.join("core.img"), &foreign).unwrap();
+    let mut refused = 0;
+    for (folder, name) in parts.map(|name| (&packaged, name)).into_iter().chain([(&installed, "core.img")]) {
+        let path = folder.join(name);
+        let whole = std::fs::read(&path).unwrap();
+        for step in 0..24 {
+            let at = whole.len() * step / 24;
+            let mut flipped = whole.clone();
+            flipped[at] ^= 0xff;
+            for damaged in [&whole[..at], &flipped] {
+                std::fs::write(&path, damaged).unwrap();
+                let core = GrubBuild::load(&tree_of(folder), b"").and_then(|build| build.assemble(SEARCH));
+                refused += usize::from(core.is_err());
+            }
+        }
+        std::fs::write(&path, &whole).unwrap();
+        assert!(GrubBuild::load(&tree_of(folder), b"").is_ok(), "{name}");
+    }
+    assert!(refused > 7 * 20, "only {refused} damages were seen");
+}
+
 fn boots_under_bios(core: &diskwright_core::boot::grub_bios::GrubCore, build: &Path) {
     let directory = tempfile::tempdir().unwrap();
     let Some(root) = grub_root(directory.path(), build) else { return };
     let disk = directory.path().join("disk.raw");
-    gpt_disk(&disk, Some((34, &core.at(34).unwrap())), None, &root);
+    gpt_disk(&disk, 34, &core.at(34).unwrap(), &root);
     if let Some(console) = run(&disk, Firmware::Bios, &["MARKER"], 60) {
         assert!(console.contains("MARKER-pc"), "{console}");
     }

@@ -106,6 +106,12 @@ const ORACLES: &[Oracle] = &[
     program("qemu-img", "qemu-utils"),
     program("qemu-system-x86_64", "qemu-system-x86"),
     Oracle { witness: Witness::File("/usr/share/OVMF/OVMF_CODE_4M.fd"), package: "ovmf" },
+    program("grub-mkimage", "grub-common"),
+    Oracle { witness: Witness::File("/usr/lib/grub/i386-pc/kernel.img"), package: "grub-pc-bin" },
+    Oracle {
+        witness: Witness::File("/usr/lib/grub/x86_64-efi/monolithic/grubx64.efi"),
+        package: "grub-efi-amd64-bin",
+    },
     program("e2fsck", "e2fsprogs"),
     program("fsck.fat", "dosfstools"),
     program("mdir", "mtools"),

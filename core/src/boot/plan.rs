@@ -277,6 +277,3 @@ fn specifications(volume: &Volume) -> Vec<String> {
     .flatten()
     .collect()
 }
-
-#[cfg(test)]
-mod tests;

@@ -59,30 +59,19 @@ pub fn ext4(content: &Path, uuid: &str, mebibytes: u64) -> Option<Vec<u8>> {
     Some(std::fs::read(image).unwrap())
 }
 
-/// A GPT disk by sgdisk: a BIOS boot partition (LBA 34 to 2047), an ESP of 64 MiB where wanted, a root partition.
-pub fn gpt_disk(disk: &Path, bios: Option<(u64, &BiosBoot)>, esp: Option<&[u8]>, root: &[u8]) {
+/// A GPT disk by sgdisk: a BIOS boot partition (LBA 34 to 2047) with the core at `lba`, and a root partition.
+pub fn gpt_disk(disk: &Path, lba: u64, boot: &BiosBoot, root: &[u8]) {
     let Some(sgdisk) = oracle::tool("sgdisk") else { return };
-    let esp_sectors = esp.map_or(0, |esp| esp.len() as u64 / 512);
-    let root_start = 2048 + esp_sectors;
-    let root_end = root_start + root.len() as u64 / 512;
-    let file = File::create(disk).unwrap();
-    file.set_len((root_end + 2048) * 512).unwrap();
+    let root_end = 2048 + root.len() as u64 / 512;
+    File::create(disk).unwrap().set_len((root_end + 2048) * 512).unwrap();
     let mut command = Command::new(sgdisk);
-    command.args(["-a", "1", "-n", "1:34:2047", "-t", "1:ef02"]);
-    if esp_sectors > 0 {
-        command.arg("-n").arg(format!("2:2048:{}", root_start - 1)).args(["-t", "2:ef00"]);
-    }
-    command.arg("-n").arg(format!("3:{root_start}:{}", root_end - 1)).arg(disk);
+    command.args(["-a", "1", "-n", "1:34:2047", "-t", "1:ef02", "-n"]);
+    command.arg(format!("3:2048:{}", root_end - 1)).arg(disk);
     assert!(command.stdout(Stdio::null()).status().unwrap().success());
     let file = File::options().write(true).open(disk).unwrap();
-    if let Some((lba, boot)) = bios {
-        file.write_all_at(&boot.boot_code, 0).unwrap();
-        file.write_all_at(&boot.core, lba * 512).unwrap();
-    }
-    if let Some(esp) = esp {
-        file.write_all_at(esp, 2048 * 512).unwrap();
-    }
-    file.write_all_at(root, root_start * 512).unwrap();
+    file.write_all_at(&boot.boot_code, 0).unwrap();
+    file.write_all_at(&boot.core, lba * 512).unwrap();
+    file.write_all_at(root, 2048 * 512).unwrap();
 }
 
 /// An MBR disk with the core in the gap and one partition.
@@ -100,66 +89,26 @@ pub fn mbr_disk(disk: &Path, boot: &BiosBoot, root: &[u8]) {
     file.write_all_at(root, 2048 * 512).unwrap();
 }
 
-/// A FAT32 file system of 64 MiB with these files, by mkfs.fat and mtools.
-pub fn fat32(directory: &Path, files: &[(String, Vec<u8>)]) -> Option<Vec<u8>> {
-    let (mkfs, mmd, mcopy) = (oracle::tool("mkfs.fat")?, oracle::tool("mmd")?, oracle::tool("mcopy")?);
-    let image = directory.join("esp.fat");
-    File::create(&image).unwrap().set_len(64 << 20).unwrap();
-    assert!(
-        Command::new(mkfs).args(["-F", "32"]).arg(&image).stdout(Stdio::null()).status().unwrap().success()
-    );
-    let mut made = std::collections::BTreeSet::new();
-    for (path, bytes) in files {
-        let parents: Vec<usize> = path.match_indices('/').map(|(at, _)| at).collect();
-        for end in parents {
-            let parent = &path[..end];
-            if made.insert(parent.to_ascii_uppercase()) {
-                let mut command = Command::new(&mmd);
-                assert!(command.arg("-i").arg(&image).arg(format!("::{parent}")).status().unwrap().success());
-            }
-        }
-        let file = directory.join("esp-file");
-        std::fs::write(&file, bytes).unwrap();
-        let mut command = Command::new(&mcopy);
-        command.arg("-o").arg("-i").arg(&image).arg(&file).arg(format!("::{path}"));
-        assert!(command.status().unwrap().success());
-    }
-    Some(std::fs::read(image).unwrap())
-}
-
 #[derive(Clone, Copy)]
 pub enum Firmware {
     Bios,
-    /// The firmware's code; its variables stand beside it.
     Uefi,
-    UefiSecureBoot,
 }
 
 /// Boots a disk and gives what it says on the serial line until one of `words` comes, the machine ends, or the time
 /// (seconds) is over.
 pub fn run(disk: &Path, firmware: Firmware, words: &[&str], seconds: u64) -> Option<String> {
     let mut command = Command::new(oracle::tool("qemu-system-x86_64")?);
-    let machine = match firmware {
-        Firmware::UefiSecureBoot => "q35,smm=on",
-        _ => "q35",
-    };
     command.args(["-accel", "tcg", "-m", "1024", "-display", "none", "-serial", "stdio", "-monitor", "none"]);
-    command.args(["-no-reboot", "-net", "none", "-machine", machine]);
+    command.args(["-no-reboot", "-net", "none", "-machine", "q35"]);
     let drive = |path: &Path, rest: &str| format!("file={},format=raw,{rest}", path.display());
-    let firmware_files = match firmware {
-        Firmware::Bios => None,
-        Firmware::Uefi => Some(("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd")),
-        Firmware::UefiSecureBoot => Some(("OVMF_CODE_4M.secboot.fd", "OVMF_VARS_4M.ms.fd")),
-    };
-    if let Some((code, variables)) = firmware_files {
+    if let Firmware::Uefi = firmware {
         let directory = host_directory("/usr/share/OVMF")?;
-        let own: PathBuf = disk.with_extension("vars");
-        std::fs::copy(directory.join(variables), &own).unwrap();
-        command.arg("-drive").arg(drive(&directory.join(code), "if=pflash,readonly=on"));
-        command.arg("-drive").arg(drive(&own, "if=pflash"));
-        if matches!(firmware, Firmware::UefiSecureBoot) {
-            command.args(["-global", "driver=cfi.pflash01,property=secure,value=on"]);
-        }
+        let variables: PathBuf = disk.with_extension("vars");
+        std::fs::copy(directory.join("OVMF_VARS_4M.fd"), &variables).unwrap();
+        let code = directory.join("OVMF_CODE_4M.fd");
+        command.arg("-drive").arg(drive(&code, "if=pflash,readonly=on"));
+        command.arg("-drive").arg(drive(&variables, "if=pflash"));
     }
     command.arg("-drive").arg(drive(disk, "if=virtio,snapshot=on"));
     let mut machine = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();

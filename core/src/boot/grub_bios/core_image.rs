@@ -147,3 +147,73 @@ const MAX_BODY: usize = 0x6f000;
 const MAX_PAYLOAD: usize = 4 << 20;
 /// 2⁶³ bytes, more than any disk has.
 const MAX_LBA: u64 = 1 << 54;
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, clippy::as_conversions, reason = "tests fail loudly")]
+mod tests {
+    use super::*;
+
+    /// A boot sector with a jump, a BPB of old bytes and the drive check.
+    fn boot_image() -> [u8; SECTOR] {
+        let mut image = [0x11; SECTOR];
+        image[..3].copy_from_slice(&[0xeb, 0x63, 0x90]);
+        image[0x66..0x68].copy_from_slice(&[0xeb, 0x05]);
+        image[0x1fe..].copy_from_slice(&[0x55, 0xaa]);
+        image
+    }
+
+    fn core() -> GrubCore {
+        let payload: Vec<u8> = (0..9000_u32).map(|at| ((at * at) >> 6) as u8).collect();
+        GrubCore::new(boot_image(), [0x22; SECTOR], &[0x33; 700], &payload).unwrap()
+    }
+
+    #[test]
+    fn the_boot_sector_points_at_the_core_and_trusts_dl() {
+        let code = core().at(0x1234).unwrap().boot_code;
+        assert_eq!(code[..0x5c], [&[0xeb, 0x63, 0x90][..], &[0; 0x57], &[0x11; 2]].concat());
+        assert_eq!(code[0x5c..0x64], [0x34, 0x12, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(code[0x64..0x69], [0xff, 0x11, 0x90, 0x90, 0x11]);
+    }
+
+    #[test]
+    fn the_block_list_has_one_entry_for_the_sectors_behind_the_first() {
+        let core = core();
+        let placed = core.at(2048).unwrap().core;
+        assert_eq!(placed.len() % 512, 0);
+        let rest = (placed.len() / 512 - 1) as u8;
+        let entry = [0x01, 0x08, 0, 0, 0, 0, 0, 0, rest, 0, 0x20, 0x08];
+        assert_eq!(placed[0x1e8..0x200], [&[0; 12][..], &entry].concat());
+        assert_eq!(u64::from(rest) + 1, core.sectors());
+    }
+
+    #[test]
+    fn the_decompressor_knows_both_sizes_and_no_parity() {
+        let core = core();
+        let body = &core.image()[512..];
+        let sizes = [((body.len() - 700) as u32).to_le_bytes(), 9000_u32.to_le_bytes(), [0; 4]].concat();
+        assert_eq!(body[8..20], sizes);
+        assert_eq!(body[20..700], [0x33; 680]);
+        let old = OldCore::parse(core.image()).unwrap();
+        assert_eq!((old.decompressor.len(), old.payload.len()), (700, 9000));
+    }
+
+    #[test]
+    fn what_passes_a_limit_is_refused() {
+        let new =
+            |decompressor: usize| GrubCore::new(boot_image(), [0; SECTOR], &vec![0; decompressor], b"x");
+        assert!(new(0xe00).is_ok());
+        assert!(matches!(new(0xe01), Err(Damage::TooLarge)));
+        assert!(matches!(new(0x13), Err(Damage::Decompressor)));
+        let mut state = 1_u32;
+        let noise = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        });
+        let noise: Vec<u8> = noise.take(0x70000).collect();
+        let large = GrubCore::new(boot_image(), [0; SECTOR], &[0; 700], &noise);
+        assert!(matches!(large, Err(Damage::TooLarge)));
+        let no_boot_sector = GrubCore::new([0; SECTOR], [0; SECTOR], &[0; 700], b"x");
+        assert!(matches!(no_boot_sector, Err(Damage::BootImage)));
+        assert!(core().at(0).is_err() && core().at(1 << 54).is_err() && core().at(1).is_ok());
+    }
+}

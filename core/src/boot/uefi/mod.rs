@@ -126,7 +126,7 @@ impl UefiLoader {
                 self.systemd_boot_files(files, found, workspace, request, kernels)?
             }
             Loader::Scanned => {
-                let text = "the machine's own loader at the removable path is kept: whether it starts this disk is its own matter";
+                let text = "the machine's own loader at the removable path is kept; whether it starts this disk is not known";
                 findings.record(Severity::Warning, "scanned-loader", b"boot/efi", text)?;
                 Vec::new()
             }
