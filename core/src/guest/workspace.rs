@@ -132,6 +132,7 @@ impl<'a> GuestWorkspace<'a> {
             _ => Some(self.new_file_attributes(&place.path)),
         });
         let real = place.path;
+        self.directory_above(&real, reason)?;
         self.record(&real, action, gone, came, reason);
         self.overlay.changes.insert(real, Change::Write(NewFile { bytes: Arc::from(bytes), attributes }));
         Ok(())
@@ -158,6 +159,7 @@ impl<'a> GuestWorkspace<'a> {
             return Ok(());
         }
         let (before, real) = (self.describe(&place), place.path);
+        self.directory_above(&real, reason)?;
         self.record(&real, action, before, format!("a copy of /{}", source.escape_ascii_path()), reason);
         self.overlay.changes.insert(real, Change::CopyOf(source));
         Ok(())
@@ -195,6 +197,7 @@ impl<'a> GuestWorkspace<'a> {
             _ => EditAction::Changed,
         };
         let (before, real) = (self.describe(&place), place.path);
+        self.directory_above(&real, reason)?;
         self.record(&real, action, before, format!("-> {}", target.escape_ascii_path()), reason);
         self.overlay.drop_below(&real);
         self.overlay.changes.insert(real, Change::Symlink(target.to_vec()));
@@ -223,6 +226,7 @@ impl<'a> GuestWorkspace<'a> {
                 after = "the directory, empty".to_owned();
             }
         }
+        self.directory_above(&real, reason)?;
         self.record(&real, EditAction::Added, String::new(), after, reason);
         self.overlay.changes.insert(real, Change::Directory(mode));
         Ok(())
@@ -300,6 +304,12 @@ impl<'a> GuestWorkspace<'a> {
             Some(Object::File { size, .. }) => format!("a file of {size} bytes"),
             _ => "a file".to_owned(),
         }
+    }
+
+    /// Makes the directory that holds `real` if there is none: it comes with the entry, and is an edit as well.
+    fn directory_above(&mut self, real: &[u8], reason: &str) -> Result<()> {
+        let end = real.iter().rposition(|byte| *byte == b'/');
+        end.and_then(|end| real.get(..end)).map_or(Ok(()), |above| self.directory(above, 0o755, reason))
     }
 
     fn record(&mut self, real: &[u8], action: EditAction, before: String, after: String, reason: &str) {

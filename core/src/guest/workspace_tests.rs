@@ -145,6 +145,18 @@ fn what_changes_nothing_is_no_edit() {
 }
 
 #[test]
+fn directories_that_come_with_an_entry_are_edits_of_their_own() {
+    let (tree, edits) = applied(vec![("/a", file("a"))], |workspace| {
+        workspace.copy(b"/a", b"/one/two/copy", "modules").unwrap();
+        workspace.symlink(b"/one/link", b"two", "modules").unwrap();
+    });
+    let paths: Vec<&str> = edits.iter().map(|edit| edit.path.as_str()).collect();
+    assert_eq!(paths, ["/one", "/one/two", "/one/two/copy", "/one/link"]);
+    let inode = tree.inode(tree.inode_of(tree.lookup(b"one/two").unwrap()));
+    assert_eq!(inode.mode, 0o755);
+}
+
+#[test]
 fn attributes_given_with_a_write_stay_with_later_ones() {
     let (tree, edits) = applied(vec![("/key", file("old"))], |workspace| {
         let attributes = Attributes { mode: 0o600, uid: 5, ..Attributes::default() };

@@ -74,9 +74,10 @@ fn file_system_stays_sound_as_it_grows() -> Result<()> {
         fs::write(mounted.path().join(directory).join(format!("created-{index:04}")), content)?;
     }
     let manual = mounted.path().join("usr/share/doc");
-    let packages = manual.read_dir()?.collect::<std::io::Result<Vec<_>>>()?;
+    let packages =
+        manual.read_dir()?.map(|package| Ok(package?.path())).collect::<std::io::Result<Vec<_>>>()?;
     let mut deleted = 0;
-    let old = packages.iter().map(|package| package.path().join("copyright"));
+    let old = packages.iter().map(|package| package.join("copyright"));
     let new = (0..2000_usize).step_by(3).map(|index| {
         mounted.path().join(directories[index % directories.len()]).join(format!("created-{index:04}"))
     });
