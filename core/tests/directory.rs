@@ -235,7 +235,7 @@ fn another_file_system_is_left_out_unless_crossing_is_asked_for() {
     let paths: Vec<&[u8]> = seen.keys().map(|path| &**path).collect();
     assert_eq!(paths, [&b""[..], b"bound", b"mounted", b"other", b"proc"]);
     assert_eq!(read(&stay, content_of(&seen[&b"bound"[..]])).unwrap(), b"");
-    let found: Vec<_> = stay.findings().into_iter().map(|found| (found.path, found.severity)).collect();
+    let found: Vec<_> = findings(&stay).into_iter().map(|found| (found.path, found.severity)).collect();
     let expected = [("bound", Severity::Warning), ("mounted", Severity::Note), ("proc", Severity::Note)];
     assert_eq!(found, expected.map(|(path, severity)| (path.to_owned(), severity)));
 
@@ -246,7 +246,7 @@ fn another_file_system_is_left_out_unless_crossing_is_asked_for() {
     assert_eq!(read(&cross, content_of(&seen[&b"mounted/file"[..]])).unwrap(), b"there");
     assert_eq!(read(&cross, content_of(&seen[&b"bound"[..]])).unwrap(), b"outside");
     assert!(!seen.keys().any(|path| path.starts_with(b"proc/")));
-    let found: Vec<_> = cross.findings().into_iter().map(|found| found.path).collect();
+    let found: Vec<_> = findings(&cross).into_iter().map(|found| found.path).collect();
     assert_eq!(found, ["proc"]);
 }
 

@@ -8,6 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use diskwright_core::scan::{DirectorySource, Entry, EntryObject, OneFileSystem, ScanSource, SourceContent};
+use diskwright_core::tree::Finding;
 use diskwright_core::{Error, ErrorKind, Files, Result};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Timespec, Timestamps, Uid, XattrFlags};
 
@@ -93,6 +94,11 @@ pub fn entries(source: &dyn ScanSource) -> Result<Vec<Entry>> {
 /// The entries of a scan by path.
 pub fn by_path(source: &dyn ScanSource) -> BTreeMap<Vec<u8>, Entry> {
     entries(source).unwrap().into_iter().map(|entry| (entry.path.clone(), entry)).collect()
+}
+
+/// What a scan has to say at its end.
+pub fn findings(source: &dyn ScanSource) -> Vec<Finding> {
+    source.scan(&mut |_| Ok(())).unwrap().findings
 }
 
 /// What opens a regular file of a scan.

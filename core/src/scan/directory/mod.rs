@@ -14,7 +14,7 @@ mod walk;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rustix::fs::FileType;
 
@@ -24,7 +24,6 @@ use self::index::Index;
 use self::opener::Opener;
 use self::walk::Walk;
 use super::{Entry, ScanSource, ScanSummary, SourceContent};
-use crate::tree::{Finding, Findings, Severity};
 use crate::{BytesReader, Error, ErrorKind, Files, ReadAt, Result};
 
 /// A directory of this host as a scan.
@@ -45,7 +44,6 @@ pub struct DirectorySource {
     files: Files,
     opener: Opener,
     index: RwLock<Index>,
-    findings: Mutex<Findings>,
 }
 
 /// What happens where another file system is mounted below the root.
@@ -82,21 +80,7 @@ impl DirectorySource {
             files,
             opener: Opener::default(),
             index: RwLock::default(),
-            findings: Mutex::default(),
         })
-    }
-
-    /// What the last scan has to say: mount points left out, protection that an image cannot carry.
-    pub fn findings(&self) -> Vec<Finding> {
-        self.lock_findings().clone().into_vec()
-    }
-
-    fn note(&self, severity: Severity, code: &'static str, path: &[u8], text: &str) -> Result<()> {
-        self.lock_findings().record(severity, code, path, text)
-    }
-
-    fn lock_findings(&self) -> MutexGuard<'_, Findings> {
-        self.findings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read_index(&self) -> RwLockReadGuard<'_, Index> {
@@ -115,11 +99,10 @@ impl DirectorySource {
 
 impl ScanSource for DirectorySource {
     fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary> {
-        *self.lock_findings() = Findings::default();
         let generation = self.write_index().clear();
-        Walk::new(self, generation, visit).run()?;
+        let findings = Walk::new(self, generation, visit).run()?;
         self.write_index().shrink();
-        Ok(ScanSummary { findings: self.findings(), machine_report: None })
+        Ok(ScanSummary { findings, machine_report: None })
     }
 
     fn open(&self, content: SourceContent) -> Result<Arc<dyn ReadAt>> {

@@ -11,7 +11,7 @@ use super::host::{Access, Handle, Host, Identity, Scratch, Stat, is_pseudo, tell
 use super::index::Place;
 use super::{DirectorySource, EMPTY, OneFileSystem};
 use crate::scan::{Attributes, DataRange, Entry, EntryObject};
-use crate::tree::Severity;
+use crate::tree::{Finding, Findings, Severity};
 use crate::{Error, ErrorKind, Result};
 
 /// One walk over a directory tree, depth first, without recursion.
@@ -29,6 +29,7 @@ pub(super) struct Walk<'a> {
     /// Seconds since the epoch when the walk began.
     started: i64,
     scratch: Scratch,
+    findings: Findings,
 }
 
 /// A directory whose entries are being visited.
@@ -68,11 +69,13 @@ impl<'a> Walk<'a> {
             truthful: HashMap::new(),
             started: now(),
             scratch: Scratch::new(),
+            findings: Findings::default(),
         }
     }
 
-    /// Visits the root and everything below it.
-    pub(super) fn run(mut self) -> Result<()> {
+    /// Visits the root and everything below it, and says what there is to say: mount points left out, protection that an
+    /// image cannot carry.
+    pub(super) fn run(mut self) -> Result<Vec<Finding>> {
         self.enter_root()?;
         while let Some(directory) = self.open.last_mut() {
             self.path.truncate(directory.path_len);
@@ -85,7 +88,7 @@ impl<'a> Walk<'a> {
                 None => self.leave()?,
             }
         }
-        Ok(())
+        Ok(self.findings.into_vec())
     }
 
     fn enter_root(&mut self) -> Result<()> {
@@ -195,20 +198,21 @@ impl<'a> Walk<'a> {
         let below = self.below().to_vec();
         if stat.kind == FileType::Directory {
             let text = "another file system is mounted here: it is left out and the directory stays empty";
-            self.source.note(Severity::Note, "mount-point", &below, text)?;
+            self.findings.record(Severity::Note, "mount-point", &below, text)?;
             return self.emit(EntryObject::Directory, attributes);
         }
         let text = "a file of another file system is mounted here: it is left out and the file stays empty";
-        self.source.note(Severity::Warning, "mount-point", &below, text)?;
+        self.findings.record(Severity::Warning, "mount-point", &below, text)?;
         self.emit(EntryObject::File { content: EMPTY, size: 0, data: None }, attributes)
     }
 
-    fn warn_of_protection(&self, stat: &Stat) -> Result<()> {
+    fn warn_of_protection(&mut self, stat: &Stat) -> Result<()> {
         if !stat.is_protected {
             return Ok(());
         }
         let text = "protected by fscrypt or fs-verity on this host; the image has it without";
-        self.source.note(Severity::Warning, "protection-lost", self.below(), text)
+        let below = self.below().to_vec();
+        self.findings.record(Severity::Warning, "protection-lost", &below, text)
     }
 
     /// Opens the entry at `self.path`, named from `start` on, and makes sure that it is still what `stat` says.
