@@ -126,7 +126,10 @@ impl Host<'_> {
         loop {
             if entries.is_buffer_empty() {
                 let len = ENTRIES_BUFFER;
-                self.files.admit(FileOp::ReadAt { path: self.path, offset: 0, len })?;
+                match self.files.admit(FileOp::ReadAt { path: self.path, offset: 0, len }) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    admitted => admitted?,
+                };
             }
             let Some(entry) = entries.next() else { return Ok(()) };
             match entry?.file_name().to_bytes() {
