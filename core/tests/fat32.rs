@@ -58,6 +58,20 @@ fn assert_sound(image: &Path) {
     run(&fsck, &["-nv", image]);
 }
 
+#[test]
+fn fsck_finds_damage() {
+    let Some(fsck) = tool("fsck.fat") else { return };
+    // Free count, second table, name of the first long entry's slot.
+    for offset in [512 + 0x1e8, (38 + 1009) * 512 + 12, (38 + 2 * 1009) * 512 + 32 + 13] {
+        let image = image(&[file("a long name", *b"x")], &options(), 64 * MIB);
+        assert_sound(&image.path);
+        image.damage(offset);
+        let output = disk::run_unchecked(&fsck, &["-n", image.path.to_str().unwrap()]);
+        let shown = String::from_utf8_lossy(&output.stdout);
+        assert!(shown.lines().count() > 2, "byte {offset:#x}: {shown}");
+    }
+}
+
 /// What mtools copies out of a file system: files with their content, directories with `None`.
 fn copied_out(image: &Image) -> Option<BTreeMap<String, Option<Vec<u8>>>> {
     let mcopy = tool("mcopy")?;
