@@ -33,6 +33,7 @@ pub(crate) fn run_all(workspace: &Workspace, boots: Boots) -> Result<bool> {
     course.step("arrows", || arrows::check(workspace).map(|()| Counts::one_passed()));
     course.step("deny", || deny(workspace, &["bans", "licenses", "sources"]));
     course.step("advisories", || advisories(workspace));
+    course.step("readme", || readme(workspace));
     course.step("tests", || {
         tests(
             workspace,
@@ -143,6 +144,16 @@ fn tests(workspace: &Workspace, arguments: &[&str]) -> Result<Counts> {
         bail!("{cargo:?} ran no test");
     }
     Ok(counts)
+}
+
+/// Runs the README's first command as it stands there.
+fn readme(workspace: &Workspace) -> Result<Counts> {
+    let text = std::fs::read_to_string(workspace.root.join("README.md")).context("README.md")?;
+    let first = text
+        .lines()
+        .find(|line| line.starts_with("cargo run "))
+        .context("the README has no first command")?;
+    plain(Command::new("sh").args(["-c", first]).current_dir(&workspace.root))
 }
 
 fn deny(workspace: &Workspace, checks: &[&str]) -> Result<Counts> {

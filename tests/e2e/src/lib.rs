@@ -21,3 +21,8 @@ pub use emulator::{Emulator, Firmware, MachineModel};
 pub use generate::{Generated, generate};
 pub use mounted::Mounted;
 pub use tool::{Tool, is_root, skip};
+
+/// The README's examples compile.
+#[doc = include_str!("../../../README.md")]
+#[cfg(doctest)]
+pub struct Readme;
