@@ -1,6 +1,7 @@
 //! File systems as the kernel shows them.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Result;
 use tempfile::TempDir;
@@ -47,15 +48,27 @@ impl Mounted {
     /// If the file system stays busy.
     pub fn unmount(mut self) -> Result<()> {
         self.is_mounted = false;
-        self.umount.run(&[self.place.path()])?;
-        Ok(())
+        self.detach()
+    }
+
+    /// A program that another thread starts holds our open files for a moment, until it is running: a file system that
+    /// is busy is asked again.
+    fn detach(&self) -> Result<()> {
+        let mut tries = 0;
+        loop {
+            match self.umount.run(&[self.place.path()]) {
+                Err(error) if tries < 100 && error.to_string().contains("busy") => tries += 1,
+                done => return done.map(drop),
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 }
 
 impl Drop for Mounted {
     fn drop(&mut self) {
         if self.is_mounted
-            && let Err(error) = self.umount.run(&[self.place.path()])
+            && let Err(error) = self.detach()
         {
             eprintln!("{error:#}");
         }
