@@ -291,7 +291,7 @@ pub(super) fn tree_digest(len: u64, digests: &[(u64, [u8; 32])]) -> [u8; 32] {
     for index in 0..pieces {
         match known.next_if(|(at, _)| *at == index) {
             Some((_, digest)) => hasher.update(digest),
-            None if index + 1 == pieces && len % PIECE as u64 > 0 => {
+            None if index + 1 == pieces && !len.is_multiple_of(PIECE as u64) => {
                 hasher.update(Sha256::digest(&ZEROS[..(len % PIECE as u64) as usize]));
             }
             None => hasher.update(zero_piece),

@@ -107,10 +107,8 @@ fn several_disks_and_targets_come_out_equal_for_any_number_of_threads() {
         assert_eq!(outcome.read, 6 << 20);
         let result = &outcome.outputs[0][0];
         assert_eq!(result.sha256, Some(<sha2::Sha256 as sha2::Digest>::digest(&expected).into()));
-        let pieces: Vec<u8> = expected
-            .chunks(1 << 20)
-            .flat_map(|piece| <sha2::Sha256 as sha2::Digest>::digest(piece))
-            .collect();
+        let pieces: Vec<u8> =
+            expected.chunks(1 << 20).flat_map(<sha2::Sha256 as sha2::Digest>::digest).collect();
         assert_eq!(result.tree_digest, <[u8; 32]>::from(<sha2::Sha256 as sha2::Digest>::digest(pieces)));
         assert_eq!(outcome.outputs[1][0].tree_digest, result.tree_digest);
         digests.push(result.tree_digest);

@@ -1,7 +1,7 @@
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 use diskwright_core::format::{
-    Access, Codec, Encoding, FormatInfo, ImagePlan, ImageWriter, Machine, OutputRole, OutputSpec,
+    Access, Assembler, Codec, Encoding, FormatInfo, ImagePlan, ImageWriter, Machine, OutputRole, OutputSpec,
     TargetFormat,
 };
 use diskwright_core::layout::DiskLayout;
@@ -63,9 +63,9 @@ impl ImagePlan for RawPlan {
             Some(compression) => Encoding { granularity: BLOCK, codec: compression.codec() },
         };
         let encodings = vec![encoding.clone(); self.sizes.len()];
-        let assembler = match self.compression {
-            None => Box::new(SparseWriter::new(self.sizes)) as _,
-            Some(_) => Box::new(CompressedWriter::new(self.sizes, encoding)?) as _,
+        let assembler: Box<dyn Assembler> = match self.compression {
+            None => Box::new(SparseWriter::new(self.sizes)),
+            Some(_) => Box::new(CompressedWriter::new(self.sizes, encoding)?),
         };
         Ok(ImageWriter { encodings, assembler })
     }
@@ -74,7 +74,8 @@ impl ImagePlan for RawPlan {
 /// The most bytes that a disk of `size` can take when no block gets smaller.
 fn bound(size: u64) -> Result<u64> {
     let blocks = size.div_ceil(u64::from(BLOCK));
-    let block = u64::from(BLOCK).checked_add(u64::from(BLOCK / 64));
+    // A member or frame of incompressible bytes is a little larger than they are.
+    let block = u64::from(BLOCK).checked_add(u64::from(BLOCK >> 6));
     block.and_then(|block| block.checked_mul(blocks)).ok_or_else(|| {
         Error::new(ErrorKind::LimitExceeded, format!("a disk of {size} bytes is too large to compress"))
     })

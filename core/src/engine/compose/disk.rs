@@ -191,7 +191,7 @@ impl<'a> ArrangedDisk<'a> {
             match draft.id {
                 PartitionId::Guid(guid) => {
                     entry.guid = Some(guid);
-                    entry.name = draft.planned.name.clone();
+                    entry.name = draft.name.clone();
                     entry.attributes = attributes(&draft.planned.flags);
                 }
                 PartitionId::Mbr { .. } => {

@@ -248,7 +248,8 @@ fn kept_partition_ids(
     let places: Vec<WantedIdentity> = wanted.iter().map(|(_, wanted)| wanted.clone()).collect();
     let usable = identities.assign(&places, partitions.table, findings)?;
     for ((name, _), usable) in wanted.into_iter().zip(usable) {
-        kept.guids.extend(usable.partition_guid.map(|guid| (name, guid)));
+        kept.guids.extend(usable.partition_guid.map(|guid| (name.clone(), guid)));
+        kept.names.extend(usable.partition_label.map(|label| (name, label)));
         kept.signature = kept.signature.or(usable.mbr_partition.map(|partition| partition.signature));
     }
     Ok(kept)
@@ -290,7 +291,7 @@ fn disk_entry(plan: &DiskPlan, arranged: &ArrangedDisk<'_>) -> DiskEntry {
             size: placement.size,
             role: draft.planned.role.name().to_owned(),
             id: draft.id.to_string(),
-            name: draft.planned.name.clone(),
+            name: draft.name.clone(),
             file_system: draft.planned.file_system.zip(draft.volume).map(|(kind, id)| FileSystemEntry {
                 kind: fs_type(kind).to_owned(),
                 uuid: id.to_string(),

@@ -26,6 +26,8 @@ pub(super) struct PartitionDraft {
     /// Of the file system or swap area; `None` where there is none.
     pub(super) volume: Option<VolumeId>,
     pub(super) label: String,
+    /// Name of the GPT entry.
+    pub(super) name: String,
 }
 
 /// What `PARTUUID` names.
@@ -56,7 +58,8 @@ impl DiskPlan {
                 (None, _) => VolumeId::Uuid(seed.uuid(&fresh)),
             });
             let label = planned.label.clone().unwrap_or_default();
-            partitions.push(PartitionDraft { planned: planned.clone(), number, id, volume, label });
+            let name = kept.name(&planned.name).unwrap_or(&planned.name).to_owned();
+            partitions.push(PartitionDraft { planned: planned.clone(), number, id, volume, label, name });
         }
         let guid = seed.uuid("disk");
         Ok(Self { table: plan.table, sector_size: plan.sector_size, guid, signature, partitions })
@@ -78,7 +81,7 @@ impl DiskPlan {
                 uuid: id.to_string(),
                 label: (!draft.label.is_empty()).then(|| draft.label.clone()),
                 partition_uuid: Some(draft.id.to_string()),
-                partition_label: (self.table == TableKind::Gpt).then(|| draft.planned.name.clone()),
+                partition_label: (self.table == TableKind::Gpt).then(|| draft.name.clone()),
             });
         }
         VolumesOfTheDisk { volumes, lvm: false }
@@ -95,11 +98,17 @@ pub(super) struct KeptPartitionIds {
     pub(super) signature: Option<u32>,
     /// By the partition's name in the plan.
     pub(super) guids: Vec<(String, Uuid)>,
+    /// Names of GPT entries, by the partition's name in the plan.
+    pub(super) names: Vec<(String, String)>,
 }
 
 impl KeptPartitionIds {
     fn guid(&self, name: &str) -> Option<Uuid> {
         self.guids.iter().find(|(known, _)| known == name).map(|(_, guid)| *guid)
+    }
+
+    fn name(&self, name: &str) -> Option<&str> {
+        self.names.iter().find(|(known, _)| known == name).map(|(_, kept)| kept.as_str())
     }
 }
 
