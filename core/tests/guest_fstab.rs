@@ -8,7 +8,7 @@ use std::sync::Arc;
 use diskwright_core::guest::{
     Fstab, GuestSettings, GuestWorkspace, Volume, VolumePlace, VolumesOfTheDisk, make_true,
 };
-use diskwright_core::scan::{Attributes, Entry, EntryObject, ScanSource, SourceContent};
+use diskwright_core::scan::{Attributes, Entry, EntryObject, ScanSource, ScanSummary, SourceContent};
 use diskwright_core::tree::{FileTree, Findings, TreeBuilder, Whiteouts};
 use diskwright_core::{BytesReader, ReadAt, Result};
 
@@ -16,10 +16,11 @@ use diskwright_core::{BytesReader, ReadAt, Result};
 struct OneFile(&'static str, &'static str);
 
 impl ScanSource for OneFile {
-    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<()> {
+    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary> {
         let object = EntryObject::File { content: SourceContent(0), size: self.1.len() as u64, data: None };
         let attributes = Attributes { mode: 0o644, ..Attributes::default() };
-        visit(Entry { path: self.0.into(), object, attributes })
+        visit(Entry { path: self.0.into(), object, attributes })?;
+        Ok(ScanSummary::default())
     }
 
     fn open(&self, _: SourceContent) -> Result<Arc<dyn ReadAt>> {

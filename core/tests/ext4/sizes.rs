@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use diskwright_core::ErrorKind;
-use diskwright_core::filesystem::ext4::{Ext4Features, Ext4Options, Ext4Plan};
+use diskwright_core::filesystem::ext4::{Ext4Features, Ext4Plan};
 use diskwright_core::scan::DataRange;
 
 use crate::compare::assert_same;
