@@ -160,7 +160,9 @@ struct FileOutput {
 
 impl Output for FileOutput {
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all_at(offset, bytes)
+        self.file.write_all_at(offset, bytes)?;
+        self.file.begin_writeback(offset, bytes.len() as u64);
+        Ok(())
     }
 
     fn finish(self: Box<Self>, len: u64) -> io::Result<()> {
