@@ -158,3 +158,26 @@ fn a_small_directory_may_grow_past_65_000_subdirectories() {
     drop(mounted);
     image.assert_clean();
 }
+
+#[test]
+fn a_volume_without_a_hash_seed_finds_every_name() {
+    let mut options = options(Ext4Features::Modern);
+    options.hash_seed = uuid::Uuid::nil();
+    let image = Image::new(&crowd(2000).view(), options, 64 * MIB);
+    image.assert_clean();
+    if let Some(mounted) = image.mount("loop,ro") {
+        assert_lookups(&mounted, 2000, 1);
+    }
+}
+
+#[test]
+fn a_very_deep_tree_is_clean() {
+    let mut scan = Scan::new();
+    let mut path = String::from("d");
+    for _ in 0..2048 {
+        scan.dir(&path);
+        path.push_str("/d");
+    }
+    scan.file(&path, 10);
+    Image::new(&scan.view(), options(Ext4Features::Modern), 64 * MIB).assert_clean();
+}

@@ -170,6 +170,23 @@ fn wrong_sizes_and_options_are_refused_by_name() {
     assert_eq!(kind(layout(&view, modern(), 8192)), ErrorKind::DoesNotFit);
     let error = layout(&view, modern().with_bytes_per_inode(100), 16 * MIB).unwrap_err();
     assert_eq!(error.field(), Some("bytes_per_inode"));
+    let error = layout(&view, modern().with_reserved(9 * MIB), 16 * MIB).unwrap_err();
+    assert_eq!(error.field(), Some("reserved"));
     let error = layout(&view, modern().with_grow_to(u64::MAX), 16 * MIB).unwrap_err();
     assert_eq!(error.field(), Some("grow_to"));
+}
+
+#[test]
+fn the_oracle_notices_a_damaged_volume() {
+    use std::os::unix::fs::FileExt;
+    let image = Image::new(&varied().view(), options(Ext4Features::Modern), 32 * MIB);
+    if crate::oracle::tool("e2fsck").is_none() {
+        return;
+    }
+    let file = std::fs::File::options().read(true).write(true).open(&image.path).unwrap();
+    // A byte of the first group's descriptor.
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, 4096 + 0x0c).unwrap();
+    file.write_all_at(&[byte[0] ^ 1], 4096 + 0x0c).unwrap();
+    assert!(std::panic::catch_unwind(|| image.assert_clean()).is_err());
 }

@@ -160,6 +160,23 @@ fn a_volume_lives_on_after_the_build() {
 }
 
 #[test]
+fn groups_that_were_never_written_can_be_used() {
+    let view = varied().view();
+    for features in PROFILES {
+        let image = Image::new(&view, options(features), 40 * GIB);
+        let Some(mounted) = image.mount("loop,rw") else { return };
+        for at in 0..6 {
+            let file = std::fs::File::create(mounted.path(format!("filled-{at}"))).unwrap();
+            rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, 6 * GIB).unwrap();
+            std::fs::create_dir(mounted.path(format!("dir-{at}"))).unwrap();
+        }
+        std::fs::remove_file(mounted.path("filled-2")).unwrap();
+        drop(mounted);
+        image.assert_clean();
+    }
+}
+
+#[test]
 fn volumes_grow_offline_and_mounted() {
     let view = varied().view();
     let modern_reserve = options(Ext4Features::Modern).with_grow_to(200 * GIB);

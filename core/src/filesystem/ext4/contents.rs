@@ -10,7 +10,8 @@ use super::hash::NameHash;
 use super::numbering::Numbering;
 use super::options::Ext4Options;
 use super::xattr::{Attributes, MAX_REFERENCES, Xattr, XattrProblem};
-use crate::tree::{InodeId, NodeId, Object, TreeView};
+use crate::scan::{FLAG_APPEND, FLAG_IMMUTABLE};
+use crate::tree::{Inode, InodeId, NodeId, Object, TreeView};
 use crate::{Error, ErrorKind, Result};
 
 /// The survey of a view: what needs how many blocks, in which order.
@@ -150,10 +151,8 @@ impl Contents {
         let mut data_blocks: u64 = 0;
         for (rank, inode) in (0_u32..).zip(self.numbering.inodes()) {
             let attributes = tree.inode(inode);
-            let is_plain = matches!(attributes.object, Object::File { .. } | Object::Directory);
-            if !is_plain && attributes.flags & (crate::scan::FLAG_IMMUTABLE | crate::scan::FLAG_APPEND) != 0 {
-                let text = "only files and directories can be immutable or append-only";
-                return Err(Error::new(ErrorKind::Source, text).with_path(tree.path_of(inode)));
+            if let Some(problem) = inode_problem(&attributes) {
+                return Err(Error::new(ErrorKind::Source, problem).with_path(tree.path_of(inode)));
             }
             match attributes.object {
                 Object::File { .. } => {
@@ -185,6 +184,15 @@ impl Contents {
         self.xattr_uses.shrink_to_fit();
         Ok(())
     }
+}
+
+/// What ext4 could not show, or e2fsck would not let stand.
+fn inode_problem(inode: &Inode<'_>) -> Option<&'static str> {
+    let may_be_fixed = matches!(inode.object, Object::File { .. } | Object::Directory);
+    if !may_be_fixed && inode.flags & (FLAG_IMMUTABLE | FLAG_APPEND) != 0 {
+        return Some("only files and directories can be immutable or append-only");
+    }
+    (inode.mtime.nanos >= 1_000_000_000).then_some("nanoseconds of a time are below 1000000000")
 }
 
 /// Where the attributes of a set stand, as far as is known.

@@ -170,15 +170,7 @@ impl Directories {
         to: &mut Block,
     ) {
         let (at, block) = match self.place(block) {
-            Place::LostFound(block) => {
-                let mut records = Records::new(to, self.capacity());
-                if block == 0 {
-                    records.put(LOST_FOUND, 2, b".");
-                    records.put(ROOT, 2, b"..");
-                }
-                records.finish(LOST_FOUND, checksum);
-                return;
-            }
+            Place::LostFound(block) => return self.fill_lost_found(block, checksum, to),
             Place::Directory(at, block) => (at, block),
         };
         let directory = &self.list[at];
@@ -188,15 +180,7 @@ impl Directories {
             ROOT => ROOT,
             _ => numbering.number(numbering.rank(tree.inode_of(tree.parent(directory.node)))),
         };
-        let put = |records: &mut Records<'_>, entry: NodeId| {
-            if self.is_made(view, entry) {
-                records.put(LOST_FOUND, 2, LOST_FOUND_NAME);
-                return;
-            }
-            let inode = tree.inode_of(entry);
-            let kind = file_type(&tree.inode(inode).object);
-            records.put(numbering.number(numbering.rank(inode)), kind, tree.name(entry));
-        };
+        let put = |records: &mut Records<'_>, entry| self.put(view, numbering, records, entry);
         let Some(shape) = self.shape(at) else {
             let mut records = Records::new(to, self.capacity());
             if block == 0 {
@@ -219,6 +203,28 @@ impl Directories {
                 records.finish(number, checksum);
             }
         }
+    }
+
+    /// Fills a block of the `lost+found` that is made.
+    fn fill_lost_found(&self, block: u32, checksum: &Checksum, to: &mut Block) {
+        let mut records = Records::new(to, self.capacity());
+        if block == 0 {
+            records.put(LOST_FOUND, 2, b".");
+            records.put(ROOT, 2, b"..");
+        }
+        records.finish(LOST_FOUND, checksum);
+    }
+
+    /// Appends one entry.
+    fn put(&self, view: &TreeView, numbering: &Numbering, to: &mut Records<'_>, entry: NodeId) {
+        if self.is_made(view, entry) {
+            to.put(LOST_FOUND, 2, LOST_FOUND_NAME);
+            return;
+        }
+        let tree = view.tree();
+        let inode = tree.inode_of(entry);
+        let kind = file_type(&tree.inode(inode).object);
+        to.put(numbering.number(numbering.rank(inode)), kind, tree.name(entry));
     }
 
     /// Orders the names of a directory and cuts them into leaves; its number of blocks, unless there are too many.

@@ -18,7 +18,7 @@ pub struct Ext4Options {
     pub label: Ext4Label,
     /// What readers must understand. Default: [`Ext4Features::Modern`].
     pub features: Ext4Features,
-    /// Bytes only root may fill, rounded down to blocks. `None`: 5 % of the volume, at most 1 GiB.
+    /// Bytes only root may fill, rounded down to blocks, at most half of the volume. `None`: 5 % of the volume, at most 1 GiB.
     pub reserved: Option<u64>,
     /// Bytes of volume for each inode, `4096..=4194304`. `None`: 16384 below 4 TiB, 32768 below 16 TiB, else 65536.
     /// There are always a quarter more inodes than the tree needs.

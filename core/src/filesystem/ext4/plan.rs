@@ -108,7 +108,7 @@ impl Ext4Plan {
     /// be for the tree of the view.
     ///
     /// # Errors
-    /// `ErrorKind::Internal` for a position that is no multiple of 4096 or a builder of another tree; those of the builder.
+    /// `ErrorKind::Internal` for a position that is no multiple of 4096; those of the builder.
     pub fn append(self, builder: &mut LayoutBuilder) -> Result<()> {
         let start = builder.position();
         if !start.is_multiple_of(BLOCK_SIZE) {

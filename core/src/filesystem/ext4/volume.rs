@@ -131,7 +131,14 @@ impl Volume {
         size: u64,
     ) -> Result<Self> {
         match Arrangement::attempt(&contents, &options, size / super::encode::BLOCK_SIZE, 0)? {
-            Attempt::Fits(arrangement) => Ok(Self { options, checksum, contents, arrangement }),
+            Attempt::Fits(arrangement) => {
+                let volume = Self { options, checksum, contents, arrangement };
+                if volume.reserved_blocks() > volume.arrangement.geometry.blocks / 2 {
+                    let text = "at most half of a volume can be kept for root";
+                    return Err(Error::new(ErrorKind::InvalidProfile, text).with_field("reserved"));
+                }
+                Ok(volume)
+            }
             Attempt::Short(blocks) => {
                 let missing = bytes_of(blocks);
                 let text = format!("a volume of {size} bytes lacks {missing} bytes for the tree");
@@ -149,7 +156,7 @@ impl Volume {
     pub(super) fn reserved_blocks(&self) -> u64 {
         let blocks = self.arrangement.geometry.blocks;
         match self.options.reserved {
-            Some(bytes) => (bytes / super::encode::BLOCK_SIZE).min(blocks),
+            Some(bytes) => bytes / super::encode::BLOCK_SIZE,
             None => (blocks / 20).min(DEFAULT_RESERVED),
         }
     }
