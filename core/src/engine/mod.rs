@@ -317,3 +317,6 @@ impl Clock {
         self.phases
     }
 }
+
+#[cfg(test)]
+mod tests;

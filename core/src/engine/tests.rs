@@ -1,0 +1,170 @@
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::*;
+use crate::format::{Codec, Encoding, FormatInfo, ImageWriter, TargetFormat};
+use crate::pipeline::{Placer, Run};
+use crate::profile::{BootPolicy, Profile};
+use crate::scan::TarSource;
+use crate::sink::MemorySink;
+use crate::{Files, Seed, Timestamp};
+
+const SCHEMA: &str = include_str!("../../../docs/report.schema.json");
+const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/valid/small-machine.tar");
+
+/// Writes each disk as it is to `NAME.plain`.
+#[derive(Debug)]
+struct Plain;
+
+const INFO: FormatInfo = FormatInfo {
+    id: "plain",
+    api_name: None,
+    aliases: &[],
+    primitive: None,
+    plain: ".plain",
+    compressed: None,
+    options: &[],
+};
+
+impl TargetFormat for Plain {
+    fn info(&self) -> &'static FormatInfo {
+        &INFO
+    }
+
+    fn plan(&self, machine: &Machine, disks: &[DiskLayout]) -> Result<Box<dyn ImagePlan>> {
+        let size_bound = disks[0].size();
+        let name = format!("{}.plain", machine.name);
+        let spec = OutputSpec { name, role: OutputRole::Disk, size_bound, access: Access::Stream };
+        Ok(Box::new(PlainPlan([spec])))
+    }
+}
+
+struct PlainPlan([OutputSpec; 1]);
+
+impl ImagePlan for PlainPlan {
+    fn outputs(&self) -> &[OutputSpec] {
+        &self.0
+    }
+
+    fn start(self: Box<Self>) -> Result<ImageWriter> {
+        let encodings = vec![Encoding { granularity: 65_536, codec: Codec::Stored }];
+        Ok(ImageWriter { encodings, assembler: Box::new(PlainWriter(self.0[0].size_bound)) })
+    }
+}
+
+struct PlainWriter(u64);
+
+impl crate::format::Assembler for PlainWriter {
+    fn put(&mut self, disk: usize, run: &Run<'_>, to: &mut Placer<'_>) -> Result<()> {
+        to.write(disk, run.offset(), run.bytes())
+    }
+
+    fn finish(self: Box<Self>, to: &mut Placer<'_>) -> Result<()> {
+        to.extend_to(0, self.0)
+    }
+}
+
+fn order(targets: usize) -> Order {
+    let spool = std::env::temp_dir();
+    let scan = TarSource::new(&Files::default(), Path::new(FIXTURE), &spool).unwrap();
+    let targets = (0..targets).map(|_| Arc::new(Plain) as Arc<dyn TargetFormat>).collect();
+    let profile = Profile { boot: Some(BootPolicy::None), ..Profile::default() };
+    Order::new(Arc::new(scan), targets, "small", Seed::from_text("report"), Timestamp::from_seconds(7))
+        .with_profile(profile)
+}
+
+/// Checks `value` against what the committed schema uses of JSON Schema; says where it does not fit.
+fn check(value: &Value, schema: &Value, root: &Value, at: &str) -> Result<(), String> {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let pointer = reference.trim_start_matches('#');
+        return check(value, root.pointer(pointer).ok_or(reference)?, root, at);
+    }
+    let allowed = schema["enum"].as_array().is_none_or(|allowed| allowed.contains(value));
+    let constant = schema.get("const").is_none_or(|constant| constant == value);
+    let fits = |kind: &str| match kind {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "integer" => value.is_u64() || value.is_i64(),
+        "number" => value.is_number(),
+        "null" => value.is_null(),
+        _ => false,
+    };
+    let kind = match &schema["type"] {
+        Value::String(kind) => fits(kind),
+        Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).any(fits),
+        _ => true,
+    };
+    if !(allowed && constant && kind) {
+        return Err(format!("{at}: {value} does not fit {schema}"));
+    }
+    for required in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        value.get(required).ok_or(format!("{at}.{required} is missing"))?;
+    }
+    for (key, member) in value.as_object().into_iter().flatten() {
+        match (schema["properties"].get(key), &schema["additionalProperties"]) {
+            (Some(schema), _) => check(member, schema, root, &format!("{at}.{key}"))?,
+            (None, Value::Bool(true)) => {}
+            (None, _) => return Err(format!("{at}.{key} is not in the schema")),
+        }
+    }
+    for element in value.as_array().into_iter().flatten() {
+        check(element, &schema["items"], root, &format!("{at}[]"))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn the_report_is_what_its_schema_says() {
+    let order = order(1);
+    let report =
+        Engine::new().with_threads(2).run(&order, Box::new(MemorySink::new()), &Monitor::new()).unwrap();
+    let report: Value = serde_json::from_slice(&report.to_json().unwrap()).unwrap();
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    check(&report, &schema, &schema, "report").unwrap();
+    assert!(
+        !report["edits"].as_array().unwrap().is_empty() && !report["warnings"].as_array().unwrap().is_empty()
+    );
+    let mut broken = report.clone();
+    broken["outputs"][0]["length"] = "many".into();
+    assert!(check(&broken, &schema, &schema, "report").is_err());
+}
+
+#[test]
+fn a_plan_names_what_a_run_writes() {
+    let (order, engine) = (order(1), Engine::new());
+    let plan = engine.plan(&order, &Monitor::new()).unwrap();
+    let planned: Vec<String> = plan.outputs().map(|(_, spec)| spec.name.clone()).collect();
+    let sink = MemorySink::new();
+    let outputs = sink.outputs();
+    let report = engine.run(&order, Box::new(sink), &Monitor::new()).unwrap();
+    assert_eq!(planned, ["small.plain"]);
+    assert_eq!(
+        serde_json::to_value(&plan.report(&order).disks).unwrap(),
+        serde_json::to_value(&report.disks).unwrap()
+    );
+    let outputs = outputs.lock().unwrap();
+    let names: Vec<&str> = outputs.keys().map(String::as_str).collect();
+    assert_eq!(names, ["report.json", "small.plain"]);
+    assert_eq!(outputs["small.plain"].len() as u64, report.outputs[0].length);
+}
+
+#[test]
+fn targets_that_would_write_one_file_are_told_apart_or_refused() {
+    let error = Engine::new().plan(&order(2), &Monitor::new()).err().unwrap();
+    assert_eq!((error.kind(), error.field()), (ErrorKind::InvalidProfile, Some("targetFormat")));
+    let none = Engine::new().plan(&order(0), &Monitor::new()).err().unwrap();
+    assert_eq!(none.field(), Some("targetFormat"));
+}
+
+#[test]
+fn a_cancelled_order_leaves_nothing() {
+    let monitor = Monitor::new();
+    monitor.cancel();
+    let sink = MemorySink::new();
+    let outputs = sink.outputs();
+    let error = Engine::new().run(&order(1), Box::new(sink), &monitor).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert!(outputs.lock().unwrap().is_empty());
+}
