@@ -1,14 +1,15 @@
+mod links;
+
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use hashbrown::HashTable;
 
+use self::links::whiteout_name;
 use super::finding::{Findings, Severity};
-use super::{
-    FileTree, InodeRecord, Kind, NONE, Node, NodeId, Xattr, XattrSet, components, pack_device, pack_span,
-    text_of,
-};
+use super::xattrs::XattrSets;
+use super::{FileTree, InodeRecord, Kind, NONE, Node, NodeId, components, pack_device, pack_span};
 use crate::scan::{
     Attributes, DataRange, DeviceNumber, Entry, EntryObject, FLAG_APPEND, FLAG_IMMUTABLE, FLAG_NODUMP,
     ScanSource, ScanSummary,
@@ -25,12 +26,13 @@ pub struct TreeBuilder {
     hasher: RandomState,
     inodes: Vec<InodeRecord>,
     text: Vec<u8>,
-    xattr_sets: Vec<XattrSet>,
-    known_sets: HashMap<XattrSet, u32>,
+    xattr_sets: XattrSets,
     data_maps: Vec<Box<[DataRange]>>,
     sources: Vec<Arc<dyn ScanSource>>,
     generated: Vec<Arc<[u8]>>,
     findings: Findings,
+    /// Nodes of hard links whose target had not come yet.
+    pending: Vec<u32>,
     /// Number of the source that entries now come from.
     layer: u16,
     absolute_seen: bool,
@@ -88,8 +90,7 @@ impl TreeBuilder {
         let FileTree { nodes, inodes, text, xattr_sets, data_maps, sources, generated } = tree;
         builder.inodes = inodes;
         builder.text = text;
-        builder.known_sets = (0..).zip(&xattr_sets).map(|(at, set)| (set.clone(), at)).collect();
-        builder.xattr_sets = xattr_sets;
+        builder.xattr_sets = XattrSets::from_vec(xattr_sets);
         builder.data_maps = data_maps;
         builder.layer = sources.len() as u16;
         builder.sources = sources;
@@ -113,12 +114,12 @@ impl TreeBuilder {
             hasher: RandomState::new(),
             inodes: Vec::new(),
             text: Vec::new(),
-            xattr_sets: Vec::new(),
-            known_sets: HashMap::new(),
+            xattr_sets: XattrSets::default(),
             data_maps: Vec::new(),
             sources: Vec::new(),
             generated: Vec::new(),
             findings,
+            pending: Vec::new(),
             layer: 0,
             absolute_seen: false,
         }
@@ -128,28 +129,32 @@ impl TreeBuilder {
     ///
     /// # Errors
     /// The source's; `ErrorKind::Source` naming the path of an entry that contradicts another or cannot exist in a Linux
-    /// file system; in strict mode also for every warning and normalisation.
+    /// file system, and of a hard link whose target is missing, a directory, or leads back to the link; in strict mode
+    /// also for every warning and normalisation.
     pub fn add_source(&mut self, source: Arc<dyn ScanSource>, whiteouts: Whiteouts) -> Result<ScanSummary> {
         let layer = u16::try_from(self.sources.len()).ok().filter(|layer| *layer < NO_LAYER);
         self.layer = layer
             .ok_or_else(|| Error::new(ErrorKind::LimitExceeded, "at most 65534 sources make one tree"))?;
         self.sources.push(Arc::clone(&source));
-        if whiteouts == Whiteouts::Plain {
-            return source.scan(&mut |entry| self.add(entry));
-        }
-        source.scan(&mut |entry| self.white_out(&entry.path))?;
-        source.scan(&mut |entry| match whiteout_name(&entry.path) {
-            Some(_) => Ok(()),
-            None => self.add(entry),
-        })
+        let summary = match whiteouts {
+            Whiteouts::Plain => source.scan(&mut |entry| self.add(entry))?,
+            Whiteouts::Oci => {
+                source.scan(&mut |entry| self.white_out(&entry.path))?;
+                source.scan(&mut |entry| match whiteout_name(&entry.path) {
+                    Some(_) => Ok(()),
+                    None => self.add(entry),
+                })?
+            }
+        };
+        self.resolve_pending_links()?;
+        Ok(summary)
     }
 
     /// The finished tree, and what there is to say about the scan.
     ///
     /// # Errors
-    /// `ErrorKind::Source` for a hard link whose target is missing, a directory, or only leads back to itself.
+    /// `ErrorKind::Source` in strict mode, for a normalisation that shows only now.
     pub fn finish(mut self) -> Result<(FileTree, Vec<super::Finding>)> {
-        self.resolve_pending_links()?;
         for at in 0..self.nodes.len() as u32 {
             if self.nodes[at as usize].state == State::Implied && self.is_reachable(at) {
                 let text = "the scan has no entry for this directory: it becomes 0755 root:root";
@@ -163,7 +168,7 @@ impl TreeBuilder {
                 nodes,
                 inodes: this.inodes,
                 text: this.text,
-                xattr_sets: this.xattr_sets,
+                xattr_sets: this.xattr_sets.into_vec(),
                 data_maps: this.data_maps,
                 sources: this.sources,
                 generated: this.generated,
@@ -176,15 +181,16 @@ impl TreeBuilder {
     /// Adds one entry.
     fn add(&mut self, entry: Entry) -> Result<()> {
         let path = self.normal_path(&entry.path)?;
-        let attributes = self.checked_attributes(&path, &entry.attributes)?;
         let Some((name, parents)) = path.split_last() else {
+            let attributes = self.checked_attributes(&path, &entry.attributes)?;
             return self.add_root(&entry, attributes);
         };
         let directory = self.directory(parents, &entry.path)?;
         let standing = self.find(directory, name);
         if let EntryObject::HardLink(target) = &entry.object {
-            return self.add_link(directory, name, standing, target, &entry.path, attributes);
+            return self.add_link(directory, name, standing, target, &entry.path);
         }
+        let attributes = self.checked_attributes(&path, &entry.attributes)?;
         let record = self.record(&entry, attributes)?;
         match standing {
             None => {
@@ -247,98 +253,6 @@ impl TreeBuilder {
         self.remove_node(at);
         self.nodes.push(BuildNode { inode, child_layer: NO_LAYER, state: State::Given, ..old });
         self.index(self.nodes.len() as u32 - 1);
-    }
-
-    fn add_link(
-        &mut self,
-        directory: u32,
-        name: &[u8],
-        standing: Option<u32>,
-        target: &[u8],
-        path: &[u8],
-        attributes: InodeRecord,
-    ) -> Result<()> {
-        let components = self.normal_path(target)?;
-        let found = self.find_path(&components);
-        if found.is_some() && found == standing {
-            let text = "a hard link to itself";
-            return self.findings.record(Severity::Normalised, "self-link", path, text);
-        }
-        let inode = match found.map(|at| self.nodes[at as usize].inode) {
-            Some(inode) => match self.inodes[inode as usize].kind {
-                Kind::Directory => return Err(link_to_directory(path)),
-                _ => inode,
-            },
-            None => {
-                let content = self.push_text(&components.join(&b'/'))?;
-                self.push_inode(InodeRecord { kind: Kind::PendingLink, content, ..attributes })
-            }
-        };
-        match standing {
-            None => self.push_node(directory, name, inode, State::Given),
-            Some(at) => {
-                if self.inodes[self.nodes[at as usize].inode as usize].kind == Kind::Directory {
-                    if self.nodes[at as usize].child_layer == self.layer {
-                        let text = "the scan has this path as a directory with entries and as a hard link";
-                        return Err(Error::new(ErrorKind::Source, text).with_path(path));
-                    }
-                    self.renew(at, inode);
-                } else {
-                    self.nodes[at as usize].inode = inode;
-                }
-                Ok(())
-            }
-        }
-    }
-
-    fn resolve_pending_links(&mut self) -> Result<()> {
-        for at in 0..self.nodes.len() {
-            let mut inode = self.nodes[at].inode;
-            if self.nodes[at].state == State::Removed || self.inodes[inode as usize].kind != Kind::PendingLink
-            {
-                continue;
-            }
-            let mut steps = 0_usize;
-            while self.inodes[inode as usize].kind == Kind::PendingLink {
-                let target = text_of(&self.text, &self.inodes[inode as usize]).to_vec();
-                let names: Vec<&[u8]> = components(&target).collect();
-                let next = self.find_path(&names).map(|found| self.nodes[found as usize].inode);
-                steps += 1;
-                inode = next.filter(|_| steps <= self.inodes.len()).ok_or_else(|| {
-                    let shown = crate::error::EscapePath::escape_ascii_path(&*target);
-                    let text = format!("hard link to {shown}, which the scan does not have");
-                    Error::new(ErrorKind::Source, text).with_path(self.path(at as u32))
-                })?;
-            }
-            if self.inodes[inode as usize].kind == Kind::Directory {
-                return Err(link_to_directory(&self.path(at as u32)));
-            }
-            self.nodes[at].inode = inode;
-        }
-        Ok(())
-    }
-
-    fn white_out(&mut self, path: &[u8]) -> Result<()> {
-        let Some(name) = whiteout_name(path) else { return Ok(()) };
-        let path = self.normal_path(path)?;
-        let Some((_, parents)) = path.split_last() else { return Ok(()) };
-        let Some(directory) = self.find_path(parents) else { return Ok(()) };
-        if name == b".wh..opq" {
-            if directory == 0 {
-                for at in 1..self.nodes.len() as u32 {
-                    if self.nodes[at as usize].parent == 0 && self.nodes[at as usize].state != State::Removed
-                    {
-                        self.remove_node(at);
-                    }
-                }
-            } else {
-                let inode = self.nodes[directory as usize].inode;
-                self.renew(directory, inode);
-            }
-        } else if let Some(at) = self.find(directory, name) {
-            self.remove_node(at);
-        }
-        Ok(())
     }
 
     /// The node of the directory at `names`, made where it is missing.
@@ -415,6 +329,9 @@ impl TreeBuilder {
         if given.uid == u32::MAX || given.gid == u32::MAX {
             return Err(refuse("owner or group 4294967295 stands for none and cannot be kept"));
         }
+        if given.mtime.nanos >= 1_000_000_000 {
+            return Err(refuse("a time with a second or more of nanoseconds"));
+        }
         let mut mtime = given.mtime;
         if mtime < Timestamp::EXT4_MIN || mtime > Timestamp::EXT4_MAX {
             mtime = mtime.clamp(Timestamp::EXT4_MIN, Timestamp::EXT4_MAX);
@@ -428,7 +345,7 @@ impl TreeBuilder {
             let text = format!("mode {:o} has bits above 7777, which are dropped", given.mode);
             self.findings.record(Severity::Normalised, "mode-bits", &path.join(&b'/'), text)?;
         }
-        let xattrs = self.intern_xattrs(path, &given.xattrs)?;
+        let xattrs = self.xattr_sets.intern(&given.xattrs, path, &mut self.findings)?;
         Ok(InodeRecord {
             mtime: mtime.seconds,
             nanos: mtime.nanos,
@@ -439,51 +356,6 @@ impl TreeBuilder {
             xattrs,
             ..directory_record()
         })
-    }
-
-    fn intern_xattrs(&mut self, path: &[&[u8]], given: &[(Vec<u8>, Vec<u8>)]) -> Result<u32> {
-        if given.is_empty() {
-            return Ok(NONE);
-        }
-        let mut set: Vec<Xattr> = Vec::with_capacity(given.len());
-        for (name, value) in given {
-            let shown = || String::from_utf8_lossy(name).into_owned();
-            let refuse = |text: String| Error::new(ErrorKind::Source, text).with_path(path.join(&b'/'));
-            if !XATTR_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !ACL_NAMES.contains(&&**name)
-            {
-                let text =
-                    format!("extended attribute {} is of no namespace that ext4 has: dropped", shown());
-                self.findings.record(Severity::Warning, "xattr-namespace", &path.join(&b'/'), text)?;
-                continue;
-            }
-            if name.len() > 255 || name.contains(&0) {
-                return Err(refuse(format!(
-                    "extended attribute name of {} bytes (at most 255, no NUL)",
-                    name.len()
-                )));
-            }
-            if value.len() > 65_536 {
-                return Err(refuse(format!(
-                    "extended attribute {} of {} bytes (at most 65536)",
-                    shown(),
-                    value.len()
-                )));
-            }
-            set.retain(|(known, _)| **known != **name);
-            set.push((name.as_slice().into(), value.as_slice().into()));
-        }
-        if set.is_empty() {
-            return Ok(NONE);
-        }
-        set.sort_unstable();
-        let set: XattrSet = set.into();
-        if let Some(known) = self.known_sets.get(&set) {
-            return Ok(*known);
-        }
-        let at = self.xattr_sets.len() as u32;
-        self.known_sets.insert(set.clone(), at);
-        self.xattr_sets.push(set);
-        Ok(at)
     }
 
     fn record(&mut self, entry: &Entry, attributes: InodeRecord) -> Result<InodeRecord> {
@@ -769,14 +641,6 @@ fn path_in(nodes: &[Node], text: &[u8], mut at: usize) -> Vec<u8> {
     names.join(&b'/')
 }
 
-fn whiteout_name(path: &[u8]) -> Option<&[u8]> {
-    components(path).next_back()?.strip_prefix(b".wh.")
-}
-
-fn link_to_directory(path: &[u8]) -> Error {
-    Error::new(ErrorKind::Source, "a hard link to a directory").with_path(path)
-}
-
 fn directory_record() -> InodeRecord {
     InodeRecord {
         mtime: 0,
@@ -804,5 +668,3 @@ const MAX_PATH: usize = 65_536;
 const MAX_NODES: usize = u32::MAX as usize - 16;
 /// 2³² − 1 blocks of 4 KiB.
 const MAX_FILE_SIZE: u64 = ((1 << 32) - 1) * 4096;
-const XATTR_PREFIXES: [&[u8]; 3] = [b"user.", b"trusted.", b"security."];
-const ACL_NAMES: [&[u8]; 2] = [b"system.posix_acl_access", b"system.posix_acl_default"];

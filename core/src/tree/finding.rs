@@ -43,13 +43,17 @@ pub enum Strictness {
 pub struct Findings {
     strictness: Strictness,
     list: Vec<Finding>,
+    /// Bytes of paths and texts in the list.
+    bytes: usize,
     omitted: u64,
+    /// The gravest of those that are not in the list.
+    omitted_severity: Option<Severity>,
 }
 
 impl Findings {
     /// An empty collection.
     pub fn new(strictness: Strictness) -> Self {
-        Self { strictness, list: Vec::new(), omitted: 0 }
+        Self { strictness, list: Vec::new(), bytes: 0, omitted: 0, omitted_severity: None }
     }
 
     /// Records a finding.
@@ -67,19 +71,21 @@ impl Findings {
         if self.strictness == Strictness::Strict && severity > Severity::Note {
             return Err(Error::new(ErrorKind::Source, format!("{text} (refused: strict)")).with_path(path));
         }
-        if self.list.len() < MAX_KEPT {
+        let bytes = self.bytes + path.len() + text.len();
+        if self.list.len() < MAX_KEPT && bytes <= MAX_KEPT_BYTES {
+            self.bytes = bytes;
             self.list.push(Finding { severity, code, path: path.escape_ascii_path(), text });
         } else {
             self.omitted += 1;
+            self.omitted_severity = self.omitted_severity.max(Some(severity));
         }
         Ok(())
     }
 
     /// All findings, in the order of their discovery; the last tells how many more there were.
     pub fn into_vec(mut self) -> Vec<Finding> {
-        if self.omitted > 0 {
+        if let Some(severity) = self.omitted_severity {
             let text = format!("{} more findings are not listed", self.omitted);
-            let severity = Severity::Warning;
             self.list.push(Finding { severity, code: "findings-omitted", path: "/".into(), text });
         }
         self.list
@@ -88,3 +94,4 @@ impl Findings {
 
 /// A scan of a million odd entries must not fill the memory with messages.
 const MAX_KEPT: usize = 10_000;
+const MAX_KEPT_BYTES: usize = 4 << 20;

@@ -7,6 +7,7 @@ mod builder;
 mod change;
 mod finding;
 mod view;
+mod xattrs;
 
 use std::fmt;
 use std::ops::Range;

@@ -1,0 +1,88 @@
+//! Trees in memory for the tests of odd trees.
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
+
+use std::sync::Arc;
+
+use diskwright_core::scan::{
+    Attributes, DataRange, Entry, EntryObject, ScanSource, ScanSummary, SourceContent,
+};
+use diskwright_core::tree::{FileTree, Object};
+use diskwright_core::{BytesReader, Error, ErrorKind, ReadAt, Result};
+
+/// Entries in memory; the content of each file is its path.
+#[derive(Clone, Default)]
+pub struct Memory(pub Vec<Entry>);
+
+impl ScanSource for Memory {
+    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary> {
+        self.0.iter().try_for_each(|entry| visit(entry.clone()))?;
+        Ok(ScanSummary::default())
+    }
+
+    fn open(&self, content: SourceContent) -> Result<Arc<dyn ReadAt>> {
+        let entry = self.0.get(content.0 as usize);
+        let entry = entry.ok_or_else(|| Error::new(ErrorKind::Source, "no such content"))?;
+        Ok(Arc::new(BytesReader(entry.path.clone().into())))
+    }
+}
+
+impl Memory {
+    pub fn add(mut self, path: impl AsRef<[u8]>, object: EntryObject) -> Self {
+        let mode = if matches!(object, EntryObject::Directory) { 0o755 } else { 0o644 };
+        let attributes = Attributes { mode, ..Attributes::default() };
+        self.0.push(Entry { path: path.as_ref().to_vec(), object, attributes });
+        self
+    }
+
+    pub fn file(self, path: impl AsRef<[u8]>) -> Self {
+        let content = SourceContent(self.0.len() as u64);
+        let size = path.as_ref().len() as u64;
+        self.add(path, EntryObject::File { content, size, data: None })
+    }
+
+    pub fn sparse(self, path: &str, size: u64, data: Vec<DataRange>) -> Self {
+        self.add(path, EntryObject::File { content: SourceContent(0), size, data: Some(data) })
+    }
+
+    pub fn dir(self, path: impl AsRef<[u8]>) -> Self {
+        self.add(path, EntryObject::Directory)
+    }
+
+    pub fn symlink(self, path: impl AsRef<[u8]>, target: impl AsRef<[u8]>) -> Self {
+        self.add(path, EntryObject::Symlink(target.as_ref().to_vec()))
+    }
+
+    pub fn link(self, path: impl AsRef<[u8]>, target: impl AsRef<[u8]>) -> Self {
+        self.add(path, EntryObject::HardLink(target.as_ref().to_vec()))
+    }
+
+    /// Changes the attributes of the entry that was added last.
+    pub fn with(mut self, change: impl FnOnce(&mut Attributes)) -> Self {
+        change(&mut self.0.last_mut().unwrap().attributes);
+        self
+    }
+
+    pub fn xattr(self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
+        let (name, value) = (name.as_ref().to_vec(), value.as_ref().to_vec());
+        self.with(|attributes| attributes.xattrs.push((name, value)))
+    }
+}
+
+pub fn kind(tree: &FileTree, path: &str) -> String {
+    let Some(node) = tree.lookup(path.as_bytes()) else { return "nothing".to_owned() };
+    match tree.inode(tree.inode_of(node)).object {
+        Object::Directory => "directory".to_owned(),
+        Object::File { .. } => "file".to_owned(),
+        Object::Symlink(target) => format!("symlink {}", target.escape_ascii()),
+        other => format!("{other:?}"),
+    }
+}
+
+pub fn content(tree: &FileTree, path: &str) -> String {
+    let node = tree.lookup(path.as_bytes()).unwrap();
+    String::from_utf8(tree.read(tree.inode_of(node), 1 << 20).unwrap()).unwrap()
+}
+
+pub fn base() -> Memory {
+    Memory::default().dir("")
+}
