@@ -117,7 +117,10 @@ fn check(value: &Value, schema: &Value, root: &Value, at: &str) -> Result<(), St
 
 #[test]
 fn the_report_is_what_its_schema_says() {
-    let order = order(1);
+    let mut order = order(1);
+    // Something to edit, and something to warn of: the fixture has no kernel.
+    order.flags.hostname = Some("renamed".to_owned());
+    order.flags.boot = Some(BootPolicy::Optional);
     let report =
         Engine::new().with_threads(2).run(&order, Box::new(MemorySink::new()), &Monitor::new()).unwrap();
     let report: Value = serde_json::from_slice(&report.to_json().unwrap()).unwrap();
