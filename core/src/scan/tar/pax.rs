@@ -21,6 +21,9 @@ pub(super) struct Records {
     /// The nine permission bits that go with an access ACL.
     pub(super) permissions: Option<u16>,
     pub(super) xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Attributes whose text form names users or groups without numbers, and what that is to say: only the binary form
+    /// beside it tells who they are.
+    named_acls: Vec<(&'static [u8], String)>,
     pub(super) sparse: SparseRecords,
     /// Keywords of other vendors, which no reader applies.
     pub(super) ignored: Vec<Vec<u8>>,
@@ -50,7 +53,11 @@ impl Records {
             self.take(keyword, value, scope)?;
             rest = after;
         }
-        Ok(())
+        let has = |name: &[u8]| self.xattrs.iter().any(|(known, _)| known == name);
+        match self.named_acls.iter().find(|(name, _)| !has(name)) {
+            Some((_, text)) => Err(Error::new(ErrorKind::Unsupported, text)),
+            None => Ok(()),
+        }
     }
 
     /// These records over those of global headers.
@@ -97,11 +104,15 @@ impl Records {
             b"SCHILY.devminor" => self.device_minor = Some(decimal_u32(value).ok_or_else(malformed)?),
             b"SCHILY.fflags" => self.flags = Some(file_flags(value)?),
             b"SCHILY.acl.access" => {
-                let access = acl::parse_access(value)?;
-                self.permissions = Some(access.permissions);
-                self.push_acl(b"system.posix_acl_access", access.wire);
+                if let Some(access) = self.unless_named(ACCESS_ACL, acl::parse_access(value))? {
+                    self.permissions = Some(access.permissions);
+                    self.push_acl(ACCESS_ACL, access.wire);
+                }
             }
-            b"SCHILY.acl.default" => self.push_acl(b"system.posix_acl_default", acl::parse_default(value)?),
+            b"SCHILY.acl.default" => {
+                let default = self.unless_named(DEFAULT_ACL, acl::parse_default(value))?;
+                self.push_acl(DEFAULT_ACL, default.flatten());
+            }
             // Written without the NUL that the attribute has.
             b"RHT.security.selinux" => self.xattrs.push((SELINUX.to_vec(), [value, b"\0"].concat())),
             b"hdrcharset" if !HEADER_CHARSETS.contains(&value) => return Err(malformed()),
@@ -126,6 +137,17 @@ impl Records {
             self.ignored.push(keyword.to_vec());
         }
         Some(Ok(()))
+    }
+
+    /// What was parsed; `None` for names without numbers, which are an error only if nothing else tells them.
+    fn unless_named<T>(&mut self, name: &'static [u8], parsed: Result<T>) -> Result<Option<T>> {
+        match parsed {
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                self.named_acls.push((name, error.to_string()));
+                Ok(None)
+            }
+            parsed => parsed.map(Some),
+        }
     }
 
     fn push_acl(&mut self, name: &[u8], acl: Option<Vec<u8>>) {
@@ -317,6 +339,9 @@ const WITHOUT_MEANING: [&[u8]; 19] = [
     b"LIBARCHIVE.macos.creationtime",
 ];
 
+const ACCESS_ACL: &[u8] = b"system.posix_acl_access";
+const DEFAULT_ACL: &[u8] = b"system.posix_acl_default";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -399,5 +424,25 @@ mod tests {
         let mut records = Records::default();
         records.parse(b"15 ACME.what=x\n", Scope::File).unwrap();
         assert_eq!(records.ignored, [b"ACME.what".to_vec()]);
+    }
+
+    #[test]
+    fn access_lists_with_names_need_their_binary_form() {
+        let record = |keyword: &str, value: &[u8]| {
+            let tail = [keyword.as_bytes(), b"=", value, b"\n"].concat();
+            let len = (tail.len() + 3..).find(|len| len.to_string().len() + 1 + tail.len() == *len).unwrap();
+            [format!("{len} ").into_bytes(), tail].concat()
+        };
+        let named =
+            record("SCHILY.acl.access", b"user::rw-\nuser:ann:r--\ngroup::r--\nmask::r--\nother::---\n");
+        let error = Records::default().parse(&named, Scope::File).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().contains("ann"), "{error}");
+        let binary = record("SCHILY.xattr.system.posix_acl_access", &[2, 0, 0, 0, 1]);
+        for body in [[named.clone(), binary.clone()].concat(), [binary, named].concat()] {
+            let mut records = Records::default();
+            records.parse(&body, Scope::File).unwrap();
+            assert_eq!(records.xattrs, [(ACCESS_ACL.to_vec(), vec![2, 0, 0, 0, 1])]);
+        }
     }
 }
