@@ -333,6 +333,11 @@ impl TreeBuilder {
             return Err(refuse("a time with a second or more of nanoseconds"));
         }
         let mut mtime = given.mtime;
+        if DOUBTED_TIMES.contains(&mtime.seconds) {
+            let text =
+                "a time from 2310-04-04 to 2378-04-22, which e2fsck takes for a misread one before 1970";
+            self.findings.record(Severity::Warning, "time-doubted", &path.join(&b'/'), text)?;
+        }
         if mtime < Timestamp::EXT4_MIN || mtime > Timestamp::EXT4_MAX {
             mtime = mtime.clamp(Timestamp::EXT4_MIN, Timestamp::EXT4_MAX);
             let text = format!(
@@ -662,6 +667,8 @@ fn directory_record() -> InodeRecord {
 const NO_LAYER: u16 = u16::MAX;
 /// ext4's limit of names of one inode (EXT4_LINK_MAX).
 const MAX_LINKS: u32 = 65_000;
+/// Seconds whose ext4 form (epoch bits 3, sign bit set) old kernels gave to times before 1970.
+const DOUBTED_TIMES: std::ops::Range<i64> = (5 << 31)..(6 << 31);
 const MAX_DEPTH: usize = 4096;
 const MAX_PATH: usize = 65_536;
 /// Inode numbers are 32 bits, and ext4 keeps eleven for itself.
