@@ -114,7 +114,7 @@ pub(super) enum MediumKind {
     /// A private unpacked copy.
     Spooled(WritableFile),
     /// Unpacked again as it is read.
-    Streamed(Stream),
+    Streamed(Box<Stream>),
 }
 
 impl Medium {

@@ -40,12 +40,7 @@ impl Packing {
 /// The unpacked bytes of an archive, from the start; an end in the middle of packed data is an error.
 ///
 /// Memory: the window of the packed data, at most 128 MiB, checked before it is allocated.
-pub(super) enum Decoder {
-    Gzip(MultiGzDecoder<BufReader<Sequential>>),
-    Zstd(Box<ZstdReader<BufReader<Sequential>>>),
-    Xz(Box<XzReader<BufReader<Sequential>>>),
-    Bzip2(MultiBzDecoder<BufReader<Sequential>>),
-}
+pub(super) struct Decoder(Box<dyn Read + Send>);
 
 impl Decoder {
     /// A decoder at the start of `file`; `None` for a plain archive.
@@ -54,29 +49,25 @@ impl Decoder {
     /// `OutOfMemory` when the decoder cannot be made.
     pub(super) fn new(packing: Packing, file: Arc<ReadableFile>) -> io::Result<Option<Self>> {
         let input = BufReader::with_capacity(INPUT_BUFFER, Sequential { file, position: 0 });
-        Ok(match packing {
-            Packing::Plain => None,
-            Packing::Gzip => Some(Self::Gzip(MultiGzDecoder::new(input))),
-            Packing::Zstd => Some(Self::Zstd(Box::new(ZstdReader::new(input)?))),
-            Packing::Xz => Some(Self::Xz(Box::new(XzReader::new_mem_limit(input, true, XZ_MEMORY_KIB)))),
-            Packing::Bzip2 => Some(Self::Bzip2(MultiBzDecoder::new(input))),
-        })
+        let decoder: Box<dyn Read + Send> = match packing {
+            Packing::Plain => return Ok(None),
+            Packing::Gzip => Box::new(MultiGzDecoder::new(input)),
+            Packing::Zstd => Box::new(ZstdReader::new(input)?),
+            Packing::Xz => Box::new(XzReader::new_mem_limit(input, true, XZ_MEMORY_KIB)),
+            Packing::Bzip2 => Box::new(MultiBzDecoder::new(input)),
+        };
+        Ok(Some(Self(decoder)))
     }
 }
 
 impl Read for Decoder {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Gzip(decoder) => decoder.read(buf),
-            Self::Zstd(decoder) => decoder.read(buf),
-            Self::Xz(decoder) => decoder.read(buf),
-            Self::Bzip2(decoder) => decoder.read(buf),
-        }
+        self.0.read(buf)
     }
 }
 
 /// A file from its start to its end.
-pub(super) struct Sequential {
+struct Sequential {
     file: Arc<ReadableFile>,
     position: u64,
 }
@@ -92,7 +83,7 @@ impl Read for Sequential {
 }
 
 /// Frame after frame of zstd, skippable frames left out.
-pub(super) struct ZstdReader<R> {
+struct ZstdReader<R> {
     input: R,
     context: DCtx<'static>,
     inside_frame: bool,

@@ -16,7 +16,7 @@ pub(super) struct Input<'a> {
 
 enum Medium {
     Plain(Window),
-    Packed(Box<Decoder>, Box<[u8]>),
+    Packed(Decoder, Box<[u8]>),
 }
 
 /// A part of a plain archive in memory. It is small after a jump and grows while reading goes on: headers of large files
@@ -37,7 +37,7 @@ impl<'a> Input<'a> {
         let decoder =
             Decoder::new(packing, Arc::clone(&file)).map_err(|error| read_failed(path, 0, error))?;
         let medium = match decoder {
-            Some(decoder) => Medium::Packed(Box::new(decoder), vec![0; SCRATCH].into()),
+            Some(decoder) => Medium::Packed(decoder, vec![0; SCRATCH].into()),
             None => Medium::Plain(Window { file, start: 0, bytes: Vec::new(), next_len: MIN_WINDOW }),
         };
         Ok(Self { path, medium, position: 0 })

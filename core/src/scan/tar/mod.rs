@@ -189,7 +189,7 @@ impl ScanSource for TarSource {
             let kind = match archive.packing {
                 Packing::Plain => MediumKind::Plain,
                 packing if index.is_in_order() => {
-                    MediumKind::Streamed(Stream::new(Arc::clone(&archive.file), packing))
+                    MediumKind::Streamed(Box::new(Stream::new(Arc::clone(&archive.file), packing)))
                 }
                 _ => MediumKind::Spooled(archive.spool(&self.spool_directory)?),
             };

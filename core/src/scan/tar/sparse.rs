@@ -160,7 +160,7 @@ impl SparseMap {
                 continue;
             }
             // GNU tar stores each range in blocks of its own, other readers expect no gaps.
-            if stored % BLOCK as u64 != 0 {
+            if !stored.is_multiple_of(BLOCK as u64) {
                 return Err("a sparse map with a range of odd length before another");
             }
             pieces.push(Piece { offset, len, stored });
