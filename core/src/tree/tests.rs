@@ -1,1 +1,161 @@
+use std::collections::BTreeMap;
 
+use super::*;
+use crate::Result;
+use crate::scan::{Attributes, Entry, EntryObject, ScanSummary};
+
+/// A source whose files hold their own paths.
+struct Given(Vec<Entry>);
+
+impl ScanSource for Given {
+    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary> {
+        self.0.iter().try_for_each(|entry| visit(entry.clone()))?;
+        Ok(ScanSummary::default())
+    }
+
+    fn open(&self, content: SourceContent) -> Result<Arc<dyn ReadAt>> {
+        Ok(Arc::new(BytesReader(self.0[content.0 as usize].path.clone().into())))
+    }
+}
+
+/// A tree of paths: with a slash at the end a directory, with `->` a symbolic link, with `=>` a hard link, else a file.
+fn tree(paths: &[&str]) -> FileTree {
+    let entries = paths.iter().enumerate().map(|(at, text)| {
+        let bytes = |text: &str| text.as_bytes().to_vec();
+        let (path, object) = if let Some((path, target)) = text.split_once("->") {
+            (path, EntryObject::Symlink(bytes(target)))
+        } else if let Some((path, target)) = text.split_once("=>") {
+            (path, EntryObject::HardLink(bytes(target)))
+        } else if text.ends_with('/') {
+            (*text, EntryObject::Directory)
+        } else {
+            let content = SourceContent(at as u64);
+            (*text, EntryObject::File { content, size: text.len() as u64, data: None })
+        };
+        let attributes = Attributes { mode: 0o640, uid: 7, ..Attributes::default() };
+        Entry { path: bytes(path), object, attributes }
+    });
+    let mut builder = TreeBuilder::new(Findings::default());
+    builder.add_source(Arc::new(Given(entries.collect())), Whiteouts::Plain).unwrap();
+    builder.finish().unwrap().0
+}
+
+fn paths(tree: &FileTree) -> Vec<String> {
+    tree.subtree(NodeId::ROOT).map(|node| String::from_utf8(tree.path(node)).unwrap()).collect()
+}
+
+fn changed(tree: FileTree, changes: &[(&str, Change)]) -> FileTree {
+    let changes: BTreeMap<Vec<u8>, Change> =
+        changes.iter().map(|(path, change)| (path.as_bytes().to_vec(), change.clone())).collect();
+    tree.with_changes(changes, Timestamp::from_seconds(99)).unwrap()
+}
+
+fn inode<'a>(tree: &'a FileTree, path: &str) -> Inode<'a> {
+    tree.inode(tree.inode_of(tree.lookup(path.as_bytes()).unwrap()))
+}
+
+fn content(tree: &FileTree, path: &str) -> Vec<u8> {
+    tree.read(tree.inode_of(tree.lookup(path.as_bytes()).unwrap()), 100).unwrap()
+}
+
+fn write(bytes: &[u8]) -> Change {
+    Change::Write(NewFile { bytes: bytes.into(), attributes: None })
+}
+
+#[test]
+fn nodes_come_depth_first_and_siblings_by_bytes() {
+    let tree = tree(&["b", "a.x", "a/", "a/z", "a/\u{e9}", "a/Z", "a/b/c", "\u{1}"]);
+    assert_eq!(paths(&tree), ["", "\u{1}", "a", "a/Z", "a/b", "a/b/c", "a/z", "a/\u{e9}", "a.x", "b"]);
+    let a = tree.lookup(b"a").unwrap();
+    let children: Vec<&[u8]> = tree.children(a).map(|child| tree.name(child)).collect();
+    assert_eq!(children, [&b"Z"[..], b"b", b"z", "\u{e9}".as_bytes()]);
+    assert_eq!(tree.subtree(a).len(), 6);
+}
+
+#[test]
+fn inodes_are_numbered_by_their_first_name() {
+    let tree = tree(&["z", "a=>z", "m", "z2=>m"]);
+    let numbers: Vec<u32> = tree.subtree(NodeId::ROOT).map(|node| tree.inode_of(node).index()).collect();
+    assert_eq!((numbers, tree.inode_count()), (vec![0, 1, 2, 1, 2], 3));
+    assert_eq!((inode(&tree, "a").links, inode(&tree, "").links), (2, 1));
+    assert_eq!(tree.path_of(InodeId::from_index(2)), b"m");
+    assert_eq!(content(&tree, "a"), b"z");
+}
+
+#[test]
+fn links_are_followed_within_the_tree_only() {
+    let tree =
+        tree(&["usr/bin/tool", "bin->usr/bin", "usr/up->../../../bin", "abs->/bin/tool", "loop->loop"]);
+    let resolved = |path: &str| tree.resolve(path.as_bytes()).map(|node| tree.path(node));
+    assert_eq!(resolved("bin/tool"), Some(b"usr/bin/tool".to_vec()));
+    assert_eq!(resolved("usr/up/tool"), Some(b"usr/bin/tool".to_vec()));
+    assert_eq!(resolved("abs"), Some(b"usr/bin/tool".to_vec()));
+    assert_eq!((resolved("loop"), resolved("bin/none")), (None, None));
+    assert_eq!(tree.lookup(b"bin/tool"), None);
+}
+
+#[test]
+fn a_written_file_keeps_what_was_not_changed() {
+    let tree = changed(
+        tree(&["etc/fstab", "same=>etc/fstab"]),
+        &[("etc/fstab", write(b"new")), ("var/x", write(b"n"))],
+    );
+    let fstab = inode(&tree, "etc/fstab");
+    assert_eq!((fstab.mode, fstab.uid, fstab.mtime.seconds, fstab.links), (0o640, 7, 99, 2));
+    assert_eq!((content(&tree, "etc/fstab"), content(&tree, "same")), (b"new".to_vec(), b"new".to_vec()));
+    let new = inode(&tree, "var/x");
+    assert_eq!((new.mode, new.uid, inode(&tree, "var").mode), (0o644, 0, 0o755));
+}
+
+#[test]
+fn changes_copy_remove_link_and_make_directories() {
+    let before = tree(&["a", "d/x", "d/y", "e", "keep/", "l->a"]);
+    let after = changed(
+        before,
+        &[
+            ("copy", Change::CopyOf(b"a".to_vec())),
+            ("a", write(b"other")),
+            ("d", Change::Remove),
+            ("absent", Change::Remove),
+            ("e", Change::Symlink(b"there".to_vec())),
+            ("keep", Change::Directory(0o700)),
+            ("l", write(b"file")),
+            ("n", Change::Directory(0o711)),
+        ],
+    );
+    assert_eq!(paths(&after), ["", "a", "copy", "e", "keep", "l", "n"]);
+    assert_eq!((content(&after, "copy"), content(&after, "a")), (b"a".to_vec(), b"other".to_vec()));
+    assert_eq!(inode(&after, "e").object, Object::Symlink(b"there"));
+    assert_eq!((inode(&after, "keep").mode, inode(&after, "n").mode), (0o640, 0o711));
+    assert_eq!(content(&after, "l"), b"file");
+}
+
+#[test]
+fn a_view_leaves_out_what_lies_below_mount_points() {
+    let tree = Arc::new(tree(&["boot/efi/EFI/x", "boot/k", "home/u/f", "z"]));
+    let at = |path: &str| tree.lookup(path.as_bytes()).unwrap();
+    let points = [at("home"), at("boot/efi"), at("boot")];
+    let seen = |root: NodeId| -> Vec<Vec<u8>> {
+        TreeView::new(Arc::clone(&tree), root, &points).nodes().map(|node| tree.path(node)).collect()
+    };
+    assert_eq!(seen(NodeId::ROOT), [&b""[..], b"boot", b"home", b"z"]);
+    assert_eq!(seen(at("boot")), [&b"boot"[..], b"boot/efi", b"boot/k"]);
+    let view = TreeView::new(Arc::clone(&tree), NodeId::ROOT, &points);
+    assert_eq!((view.children(at("boot")).count(), view.children(NodeId::ROOT).count()), (0, 3));
+}
+
+#[test]
+fn findings_do_not_fill_the_memory_and_strict_refuses_all_but_notes() {
+    let mut findings = Findings::new(Strictness::Lenient);
+    for _ in 0..100 {
+        findings.record(Severity::Note, "long", &[b'x'; 60_000], "text").unwrap();
+    }
+    findings.record(Severity::Warning, "late", &[b'y'; 60_000], "text").unwrap();
+    let list = findings.into_vec();
+    let last = list.last().unwrap();
+    assert_eq!((last.code, last.severity), ("findings-omitted", Severity::Warning));
+    assert!(list.iter().map(|finding| finding.path.len()).sum::<usize>() <= 4 << 20);
+    let mut strict = Findings::new(Strictness::Strict);
+    strict.record(Severity::Note, "note", b"a", "text").unwrap();
+    strict.record(Severity::Normalised, "changed", b"a", "text").unwrap_err();
+}

@@ -5,14 +5,22 @@ use std::sync::Arc;
 use super::Archive;
 use super::member::Stored;
 use super::sparse::Piece;
-use crate::ReadAt;
+use super::stream::Stream;
 use crate::files::WritableFile;
+use crate::tree::components;
+use crate::{BytesReader, ReadAt};
 
 /// Where the content of each file stands: 16 bytes a file, and a map for the sparse ones.
 #[derive(Default)]
 pub(super) struct Index {
     places: Vec<Place>,
     maps: BTreeMap<u32, SparseContent>,
+    /// Content that is likely to be read out of order, while the archive may be streamed.
+    kept: BTreeMap<u32, Arc<[u8]>>,
+    kept_bytes: usize,
+    /// The path of the file that came last, if all came in the order in which a tree is laid out.
+    last_path: Option<Vec<u8>>,
+    is_disordered: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -41,6 +49,48 @@ impl Index {
         Some(u64::from(number))
     }
 
+    /// Whether the files so far came depth first, siblings by the bytes of their names.
+    pub(super) fn is_in_order(&self) -> bool {
+        !self.is_disordered
+    }
+
+    /// Notes the path of the file that comes next.
+    pub(super) fn note_order(&mut self, path: &[u8]) {
+        if self.is_disordered {
+            return;
+        }
+        let last = self.last_path.get_or_insert_default();
+        if !last.is_empty() && components(last).cmp(components(path)).is_ge() {
+            self.is_disordered = true;
+            self.last_path = None;
+            self.kept = BTreeMap::new();
+            return;
+        }
+        last.clear();
+        last.extend_from_slice(path);
+    }
+
+    /// Whether the content of the file at `path` is worth keeping.
+    pub(super) fn wants(&self, path: &[u8], len: u64) -> bool {
+        let likely = matches!(components(path).next(), Some(b"etc" | b"boot"));
+        let left = (MAX_KEPT - self.kept_bytes) as u64;
+        likely && !self.is_disordered && len <= MAX_KEPT_FILE.min(left)
+    }
+
+    /// Keeps the content of a file in memory.
+    pub(super) fn keep(&mut self, number: u64, bytes: Vec<u8>) {
+        if let Ok(number) = u32::try_from(number) {
+            self.kept_bytes += bytes.len();
+            self.kept.insert(number, bytes.into());
+        }
+    }
+
+    /// The content of a file that is kept in memory.
+    pub(super) fn kept(&self, number: u64) -> Option<BytesReader> {
+        let kept = self.kept.get(&u32::try_from(number).ok()?)?;
+        Some(BytesReader(Arc::clone(kept)))
+    }
+
     /// The content of a file; `None` when the number is not one of this index.
     pub(super) fn content(&self, number: u64, medium: &Arc<Medium>) -> Option<Content> {
         let number = u32::try_from(number).ok()?;
@@ -63,6 +113,8 @@ pub(super) enum MediumKind {
     Plain,
     /// A private unpacked copy.
     Spooled(WritableFile),
+    /// Unpacked again as it is read.
+    Streamed(Stream),
 }
 
 impl Medium {
@@ -73,6 +125,10 @@ impl Medium {
                 self.archive.check_unchanged()
             }
             MediumKind::Spooled(spool) => spool.read_exact_at(offset, buf),
+            MediumKind::Streamed(stream) => {
+                stream.read_exact_at(offset, buf)?;
+                self.archive.check_unchanged()
+            }
         }
     }
 }
@@ -108,3 +164,7 @@ impl ReadAt for Content {
         Ok(())
     }
 }
+
+/// Guest edits read configuration files, which are small; bytes in all.
+const MAX_KEPT: usize = 6 << 20;
+const MAX_KEPT_FILE: u64 = 256 << 10;

@@ -13,6 +13,7 @@ mod input;
 mod member;
 mod pax;
 mod sparse;
+mod stream;
 
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -24,6 +25,7 @@ use self::content::{Index, Medium, MediumKind};
 use self::decode::{Decoder, Packing};
 use self::input::{Input, read_failed};
 use self::member::{Member, MemberObject, Members};
+use self::stream::Stream;
 use super::{Entry, EntryObject, ScanSource, ScanSummary, SourceContent};
 use crate::error::EscapePath;
 use crate::files::{ReadableFile, WritableFile};
@@ -33,13 +35,15 @@ use crate::{Error, ErrorKind, FileOp, Files, ReadAt, Result};
 /// A tar archive as a scan: V7, ustar, GNU or pax, plain or packed with gzip, zstd, xz or bzip2.
 ///
 /// Its first [`ScanSource::scan`] reads the archive once, checks all of it and notes where the content of each file
-/// stands; afterwards files can be opened. A packed archive is unpacked a second time into a private file without a
-/// name in the spool directory; [`TarSource::spooled`] tells. What GNU tar, libarchive and Python read differently is
+/// stands; afterwards files can be opened. A packed archive is unpacked a second time: as it is read, when its files come
+/// in the order in which a tree is laid out (`tar --sort=name`), else into a private file without a name in the spool
+/// directory; [`TarSource::spooled`] tells. What GNU tar, libarchive and Python read differently is
 /// refused, and so is an archive that is cut anywhere or that changes while it is used.
 ///
 /// The member `.diskwright/machine.json` is no part of the tree: see [`TarSource::machine_report`].
 ///
-/// Memory: 16 bytes a file, 24 a range of a sparse file, and the window of a packed archive (at most 128 MiB).
+/// Memory: 16 bytes a file, 24 a range of a sparse file; for a packed archive its window (at most 128 MiB) and, when it
+/// is streamed, at most 16 MiB of what was unpacked last and 6 MiB of small files that guest edits are likely to read.
 #[derive(Debug)]
 pub struct TarSource {
     archive: Arc<Archive>,
@@ -108,9 +112,37 @@ impl TarSource {
     pub fn ignored_keywords(&self) -> &[String] {
         self.scanned.get().map_or(&[], |scanned| &scanned.ignored_keywords)
     }
-}
 
-impl TarSource {
+    /// The entry of a member whose content, if it has any, is noted in the index.
+    fn entry(&self, members: &mut Members<'_>, member: Member, index: &mut Index) -> Result<Entry> {
+        let Member { path, object, attributes } = member;
+        let object = match object {
+            MemberObject::Directory => EntryObject::Directory,
+            MemberObject::Symlink(target) => EntryObject::Symlink(target),
+            MemberObject::HardLink(target) => EntryObject::HardLink(target),
+            MemberObject::CharDevice(number) => EntryObject::CharDevice(number),
+            MemberObject::BlockDevice(number) => EntryObject::BlockDevice(number),
+            MemberObject::Fifo => EntryObject::Fifo,
+            MemberObject::File(stored) => {
+                let size = stored.map.as_ref().map_or(stored.len, |map| map.real_size);
+                let data = stored.map.as_ref().map(|map| map.data_ranges());
+                let len = stored.len;
+                let content = index.push(stored);
+                let content = content.ok_or_else(|| {
+                    Error::new(ErrorKind::LimitExceeded, "more than 4294967295 files").with_path(&path)
+                })?;
+                if self.archive.packing != Packing::Plain {
+                    index.note_order(&path);
+                    if data.is_none() && index.wants(&path, len) {
+                        index.keep(content, members.read_content(len)?);
+                    }
+                }
+                EntryObject::File { content: SourceContent(content), size, data }
+            }
+        };
+        Ok(Entry { path, object, attributes })
+    }
+
     fn summary(&self) -> ScanSummary {
         let note = |code, text: String| {
             let path = self.archive.path.as_os_str().as_bytes().escape_ascii_path();
@@ -141,7 +173,7 @@ impl ScanSource for TarSource {
         let mut machine_report = None;
         while let Some(member) = members.next()? {
             match report_part(&member.path) {
-                ReportPart::None => visit(entry(member, &mut index)?)?,
+                ReportPart::None => visit(self.entry(&mut members, member, &mut index)?)?,
                 ReportPart::Directory if matches!(member.object, MemberObject::Directory) => {}
                 ReportPart::Report => machine_report = Some(read_report(&mut members, &member)?),
                 ReportPart::Directory => {
@@ -150,14 +182,18 @@ impl ScanSource for TarSource {
                 }
             }
         }
+        // Gives the decoder's window back before another decoder takes one.
+        let ignored = members.into_ignored();
         archive.check_unchanged().map_err(|error| read_failed(&archive.path, 0, error))?;
         if self.scanned.get().is_none() {
             let kind = match archive.packing {
                 Packing::Plain => MediumKind::Plain,
+                packing if index.is_in_order() => {
+                    MediumKind::Streamed(Stream::new(Arc::clone(&archive.file), packing))
+                }
                 _ => MediumKind::Spooled(archive.spool(&self.spool_directory)?),
             };
             let medium = Arc::new(Medium { archive: Arc::clone(archive), kind });
-            let ignored = members.into_ignored();
             let ignored_keywords = ignored.iter().map(|keyword| keyword.escape_ascii().to_string()).collect();
             // A scan at the same time found the same.
             let _ = self.scanned.set(Scanned { index, medium, machine_report, ignored_keywords });
@@ -169,6 +205,9 @@ impl ScanSource for TarSource {
         let archive = &self.archive;
         archive.check_unchanged().map_err(|error| read_failed(&archive.path, 0, error))?;
         let scanned = self.scanned.get();
+        if let Some(kept) = scanned.and_then(|scanned| scanned.index.kept(content.0)) {
+            return Ok(Arc::new(kept));
+        }
         match scanned.and_then(|scanned| scanned.index.content(content.0, &scanned.medium)) {
             Some(content) => Ok(Arc::new(content)),
             None => Err(Error::new(ErrorKind::Internal, "no scan of this archive named this content")),
@@ -258,28 +297,6 @@ fn read_report(members: &mut Members<'_>, member: &Member) -> Result<Vec<u8>> {
             Err(Error::new(ErrorKind::Source, text).with_path(&member.path))
         }
     }
-}
-
-fn entry(member: Member, index: &mut Index) -> Result<Entry> {
-    let Member { path, object, attributes } = member;
-    let object = match object {
-        MemberObject::Directory => EntryObject::Directory,
-        MemberObject::Symlink(target) => EntryObject::Symlink(target),
-        MemberObject::HardLink(target) => EntryObject::HardLink(target),
-        MemberObject::CharDevice(number) => EntryObject::CharDevice(number),
-        MemberObject::BlockDevice(number) => EntryObject::BlockDevice(number),
-        MemberObject::Fifo => EntryObject::Fifo,
-        MemberObject::File(stored) => {
-            let size = stored.map.as_ref().map_or(stored.len, |map| map.real_size);
-            let data = stored.map.as_ref().map(|map| map.data_ranges());
-            let content = index.push(stored);
-            let content = content.ok_or_else(|| {
-                Error::new(ErrorKind::LimitExceeded, "more than 4294967295 files").with_path(&path)
-            })?;
-            EntryObject::File { content: SourceContent(content), size, data }
-        }
-    };
-    Ok(Entry { path, object, attributes })
 }
 
 /// Fills `buf` as far as the input goes.
