@@ -44,13 +44,24 @@ impl Records {
     /// for all files where readers differ.
     pub(super) fn parse(&mut self, body: &[u8], scope: Scope) -> Result<()> {
         let mut rest = body;
+        let mut unnumbered = Vec::new();
         while !rest.is_empty() {
             let (keyword, value, after) = split_record(rest)
                 .ok_or_else(|| Error::new(ErrorKind::Source, "an extended header with a malformed record"))?;
-            self.take(keyword, value, scope)?;
+            match self.take(keyword, value, scope) {
+                Err(error) if keyword.starts_with(ACL_TEXT) && error.kind() == ErrorKind::Unsupported => {
+                    unnumbered.push((keyword, error));
+                }
+                taken => taken?,
+            }
             rest = after;
         }
-        Ok(())
+        // GNU tar writes an ACL twice: as text with the names of its host, and as the kernel's bytes, which are exact.
+        let is_exact = |keyword: &[u8]| {
+            let name = if keyword == b"SCHILY.acl.default" { DEFAULT_ACL } else { ACCESS_ACL };
+            self.xattrs.iter().any(|(known, _)| known == name)
+        };
+        unnumbered.into_iter().find(|(keyword, _)| !is_exact(keyword)).map_or(Ok(()), |(_, error)| Err(error))
     }
 
     /// These records over those of global headers.
@@ -99,9 +110,9 @@ impl Records {
             b"SCHILY.acl.access" => {
                 let access = acl::parse_access(value)?;
                 self.permissions = Some(access.permissions);
-                self.push_acl(b"system.posix_acl_access", access.wire);
+                self.push_acl(ACCESS_ACL, access.wire);
             }
-            b"SCHILY.acl.default" => self.push_acl(b"system.posix_acl_default", acl::parse_default(value)?),
+            b"SCHILY.acl.default" => self.push_acl(DEFAULT_ACL, acl::parse_default(value)?),
             // Written without the NUL that the attribute has.
             b"RHT.security.selinux" => self.xattrs.push((SELINUX.to_vec(), [value, b"\0"].concat())),
             b"hdrcharset" if !HEADER_CHARSETS.contains(&value) => return Err(malformed()),
@@ -275,6 +286,9 @@ fn base64_digit(digit: u8) -> Option<u32> {
     Some(u32::from(value))
 }
 
+const ACL_TEXT: &[u8] = b"SCHILY.acl.";
+const ACCESS_ACL: &[u8] = b"system.posix_acl_access";
+const DEFAULT_ACL: &[u8] = b"system.posix_acl_default";
 const SELINUX: &[u8] = b"security.selinux";
 /// Seven digits count past the limit of a header's size.
 const MAX_LENGTH_DIGITS: usize = 7;
@@ -399,5 +413,27 @@ mod tests {
         let mut records = Records::default();
         records.parse(b"15 ACME.what=x\n", Scope::File).unwrap();
         assert_eq!(records.ignored, [b"ACME.what".to_vec()]);
+    }
+
+    #[test]
+    fn names_in_an_acl_are_refused_unless_the_exact_acl_stands_beside_them() {
+        let record = |keyword: &str, value: &str| {
+            let rest = format!(" {keyword}={value}\n");
+            let digits = (rest.len() + 3).to_string().len();
+            format!("{}{rest}", rest.len() + digits)
+        };
+        let named =
+            record("SCHILY.acl.default", "user::rwx\ngroup::r-x\ngroup:staff:r-x\nmask::r-x\nother::---\n");
+        let exact = record("SCHILY.xattr.system.posix_acl_default", "exact");
+        let other = record("SCHILY.xattr.system.posix_acl_access", "exact");
+        let refused =
+            |body: &str| Records::default().parse(body.as_bytes(), Scope::File).map_err(|e| e.kind());
+        assert_eq!(refused(&named), Err(ErrorKind::Unsupported));
+        assert_eq!(refused(&format!("{named}{other}")), Err(ErrorKind::Unsupported));
+        for body in [format!("{named}{exact}"), format!("{exact}{named}")] {
+            let mut records = Records::default();
+            records.parse(body.as_bytes(), Scope::File).unwrap();
+            assert_eq!(records.xattrs, [(DEFAULT_ACL.to_vec(), b"exact".to_vec())]);
+        }
     }
 }
