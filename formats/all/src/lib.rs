@@ -6,6 +6,7 @@ pub use diskwright_core::*;
 
 /// The built-in formats, by crate.
 pub mod formats {
+    pub use diskwright_format_qcow2 as qcow2;
     pub use diskwright_format_raw as raw;
 }
 
@@ -18,5 +19,6 @@ use diskwright_core::format::Registry;
 pub fn builtin_registry() -> Result<Registry> {
     let mut registry = Registry::new();
     registry.register(formats::raw::ENTRY)?;
+    registry.register(formats::qcow2::ENTRY)?;
     Ok(registry)
 }
