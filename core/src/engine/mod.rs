@@ -15,7 +15,7 @@ pub use report::{
 use compose::Composition;
 use report::hex;
 
-use crate::format::{Access, ImagePlan, Machine, OutputRole, OutputSpec};
+use crate::format::{Access, ImagePlan, Machine, OutputRole, OutputSpec, TargetFormat};
 use crate::layout::DiskLayout;
 use crate::pipeline::{self, OutputResult, Target};
 use crate::profile::MachineReport;
@@ -84,19 +84,7 @@ impl Engine {
     fn generate(&self, order: &Order, sink: &mut dyn Sink, monitor: &Monitor) -> Result<Report> {
         let mut clock = Clock::new();
         let Plan { composition, targets } = self.plan_timed(order, monitor, &mut clock)?;
-        let mut names = Vec::new();
-        let mut writers = Vec::new();
-        for PlannedTarget { format, plan } in targets {
-            let specs = plan.outputs().to_vec();
-            let mut outputs = Vec::new();
-            for spec in &specs {
-                outputs.push((spec, sink.create(spec)?));
-            }
-            let all = order.digests == Digests::All;
-            writers
-                .push(Target::new(plan.start()?, outputs, |spec| all || spec.role == OutputRole::Package)?);
-            names.push((format, specs));
-        }
+        let (names, writers) = begin(targets, order.digests, sink)?;
         let report_output = sink.create(&report_spec())?;
         clock.enter(Phase::Writing, monitor)?;
         let outcome = pipeline::write(&composition.disks, writers, self.threads, monitor)?;
@@ -121,6 +109,38 @@ impl Engine {
         report_output.finish(json.len() as u64).map_err(failed)?;
         monitor.check()?;
         Ok(report)
+    }
+
+    /// Writes finished disks in one format, without a report: for those who make layouts themselves and for tests of
+    /// formats. `sink` is committed on success and aborted else.
+    ///
+    /// # Errors
+    /// Those of the format's plan, `ErrorKind::Source`, `ErrorKind::Sink`, `ErrorKind::Cancelled`. Nothing is visible
+    /// then.
+    pub fn write_disks(
+        &self,
+        disks: &[DiskLayout],
+        format: &dyn TargetFormat,
+        machine: &Machine,
+        mut sink: Box<dyn Sink>,
+        monitor: &Monitor,
+    ) -> Result<Vec<OutputEntry>> {
+        let written = format.plan(machine, disks).and_then(|plan| {
+            let target = PlannedTarget { format: format.info().id, plan };
+            let (names, writers) = begin(vec![target], Digests::default(), sink.as_mut())?;
+            let outcome = pipeline::write(disks, writers, self.threads, monitor)?;
+            Ok(output_entries(&names, &outcome.outputs))
+        });
+        match written {
+            Ok(entries) => {
+                sink.commit()?;
+                Ok(entries)
+            }
+            Err(error) => {
+                sink.abort();
+                Err(error)
+            }
+        }
     }
 
     fn plan_timed(&self, order: &Order, monitor: &Monitor, clock: &mut Clock) -> Result<Plan> {
@@ -253,10 +273,35 @@ fn names_clash(targets: &[PlannedTarget]) -> bool {
     names.windows(2).any(|pair| pair[0] == pair[1])
 }
 
-fn output_entries(
-    names: &[(&'static str, Vec<OutputSpec>)],
-    results: &[Vec<OutputResult>],
-) -> Vec<OutputEntry> {
+/// The id of a target's format, and what it writes.
+type TargetOutputs = (&'static str, Vec<OutputSpec>);
+
+/// Creates all outputs. A plain SHA-256 goes along where it is asked for, and by default with every package that is
+/// written from front to back.
+fn begin(
+    targets: Vec<PlannedTarget>,
+    digests: Digests,
+    sink: &mut dyn Sink,
+) -> Result<(Vec<TargetOutputs>, Vec<Target>)> {
+    let mut names = Vec::new();
+    let mut writers = Vec::new();
+    for PlannedTarget { format, plan } in targets {
+        let specs = plan.outputs().to_vec();
+        let mut outputs = Vec::new();
+        for spec in &specs {
+            outputs.push((spec, sink.create(spec)?));
+        }
+        let wants_sha256 = |spec: &OutputSpec| match digests {
+            Digests::All => true,
+            Digests::Downloadable => spec.role == OutputRole::Package && spec.access == Access::Stream,
+        };
+        writers.push(Target::new(plan.start()?, outputs, wants_sha256)?);
+        names.push((format, specs));
+    }
+    Ok((names, writers))
+}
+
+fn output_entries(names: &[TargetOutputs], results: &[Vec<OutputResult>]) -> Vec<OutputEntry> {
     let mut entries = Vec::new();
     for ((format, specs), results) in names.iter().zip(results) {
         for (spec, result) in specs.iter().zip(results) {

@@ -41,7 +41,7 @@ pub struct Order {
 /// Which outputs get a plain SHA-256.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Digests {
-    /// Packages and compressed images.
+    /// Packages and compressed images that are written from front to back.
     #[default]
     Downloadable,
     /// All.

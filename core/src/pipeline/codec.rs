@@ -92,15 +92,21 @@ impl Encoder {
     }
 }
 
+/// The stream is always written to its end, even where it is longer than the chunk: zlib-rs 0.6.8 keeps a remainder
+/// of a stream that is cut off over `reset`, and runs out of room for the next.
 fn deflate(compress: &mut Compress, chunk: &[u8], out: &mut Vec<u8>) -> Result<bool> {
     let start = out.len();
     compress.reset();
-    out.resize(start + chunk.len().saturating_sub(1), 0);
+    out.resize(start + chunk.len() + chunk.len() / 4 + 64, 0);
     let status = compress
         .compress(chunk, &mut out[start..], FlushCompress::Finish)
         .map_err(|error| Error::new(ErrorKind::Internal, "deflate failed").with_source(error))?;
-    out.truncate(start + compress.total_out() as usize);
-    Ok(status == Status::StreamEnd)
+    if status != Status::StreamEnd {
+        return Err(Error::new(ErrorKind::Internal, "deflate did not end"));
+    }
+    let len = compress.total_out() as usize;
+    out.truncate(start + len);
+    Ok(len < chunk.len())
 }
 
 fn shrink(written: Result<usize, CompressionError>, start: usize, out: &mut Vec<u8>) -> bool {
@@ -168,6 +174,26 @@ mod tests {
         }
         let mut out = Vec::new();
         assert!(Encoder::new(&Codec::Gzip { level: 1 }).unwrap().encode(&noise, &mut out).unwrap());
+    }
+
+    #[test]
+    fn chunks_that_do_not_shrink_leave_no_trace_in_the_encoder() {
+        for codec in [
+            Codec::Zlib { level: 1 },
+            Codec::Deflate { window_bits: 12, level: 3 },
+            Codec::Deflate { window_bits: 15, level: 6 },
+            Codec::Zstd { level: 3 },
+        ] {
+            let mut fresh = Vec::new();
+            Encoder::new(&codec).unwrap().encode(&chunk(), &mut fresh).unwrap();
+            let mut used = Encoder::new(&codec).unwrap();
+            for seed in 1..20 {
+                assert!(!used.encode(&noise(65_536, seed), &mut Vec::new()).unwrap(), "{codec:?}");
+            }
+            let mut out = Vec::new();
+            assert!(used.encode(&chunk(), &mut out).unwrap());
+            assert!(out == fresh, "{codec:?}");
+        }
     }
 
     #[test]

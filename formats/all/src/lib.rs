@@ -6,7 +6,9 @@ pub use diskwright_core::*;
 
 /// The built-in formats, by crate.
 pub mod formats {
+    pub use diskwright_format_qcow2 as qcow2;
     pub use diskwright_format_raw as raw;
+    pub use diskwright_format_vdi as vdi;
 }
 
 use diskwright_core::format::Registry;
@@ -18,5 +20,7 @@ use diskwright_core::format::Registry;
 pub fn builtin_registry() -> Result<Registry> {
     let mut registry = Registry::new();
     registry.register(formats::raw::ENTRY)?;
+    registry.register(formats::qcow2::ENTRY)?;
+    registry.register(formats::vdi::ENTRY)?;
     Ok(registry)
 }
