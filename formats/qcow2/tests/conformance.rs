@@ -135,7 +135,7 @@ fn any_number_of_threads_gives_the_same_bytes() {
     for compression in [None, DEFLATE, ZSTD] {
         let images = [1, 2, 8].map(|threads| {
             let folder = tempfile::tempdir().unwrap();
-            write(&format(16, compression), &[disk.clone()], folder.path(), threads).unwrap();
+            write(&format(16, compression), std::slice::from_ref(&disk), folder.path(), threads).unwrap();
             std::fs::read(folder.path().join("disk.qcow2")).unwrap()
         });
         assert!(images[0] == images[1] && images[0] == images[2]);

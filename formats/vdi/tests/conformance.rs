@@ -62,7 +62,7 @@ fn any_number_of_threads_gives_the_same_bytes() {
     let disk = Disk::mixed(30 << 20).layout();
     let images = [1, 2, 8].map(|threads| {
         let folder = tempfile::tempdir().unwrap();
-        write(&Vdi::default(), &[disk.clone()], folder.path(), threads).unwrap();
+        write(&Vdi::default(), std::slice::from_ref(&disk), folder.path(), threads).unwrap();
         std::fs::read(folder.path().join("disk.vdi")).unwrap()
     });
     assert!(images[0] == images[1] && images[0] == images[2]);
