@@ -118,7 +118,7 @@ fn a_malformed_access_control_list_is_refused_with_its_path() {
     bad.pop();
     let mut scan = Scan::new();
     scan.file_with("bad", 3, None, with_xattrs(0o644, &[("system.posix_acl_access", &bad)]));
-    let error = Ext4Plan::new(scan.view(), options(Ext4Features::Modern), 16 * MIB).err().unwrap();
+    let error = scan.try_tree().unwrap_err();
     assert_eq!((error.kind(), error.path()), (ErrorKind::Source, Some(&b"bad"[..])));
 }
 
