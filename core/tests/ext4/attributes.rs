@@ -6,7 +6,7 @@ use diskwright_core::scan::{Attributes, EntryObject, FLAG_APPEND, FLAG_IMMUTABLE
 
 use crate::compare::assert_same;
 use crate::directories::assert_lives_on;
-use crate::image::{Image, MIB, options};
+use crate::image::{ALL, Image, MIB, options};
 use crate::scan::{Scan, plain, with_xattrs};
 
 /// An access control list as getxattr gives it.
@@ -68,7 +68,7 @@ fn attributes_of_every_namespace_are_shown_by_the_kernel() {
     let long_name = format!("user.{}", "n".repeat(250));
     scan.file_with("long-name", 1, None, with_xattrs(0o644, &[(&long_name, b"v")]));
     let view = scan.view();
-    for features in [Ext4Features::Modern, Ext4Features::Legacy] {
+    for features in ALL {
         let image = Image::new(&view, options(features), 16 * MIB);
         image.assert_clean();
         if let Some(mounted) = image.mount("loop,ro") {
@@ -94,10 +94,12 @@ fn sets_of_every_size_up_to_the_limit_are_kept() {
     let full: &[(&str, &[u8])] = &[("user.a", &[1; 68]), ("user.b", &[2; 4040])];
     scan.file_with("full", 3, None, with_xattrs(0o644, full));
     let view = scan.view();
-    let image = Image::new(&view, options(Ext4Features::Modern), 16 * MIB);
-    image.assert_clean();
-    if let Some(mounted) = image.mount("loop,ro") {
-        assert_same(&view, &mounted);
+    for features in [Ext4Features::Modern, Ext4Features::Ext3] {
+        let image = Image::new(&view, options(features), 16 * MIB);
+        image.assert_clean();
+        if let Some(mounted) = image.mount("loop,ro") {
+            assert_same(&view, &mounted);
+        }
     }
 }
 
@@ -116,7 +118,7 @@ fn a_malformed_access_control_list_is_refused_with_its_path() {
     bad.pop();
     let mut scan = Scan::new();
     scan.file_with("bad", 3, None, with_xattrs(0o644, &[("system.posix_acl_access", &bad)]));
-    let error = Ext4Plan::new(scan.view(), options(Ext4Features::Modern), 16 * MIB).err().unwrap();
+    let error = scan.try_tree().unwrap_err();
     assert_eq!((error.kind(), error.path()), (ErrorKind::Source, Some(&b"bad"[..])));
 }
 

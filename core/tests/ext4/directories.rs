@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use diskwright_core::filesystem::ext4::Ext4Features;
 
 use crate::compare::assert_same;
-use crate::image::{GIB, Image, MIB, Mounted, options};
+use crate::image::{ALL, GIB, Image, MIB, Mounted, options};
 use crate::scan::Scan;
 
 /// Names of different lengths and bytes, some above 0x7f.
@@ -54,7 +54,7 @@ pub(crate) fn assert_lives_on(image: &Image, directory: &str, deleted: &[Vec<u8>
 
 #[test]
 fn directories_around_one_block_are_read_back() {
-    for features in [Ext4Features::Modern, Ext4Features::Legacy] {
+    for features in ALL {
         let mut scan = Scan::new();
         // Entries of 16 bytes after 24 of dots: 254 fit 4096 - 12, 254 fit 4096 - 0 as well, 255 do not.
         for count in [252, 253, 254, 255, 256, 300] {
@@ -82,7 +82,7 @@ fn directories_around_one_block_are_read_back() {
 
 #[test]
 fn an_index_of_one_level_finds_every_name() {
-    for features in [Ext4Features::Modern, Ext4Features::Legacy] {
+    for features in ALL {
         let view = crowd(3000).view();
         let image = Image::new(&view, options(features), 128 * MIB);
         image.assert_clean();
@@ -97,7 +97,9 @@ fn an_index_of_one_level_finds_every_name() {
 
 #[test]
 fn an_index_of_two_levels_finds_every_name() {
-    for (count, features) in [(80_000, Ext4Features::Modern), (200_000, Ext4Features::Legacy)] {
+    for (count, features) in
+        [(80_000, Ext4Features::Modern), (200_000, Ext4Features::Legacy), (120_000, Ext4Features::Ext3)]
+    {
         let image = Image::new(&crowd(count).view(), options(features), GIB);
         image.assert_clean();
         if let Some(mounted) = image.mount("loop,ro") {

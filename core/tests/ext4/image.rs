@@ -15,6 +15,10 @@ pub(crate) const MIB: u64 = 1 << 20;
 pub(crate) const GIB: u64 = 1 << 30;
 pub(crate) const BLOCK: u64 = 4096;
 
+/// Every form of volume.
+pub(crate) const ALL: [Ext4Features; 4] =
+    [Ext4Features::Modern, Ext4Features::Legacy, Ext4Features::Ext3, Ext4Features::Ext2];
+
 /// A volume in a sparse file.
 pub(crate) struct Image {
     directory: tempfile::TempDir,
@@ -84,6 +88,11 @@ impl Image {
 
     /// Mounts the volume; `None` where that is not allowed.
     pub(crate) fn mount(&self, options: &str) -> Option<Mounted> {
+        self.mount_as("auto", options)
+    }
+
+    /// Mounts the volume as a file system of this type, which then refuses features of others.
+    pub(crate) fn mount_as(&self, kind: &str, options: &str) -> Option<Mounted> {
         let root = self.directory.path().join("mounted");
         std::fs::create_dir_all(&root).unwrap();
         let mount = oracle::tool("mount")?;
@@ -95,8 +104,9 @@ impl Image {
         }
         // Tests that run at the same time may take the last loop device, or the same one.
         for attempt in 1.. {
-            let output =
-                Command::new(&mount).arg("-o").arg(options).arg(&self.path).arg(&root).output().unwrap();
+            let mut command = Command::new(&mount);
+            command.args(["-t", kind, "-o", options]).arg(&self.path).arg(&root);
+            let output = command.output().unwrap();
             if output.status.success() {
                 break;
             }
@@ -122,8 +132,15 @@ impl Mounted {
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        let done = Command::new("umount").arg(&self.root).status();
-        assert!(std::thread::panicking() || done.is_ok_and(|status| status.success()), "umount failed");
+        // A process that another test is about to start has the open files of this one for a moment.
+        for attempt in 1.. {
+            let done = Command::new("umount").arg(&self.root).output();
+            if done.as_ref().is_ok_and(|output| output.status.success()) || std::thread::panicking() {
+                return;
+            }
+            assert!(attempt < 100, "umount: {done:?}");
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Volumes written by `filesystem::ext4`, as e2fsprogs and the kernel see them.
 
 mod attributes;
+mod classic;
 mod compare;
 mod directories;
 mod files;

@@ -6,7 +6,7 @@ use diskwright_core::tree::{NodeId, TreeView};
 use diskwright_core::{ErrorKind, Timestamp};
 
 use crate::compare::assert_same;
-use crate::image::{Image, MIB, layout, options};
+use crate::image::{ALL, Image, MIB, layout, options};
 use crate::scan::{Scan, plain};
 
 /// A little of everything.
@@ -49,7 +49,7 @@ pub(crate) fn varied() -> Scan {
 #[test]
 fn every_kind_of_entry_is_what_the_kernel_then_shows() {
     let view = varied().view();
-    for features in [Ext4Features::Modern, Ext4Features::Legacy] {
+    for features in ALL {
         let image = Image::new(&view, options(features), 64 * MIB);
         image.assert_clean();
         if let Some(mounted) = image.mount("loop,ro") {

@@ -1,12 +1,12 @@
 //! Trees of every kind of entry, drawn from a seed.
 
 use diskwright_core::Timestamp;
-use diskwright_core::filesystem::ext4::{Ext4Features, Ext4Plan};
+use diskwright_core::filesystem::ext4::Ext4Plan;
 use diskwright_core::scan::{Attributes, DataRange, DeviceNumber, EntryObject};
 
 use crate::attributes::acl;
 use crate::compare::assert_same;
-use crate::image::{BLOCK, Image, MIB, options};
+use crate::image::{ALL, BLOCK, Image, MIB, options};
 use crate::scan::Scan;
 
 /// A small generator of numbers (SplitMix64).
@@ -153,10 +153,10 @@ impl Draw {
 
 #[test]
 fn random_trees_are_what_the_kernel_then_shows() {
-    for seed in 0..40 {
+    for seed in 0..80 {
         let mut draw = Draw(seed);
         let view = draw.scan().view();
-        let features = draw.one_of(&[Ext4Features::Modern, Ext4Features::Legacy]);
+        let features = draw.one_of(&ALL);
         let spare = draw.one_of(&[0, 1, 20 * MIB, 300 * MIB]);
         println!("seed {seed}: {:?} {features:?} {spare}", view.tree());
         let size = Ext4Plan::minimum_size(&view, &options(features), spare).unwrap();

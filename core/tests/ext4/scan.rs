@@ -63,9 +63,13 @@ impl Scan {
     }
 
     pub(crate) fn tree(&self) -> Arc<FileTree> {
+        self.try_tree().unwrap()
+    }
+
+    pub(crate) fn try_tree(&self) -> Result<Arc<FileTree>> {
         let mut builder = TreeBuilder::new(Findings::default());
-        builder.add_source(Arc::new(self.clone()), Whiteouts::Plain).unwrap();
-        Arc::new(builder.finish().unwrap().0)
+        builder.add_source(Arc::new(self.clone()), Whiteouts::Plain)?;
+        Ok(Arc::new(builder.finish()?.0))
     }
 
     pub(crate) fn view(&self) -> TreeView {

@@ -9,13 +9,12 @@ use diskwright_core::scan::DataRange;
 
 use crate::compare::assert_same;
 use crate::directories::assert_lives_on;
-use crate::image::{BLOCK, GIB, Image, MIB, layout, options};
+use crate::image::{ALL, BLOCK, GIB, Image, MIB, layout, options};
 use crate::oracle;
 use crate::plain::varied;
 use crate::scan::{Scan, plain};
 
 const GROUP: u64 = 32_768;
-const PROFILES: [Ext4Features; 2] = [Ext4Features::Modern, Ext4Features::Legacy];
 
 #[test]
 fn every_size_around_group_boundaries_is_clean() {
@@ -25,7 +24,7 @@ fn every_size_around_group_boundaries_is_clean() {
         [16, 17].iter().flat_map(|groups| [-1_i64, 0, 1, 900].map(|add| (groups * GROUP) as i64 + add)),
     );
     sizes.extend([16 * GROUP + 4000, 17 * GROUP + 1200, 33 * GROUP + 20_000].map(|blocks| blocks as i64));
-    for features in PROFILES {
+    for features in ALL {
         for blocks in &sizes {
             let image = Image::new(&view, options(features), *blocks as u64 * BLOCK);
             println!("{features:?} {blocks}");
@@ -40,7 +39,7 @@ fn volumes_below_eight_mebibytes_have_no_journal() {
     scan.dir("d").file("d/f", 5000);
     let view = scan.view();
     for (blocks, journal) in [(100, 0), (2047, 0), (2048, 1024 * BLOCK)] {
-        for features in PROFILES {
+        for features in [Ext4Features::Modern, Ext4Features::Legacy] {
             let size = blocks * BLOCK;
             let plan = Ext4Plan::new(view.clone(), options(features), size).unwrap();
             assert_eq!(plan.summary().journal, journal);
@@ -73,7 +72,7 @@ fn the_smallest_volume_fits_and_nothing_smaller_does() {
     );
     for scan in [Scan::new(), varied(), many, large] {
         let view = scan.view();
-        for features in PROFILES {
+        for features in ALL {
             for spare in [0, 1, 50 * MIB] {
                 let size = Ext4Plan::minimum_size(&view, &options(features), spare).unwrap();
                 let free = |size| {
@@ -113,6 +112,7 @@ fn large_volumes_stay_thin() {
         (64 * GIB, Ext4Features::Modern),
         (512 * GIB, Ext4Features::Legacy),
         (2048 * GIB, Ext4Features::Modern),
+        (64 * GIB, Ext4Features::Ext3),
     ] {
         let image = Image::new(&view, options(features), size);
         let allowed = 320 * MIB + size / 8000;
@@ -147,7 +147,7 @@ fn a_volume_past_what_its_features_allow_is_refused() {
 
 #[test]
 fn a_volume_lives_on_after_the_build() {
-    for features in PROFILES {
+    for features in ALL {
         let mut scan = varied();
         for at in 0..600 {
             scan.file(format!("var/f{at}"), at * 13);
@@ -162,7 +162,7 @@ fn a_volume_lives_on_after_the_build() {
 #[test]
 fn groups_that_were_never_written_can_be_used() {
     let view = varied().view();
-    for features in PROFILES {
+    for features in [Ext4Features::Modern, Ext4Features::Legacy] {
         let image = Image::new(&view, options(features), 40 * GIB);
         let Some(mounted) = image.mount("loop,rw") else { return };
         for at in 0..6 {
@@ -177,10 +177,28 @@ fn groups_that_were_never_written_can_be_used() {
 }
 
 #[test]
+fn groups_with_nothing_but_tables_can_be_used() {
+    let view = varied().view();
+    for features in [Ext4Features::Ext3, Ext4Features::Ext2] {
+        let image = Image::new(&view, options(features), 10 * GIB);
+        let Some(mounted) = image.mount("loop,rw") else { return };
+        // Directories of the root are spread over the groups, their files stand beside them.
+        for at in 0..200 {
+            std::fs::create_dir(mounted.path(format!("dir-{at}"))).unwrap();
+            std::fs::write(mounted.path(format!("dir-{at}/file")), vec![7; 100_000]).unwrap();
+        }
+        std::fs::remove_dir_all(mounted.path("dir-7")).unwrap();
+        drop(mounted);
+        image.assert_clean();
+    }
+}
+
+#[test]
 fn volumes_grow_offline_and_mounted() {
     let view = varied().view();
     let modern_reserve = options(Ext4Features::Modern).with_grow_to(200 * GIB);
-    let all = [options(Ext4Features::Modern), options(Ext4Features::Legacy), modern_reserve];
+    let mut all = ALL.map(options).to_vec();
+    all.push(modern_reserve);
     for (options, blocks) in
         all.into_iter().flat_map(|options| [(options.clone(), 33_600), (options, 5 * GROUP)])
     {

@@ -320,10 +320,8 @@ fn ext4_options(draft: &PartitionDraft, ingredients: &Ingredients<'_>) -> Result
     };
     let hash_seed = ingredients.seed.uuid(&format!("directory hash of {}", draft.planned.name));
     let features = match draft.planned.file_system {
-        Some(kind @ (FileSystemKind::Ext2 | FileSystemKind::Ext3)) => {
-            let text = format!("{kind} is not written by this version: ext4 is");
-            return Err(Error::new(ErrorKind::Unsupported, text).with_field("partitions.file_system"));
-        }
+        Some(FileSystemKind::Ext3) => Ext4Features::Ext3,
+        Some(FileSystemKind::Ext2) => Ext4Features::Ext2,
         _ => ingredients.features,
     };
     Ok(Ext4Options::new(uuid, hash_seed, ingredients.timestamp)

@@ -8,7 +8,7 @@ use super::encode::blocks_for;
 use super::extent::Ranges;
 use super::hash::NameHash;
 use super::numbering::Numbering;
-use super::options::Ext4Options;
+use super::options::{Ext4Features, Ext4Options};
 use super::xattr::{Attributes, MAX_REFERENCES, Xattr, XattrProblem};
 use crate::scan::{FLAG_APPEND, FLAG_IMMUTABLE};
 use crate::tree::{Inode, InodeId, NodeId, Object, TreeView};
@@ -75,7 +75,7 @@ impl Contents {
             view: view.clone(),
         };
         contents.add_names()?;
-        contents.add_inodes()?;
+        contents.add_inodes(options.features)?;
         Ok(contents)
     }
 
@@ -143,7 +143,7 @@ impl Contents {
         Ok(())
     }
 
-    fn add_inodes(&mut self) -> Result<()> {
+    fn add_inodes(&mut self, features: Ext4Features) -> Result<()> {
         let view = self.view.clone();
         let tree = view.tree();
         let mut sets = vec![SetUse::Unknown; tree.xattr_set_count()];
@@ -153,6 +153,9 @@ impl Contents {
             let attributes = tree.inode(inode);
             if let Some(problem) = inode_problem(&attributes) {
                 return Err(Error::new(ErrorKind::Source, problem).with_path(tree.path_of(inode)));
+            }
+            if let Some(text) = self.passed_limit(rank, &attributes, features) {
+                return Err(Error::new(ErrorKind::LimitExceeded, text).with_path(tree.path_of(inode)));
             }
             match attributes.object {
                 Object::File { .. } => {
@@ -183,6 +186,32 @@ impl Contents {
         self.xattr_blocks.shrink_to_fit();
         self.xattr_uses.shrink_to_fit();
         Ok(())
+    }
+}
+
+impl Contents {
+    /// What an inode has more of than these features allow.
+    fn passed_limit(&self, rank: u32, inode: &Inode<'_>, features: Ext4Features) -> Option<String> {
+        let most = features.max_links();
+        match inode.object {
+            Object::Directory => {
+                let count = self.directories.get(self.directory(rank)).subdirectories;
+                let is_over = !features.has_dir_nlink() && count > most - 2;
+                return is_over.then(|| {
+                    let most = most - 2;
+                    format!("{count} subdirectories; a directory of ext3 or ext2 has at most {most}")
+                });
+            }
+            Object::File { size, .. } if size > features.max_file_size() => {
+                let most = features.max_file_size();
+                return Some(format!(
+                    "a file of {size} bytes; the file system holds files of at most {most}"
+                ));
+            }
+            _ => {}
+        }
+        let links = self.link_count(rank, inode.links);
+        (links > most).then(|| format!("{links} hard links; the file system allows {most} for an inode"))
     }
 }
 

@@ -84,8 +84,26 @@ impl Cursor {
         Some(extent)
     }
 
+    /// The inode's block at which the listing is.
+    pub(super) fn logical(&self) -> u64 {
+        u64::from(self.logical)
+    }
+
+    /// One past the last block of the run in which the listing is.
+    pub(super) fn range_end(&self) -> u64 {
+        u64::from(self.logical).saturating_add(u64::from(self.left))
+    }
+
+    /// Goes on to a block of the run in which the listing is, or to its end; not back.
+    pub(super) fn skip_to(&mut self, logical: u64) {
+        let skipped = low32(logical.saturating_sub(self.logical()).min(u64::from(self.left)));
+        self.position = self.position.saturating_add(u64::from(skipped));
+        self.logical = self.logical.saturating_add(skipped);
+        self.left = self.left.saturating_sub(skipped);
+    }
+
     /// Goes to the next run of blocks with data: ranges that share a block or touch are one.
-    fn enter_range(&mut self, ranges: Ranges<'_>) -> bool {
+    pub(super) fn enter_range(&mut self, ranges: Ranges<'_>) -> bool {
         match ranges {
             Ranges::Whole(blocks) => {
                 if self.next_range > 0 || blocks == 0 {
@@ -141,8 +159,7 @@ pub(super) struct ExtentTrees {
 }
 
 /// A tree block to fill.
-pub(super) struct TreeBlock {
-    pub(super) number: u32,
+struct TreeBlock {
     tree: usize,
     level: u32,
     /// Within its level.
@@ -213,30 +230,35 @@ impl ExtentTrees {
         root
     }
 
-    /// Which inode's tree a block of the area belongs to.
-    pub(super) fn block(&self, at: u64) -> Option<TreeBlock> {
+    /// Which inode a block of the area belongs to.
+    pub(super) fn owner(&self, at: u64) -> Option<u32> {
+        self.trees.get(self.block(at)?.tree).map(|tree| tree.number)
+    }
+
+    fn block(&self, at: u64) -> Option<TreeBlock> {
         let tree = self.trees.partition_point(|tree| u64::from(tree.first_block) <= at).checked_sub(1)?;
         let found = self.trees.get(tree)?;
         let mut left = at.saturating_sub(u64::from(found.first_block));
         for (level, blocks) in (0_u32..).zip(found.levels()) {
             match left.checked_sub(blocks) {
-                None => return Some(TreeBlock { number: found.number, tree, level, at: left }),
+                None => return Some(TreeBlock { tree, level, at: left }),
                 Some(rest) => left = rest,
             }
         }
         None
     }
 
-    /// Fills a tree block.
+    /// Fills a block of the area, which belongs to the inode with this mapping.
     pub(super) fn fill(
         &self,
-        block: &TreeBlock,
+        at: u64,
         mapping: Mapping<'_>,
         area: u64,
         space: &Space,
         checksum: &Checksum,
         to: &mut Block,
     ) {
+        let Some(block) = self.block(at) else { return };
         let Some(tree) = self.trees.get(block.tree) else { return };
         let count = match block.level.checked_sub(1) {
             None => {
@@ -251,7 +273,7 @@ impl ExtentTrees {
             }
         };
         put_header(to, count, PER_BLOCK, block.level);
-        if let Some(crc) = checksum.of_inode(block.number, &[&to[..TAIL]]) {
+        if let Some(crc) = checksum.of_inode(tree.number, &[&to[..TAIL]]) {
             put32(to, TAIL, crc);
         }
     }

@@ -23,7 +23,7 @@ pub(super) struct Geometry {
     pub(super) space: Space,
 }
 
-/// First blocks of a group's tables, which flex_bg puts into the first of 16 groups.
+/// First blocks of a group's tables, which flex_bg puts into the first of 16 groups; without, they stand in their own.
 #[derive(Clone, Copy, Default)]
 pub(super) struct GroupTables {
     pub(super) block_bitmap: u64,
@@ -84,7 +84,7 @@ impl Geometry {
                 blocks = blocks.saturating_sub(last);
                 continue;
             }
-            geometry.place_tables(size)?;
+            geometry.place_tables(size, options.features.flex_groups())?;
             return Ok(geometry);
         }
     }
@@ -128,15 +128,15 @@ impl Geometry {
         self.table_blocks().saturating_add(copy).saturating_add(2 + 50)
     }
 
-    fn place_tables(&mut self, size: u64) -> Result<()> {
+    fn place_tables(&mut self, size: u64, flex_groups: u32) -> Result<()> {
         let mut tables = vec![GroupTables::default(); index(self.groups)];
         let mut taken = Vec::new();
         for group in (0..self.groups).filter(|group| has_superblock(*group)) {
             taken.push((first_block(group), self.copy_blocks(group)));
         }
         let table_blocks = self.table_blocks();
-        for (flex, members) in (0_u32..).zip(tables.chunks_mut(FLEX_GROUPS)) {
-            let mut at = first_block(flex.saturating_mul(16));
+        for (flex, members) in (0_u32..).zip(tables.chunks_mut(index(flex_groups))) {
+            let mut at = first_block(flex.saturating_mul(flex_groups));
             for tables in members.iter_mut() {
                 tables.block_bitmap = self.place(&mut at, 1, &mut taken);
             }
@@ -180,6 +180,12 @@ impl Geometry {
 }
 
 impl Space {
+    /// A space in which every position is its block.
+    #[cfg(test)]
+    pub(super) fn of_one_run(blocks: u64) -> Self {
+        Self::without(&[], blocks)
+    }
+
     fn without(taken: &[(u64, u64)], blocks: u64) -> Self {
         let mut space = Self { runs: Vec::new(), end: 0 };
         let mut block: u64 = 0;
@@ -299,13 +305,12 @@ pub(super) const INODE_SIZE: u64 = 256;
 pub(super) const INODES_PER_BLOCK: u32 = 16;
 /// Inodes of one bitmap block.
 const MAX_INODES_PER_GROUP: u64 = 32_768;
-/// Groups whose tables stand together: s_log_groups_per_flex is 4.
-pub(super) const FLEX_GROUPS: usize = 16;
 /// Block numbers of an indirect block: what one resize inode can reserve.
 const MAX_RESERVED: u64 = 1024;
 
 #[cfg(test)]
 mod tests {
+    use super::super::options::Ext4Features;
     use super::*;
     use crate::Timestamp;
     use uuid::Uuid;
@@ -318,9 +323,16 @@ mod tests {
 
     #[test]
     fn metadata_and_space_cover_the_volume_once() {
-        let options =
-            Ext4Options::new(Uuid::nil(), Uuid::nil(), Timestamp::default()).with_bytes_per_inode(4096);
-        for blocks in [400, 40_000, 32_768 * 3, 32_768 * 17, 32_768 * 40 + 9000] {
+        let options = |features| {
+            Ext4Options::new(Uuid::nil(), Uuid::nil(), Timestamp::default())
+                .with_bytes_per_inode(4096)
+                .with_features(features)
+        };
+        let sizes = [400, 40_000, 32_768 * 3, 32_768 * 17, 32_768 * 40 + 9000];
+        for (blocks, features) in
+            sizes.into_iter().flat_map(|size| [Ext4Features::Modern, Ext4Features::Ext3].map(|to| (size, to)))
+        {
+            let options = options(features);
             let geometry = Geometry::new(blocks, 100, &options).unwrap();
             let mut taken = vec![false; index(geometry.blocks)];
             let mut take = |start: u64, len: u64| {
@@ -335,6 +347,11 @@ mod tests {
                 take(tables.block_bitmap, 1);
                 take(tables.inode_bitmap, 1);
                 take(tables.inode_table, geometry.table_blocks());
+                if features == Ext4Features::Ext3 {
+                    let end = tables.inode_table.saturating_add(geometry.table_blocks());
+                    assert!(tables.block_bitmap >= first_block(group));
+                    assert!(end <= first_block(group).saturating_add(geometry.group_blocks(group)));
+                }
             }
             let mut position = 0;
             while position < geometry.space.end() {

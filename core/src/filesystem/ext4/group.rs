@@ -21,7 +21,8 @@ impl Volume {
         let geometry = &self.arrangement.geometry;
         let last = geometry.groups.saturating_sub(1);
         let start = first_block(group);
-        if group == 0 || group >= last || self.arrangement.used_end() > start {
+        let may_be = self.options.features.has_group_checksum();
+        if !may_be || group == 0 || group >= last || self.arrangement.used_end() > start {
             return false;
         }
         let free: u64 = geometry
@@ -30,6 +31,11 @@ impl Volume {
             .map(|(from, to)| to.saturating_sub(from))
             .sum();
         free.saturating_add(geometry.copy_blocks(group)) == GROUP_BLOCKS
+    }
+
+    /// Whether the kernel can tell a group's inode bitmap by itself: none of its inodes is in use.
+    pub(super) fn is_inode_bitmap_implied(&self, group: u32) -> bool {
+        self.options.features.has_group_checksum() && self.used_inodes(group) == 0
     }
 
     /// Fills a group's block bitmap; says how many of its blocks are free.
@@ -73,7 +79,8 @@ impl Volume {
         let used = self.used_inodes(group);
         let unused = each.saturating_sub(used);
         let mut bitmap = [0; BLOCK_LEN];
-        let mut flags = INODE_ZEROED;
+        let has_checksum = self.options.features.has_group_checksum();
+        let mut flags = if has_checksum { INODE_ZEROED } else { 0 };
         let (mut block_crc, mut inode_crc) = (0, 0);
         let free = if self.is_block_bitmap_implied(group) {
             flags |= BLOCK_UNINIT;
@@ -83,7 +90,7 @@ impl Volume {
             block_crc = self.checksum.of(&[&bitmap]).unwrap_or(0);
             free
         };
-        if used == 0 {
+        if self.is_inode_bitmap_implied(group) {
             flags |= INODE_UNINIT;
         } else {
             self.fill_inode_bitmap(group, &mut bitmap);
@@ -99,6 +106,9 @@ impl Volume {
         put16(to, 0x12, flags);
         put16(to, 0x18, low16(u64::from(block_crc)));
         put16(to, 0x1a, low16(u64::from(inode_crc)));
+        if !has_checksum {
+            return;
+        }
         put16(to, 0x1c, low16(u64::from(unused)));
         if to.len() >= 64 {
             for (at, (block, count)) in (0..).step_by(4).zip(blocks.into_iter().zip(counts)) {

@@ -23,7 +23,7 @@ struct Fields {
     size: u64,
     time: Timestamp,
     links: u32,
-    /// Blocks it takes, with tree and attribute blocks.
+    /// Blocks it takes, with those of pointers and attributes.
     blocks: u64,
     flags: u32,
     block: Option<[u8; 60]>,
@@ -39,10 +39,10 @@ impl Volume {
         };
         if let Some(mapping) = self.mapping(number) {
             let arrangement = &self.arrangement;
-            let (area, space) = (arrangement.areas.trees.start, &arrangement.geometry.space);
-            fields.block = Some(arrangement.trees.root(number, mapping, area, space));
-            fields.blocks += mapping.ranges.blocks() + arrangement.trees.blocks_of(number);
-            fields.flags |= EXTENTS_FLAG;
+            let (area, space) = (arrangement.areas.pointers.start, &arrangement.geometry.space);
+            fields.block = Some(arrangement.pointers.root(number, mapping, area, space));
+            fields.blocks += mapping.ranges.blocks() + arrangement.pointers.blocks_of(number);
+            fields.flags |= if self.options.features.has_extents() { EXTENTS_FLAG } else { 0 };
         }
         self.put_fields(&fields, &mut bytes);
         if let Some(crc) = self.checksum.of_inode(number, &[&bytes]) {
@@ -145,7 +145,7 @@ impl Volume {
     /// Names of a directory: its own, its `.` and its subdirectories' `..`; 1 when there are too many to count.
     fn directory_links(&self, at: usize) -> u32 {
         let links = 2 + self.contents.directories.get(at).subdirectories;
-        if links > MAX_LINKS { 1 } else { links }
+        if links > self.options.features.max_links() { 1 } else { links }
     }
 
     fn put_fields(&self, fields: &Fields, to: &mut InodeBytes) {
@@ -208,8 +208,6 @@ fn device(number: DeviceNumber) -> [u8; 60] {
 
 const EXTENTS_FLAG: u32 = 0x8_0000;
 const INDEX_FLAG: u32 = 0x1000;
-/// EXT4_LINK_MAX.
-const MAX_LINKS: u32 = 65_000;
 /// Bytes of fields after the first 128.
 const EXTRA_SIZE: u16 = 32;
 

@@ -1,5 +1,6 @@
 use uuid::Uuid;
 
+use super::encode::BLOCK_SIZE;
 use crate::{Error, ErrorKind, Result, Timestamp};
 
 /// How a volume is made.
@@ -25,7 +26,7 @@ pub struct Ext4Options {
     pub bytes_per_inode: Option<u32>,
     /// Volume size up to which descriptor blocks are reserved (`resize_inode`), so that every kernel can grow the
     /// mounted volume; 0 for none. Linux 3.7 and later grow `Modern` volumes without.
-    /// `None`: 64 times the volume's size as far as one reserve reaches for `Legacy`, none for `Modern`.
+    /// `None`: none for `Modern`, else 64 times the volume's size as far as one reserve reaches.
     pub grow_to: Option<u64>,
 }
 
@@ -38,6 +39,11 @@ pub enum Ext4Features {
     Modern,
     /// `uninit_bg` (CRC-16 descriptors), 32-byte descriptors, `resize_inode`: RHEL 6 and 7, Ubuntu 12.04 to 16.04.
     Legacy,
+    /// ext3: block maps instead of extents, tables in each group, no checksums, `resize_inode`; with a journal, so at
+    /// least 8 MiB. A file reaches almost 2 TiB, a name's inode 32000 links, a directory 31998 subdirectories.
+    Ext3,
+    /// ext2: as ext3, without a journal.
+    Ext2,
 }
 
 /// A volume label: at most 16 bytes, none of them NUL.
@@ -118,18 +124,56 @@ impl Ext4Features {
 
     /// Bytes of a group descriptor.
     pub(super) fn descriptor_len(self) -> u64 {
-        match self {
-            Self::Modern => 64,
-            Self::Legacy => 32,
-        }
+        if self == Self::Modern { 64 } else { 32 }
+    }
+
+    /// Whether extents lead to an inode's blocks, not a block map.
+    pub(super) fn has_extents(self) -> bool {
+        !self.is_classic()
+    }
+
+    /// Whether volumes have a journal.
+    pub(super) fn has_journal(self) -> bool {
+        self != Self::Ext2
+    }
+
+    /// Whether group descriptors have checksums, without which nothing in them can be left to the kernel.
+    pub(super) fn has_group_checksum(self) -> bool {
+        !self.is_classic()
+    }
+
+    /// Groups whose tables stand together; 1 without flex_bg.
+    pub(super) fn flex_groups(self) -> u32 {
+        if self.is_classic() { 1 } else { 16 }
+    }
+
+    /// Names that an inode may have.
+    pub(super) fn max_links(self) -> u32 {
+        // EXT3_LINK_MAX, EXT4_LINK_MAX.
+        if self.is_classic() { 32_000 } else { 65_000 }
+    }
+
+    /// Whether a directory may have more subdirectories than links count.
+    pub(super) fn has_dir_nlink(self) -> bool {
+        !self.is_classic()
+    }
+
+    /// Bytes of the largest file.
+    pub(super) fn max_file_size(self) -> u64 {
+        // Without huge_file, i_blocks has 32 bits for sectors of data, indirect blocks and a block of attributes: what
+        // the kernel allows, less that last block.
+        let blocks: u64 = if self.is_classic() { 536_346_109 } else { (1 << 32) - 1 };
+        blocks.saturating_mul(BLOCK_SIZE)
+    }
+
+    /// Whether it is ext3 or ext2.
+    fn is_classic(self) -> bool {
+        matches!(self, Self::Ext3 | Self::Ext2)
     }
 
     /// Blocks that a volume may have: 2³² needs 33 bits.
     pub(super) fn max_blocks(self) -> u64 {
-        match self {
-            Self::Modern => 1 << 34,
-            Self::Legacy => (1 << 32) - 1,
-        }
+        if self == Self::Modern { 1 << 34 } else { (1 << 32) - 1 }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::layout::LayoutBuilder;
 use crate::tree::TreeView;
 use crate::{Error, ErrorKind, ReadAt, Result};
 
-/// An ext4 volume, planned to the block: it fits, and only reading the files can still fail.
+/// An ext4 (or ext3, ext2) volume, planned to the block: it fits, and only reading the files can still fail.
 pub struct Ext4Plan {
     volume: Arc<Volume>,
     size: u64,
@@ -210,7 +210,11 @@ impl<'a> Appender<'a> {
         self.area(areas.long_links.clone(), &table(TableKind::LongLinks), "ext4 symbolic links")?;
         self.area(areas.xattrs.clone(), &table(TableKind::Xattrs), "ext4 extended attributes")?;
         self.files()?;
-        self.area(areas.trees.clone(), &table(TableKind::TreeBlocks), "ext4 extent trees")?;
+        self.area(
+            areas.pointers.clone(),
+            &table(TableKind::Pointers),
+            "ext4 extent trees and indirect blocks",
+        )?;
         self.go_to(geometry.blocks)
     }
 
@@ -274,7 +278,7 @@ impl<'a> Appender<'a> {
                 let (table, offset) = one(&self.block_bitmaps, group);
                 self.builder.computed_range(table, offset, BLOCK_SIZE, "ext4 block bitmap")
             }
-            Fixed::InodeBitmap(group) if self.volume.used_inodes(group) == 0 => {
+            Fixed::InodeBitmap(group) if self.volume.is_inode_bitmap_implied(group) => {
                 self.builder.zeros(BLOCK_SIZE, METADATA)
             }
             Fixed::InodeBitmap(group) => {

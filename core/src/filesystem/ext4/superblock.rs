@@ -44,7 +44,8 @@ impl Volume {
         put16(to, 0x15c, 32); // s_min_extra_isize
         put16(to, 0x15e, 32); // s_want_extra_isize
         put32(to, 0x160, 1); // s_flags: signed directory hash
-        put8(to, 0x174, 4); // s_log_groups_per_flex
+        // s_log_groups_per_flex
+        put8(to, 0x174, low16(u64::from(options.features.flex_groups().ilog2())).to_le_bytes()[0]);
         if options.features == Ext4Features::Modern {
             put16(to, 0xfe, low16(options.features.descriptor_len()));
         }
@@ -73,6 +74,7 @@ impl Volume {
         match self.options.features {
             Ext4Features::Modern => [compat, incompat | BITS_64, ro_compat | METADATA_CSUM],
             Ext4Features::Legacy => [compat, incompat, ro_compat | GDT_CSUM],
+            Ext4Features::Ext3 | Ext4Features::Ext2 => [compat, FILETYPE, SPARSE_SUPER | LARGE_FILE],
         }
     }
 

@@ -22,7 +22,7 @@ pub(super) enum TableKind {
     Directories,
     LongLinks,
     Xattrs,
-    TreeBlocks,
+    Pointers,
 }
 
 /// All blocks of one kind, as one row of bytes.
@@ -44,7 +44,7 @@ impl Table {
             TableKind::Directories => contents.directories.blocks(),
             TableKind::LongLinks => contents.long_links.len() as u64,
             TableKind::Xattrs => contents.xattr_blocks.len() as u64,
-            TableKind::TreeBlocks => self.volume.arrangement.trees.blocks(),
+            TableKind::Pointers => self.volume.arrangement.pointers.blocks(),
         }
     }
 
@@ -75,7 +75,7 @@ impl Table {
                 }
             }
             TableKind::Xattrs => self.fill_xattrs(at, to),
-            TableKind::TreeBlocks => self.fill_tree_block(at, to),
+            TableKind::Pointers => self.fill_pointers(at, to),
         }
     }
 
@@ -90,13 +90,12 @@ impl Table {
         }
     }
 
-    fn fill_tree_block(&self, at: u64, to: &mut Block) {
+    fn fill_pointers(&self, at: u64, to: &mut Block) {
         let arrangement = &self.volume.arrangement;
-        let found = arrangement.trees.block(at);
-        let found = found.and_then(|block| Some((self.volume.mapping(block.number)?, block)));
-        if let Some((mapping, block)) = found {
-            let (area, space) = (arrangement.areas.trees.start, &arrangement.geometry.space);
-            arrangement.trees.fill(&block, mapping, area, space, &self.volume.checksum, to);
+        let owner = arrangement.pointers.owner(at);
+        if let Some(mapping) = owner.and_then(|number| self.volume.mapping(number)) {
+            let (area, space) = (arrangement.areas.pointers.start, &arrangement.geometry.space);
+            arrangement.pointers.fill(at, mapping, area, space, &self.volume.checksum, to);
         }
     }
 }

@@ -6,18 +6,20 @@ use std::ops::Range;
 use super::checksum::Checksum;
 use super::contents::{Contents, INLINE_TARGET};
 use super::encode::bytes_of;
-use super::extent::{ExtentTrees, Mapping, Ranges};
+use super::extent::{Mapping, Ranges};
 use super::geometry::Geometry;
 use super::journal;
 use super::numbering::{JOURNAL, LOST_FOUND};
-use super::options::Ext4Options;
+use super::options::{Ext4Features, Ext4Options};
+use super::pointers::Pointers;
 use crate::tree::Object;
 use crate::{Error, ErrorKind, Result};
 
 /// A whole volume, from which every block can be made.
 ///
 /// Cost: 4 bytes an inode, 4 a name in directories of several blocks, 20 a directory, 8 an inode with a block of
-/// attributes, 24 for every 340 extents of a file that has more than four.
+/// attributes, 24 for every 340 extents of a file that has more than four,
+/// or about 32 for a run of blocks of a file with a block map.
 pub(super) struct Volume {
     pub(super) options: Ext4Options,
     pub(super) checksum: Checksum,
@@ -29,7 +31,7 @@ pub(super) struct Volume {
 pub(super) struct Arrangement {
     pub(super) geometry: Geometry,
     pub(super) areas: Areas,
-    pub(super) trees: ExtentTrees,
+    pub(super) pointers: Pointers,
 }
 
 /// Positions of everything that is not fixed metadata, one area after the other.
@@ -41,7 +43,8 @@ pub(super) struct Areas {
     pub(super) long_links: Range<u64>,
     pub(super) xattrs: Range<u64>,
     pub(super) data: Range<u64>,
-    pub(super) trees: Range<u64>,
+    /// Blocks of extent trees or block maps.
+    pub(super) pointers: Range<u64>,
 }
 
 /// The outcome of placing contents in a volume.
@@ -63,16 +66,20 @@ impl Arrangement {
         spare: u64,
     ) -> Result<Attempt> {
         let geometry = Geometry::new(blocks, u64::from(contents.numbering.last_number()), options)?;
-        let mut areas = Areas::new(contents, &geometry);
+        let mut areas = Areas::new(contents, &geometry, options.features);
+        if options.features == Ext4Features::Ext3 && areas.journal.is_empty() {
+            let text = "ext3 has a journal, for which a volume needs at least 8 MiB";
+            return Err(Error::new(ErrorKind::DoesNotFit, text));
+        }
         let short = |areas: &Areas| areas.end().saturating_add(spare).saturating_sub(geometry.space.end());
-        // The number of tree blocks depends on where the data stands, which must be within the volume.
+        // The number of blocks of extent trees depends on where the data stands, which must be within the volume.
         if short(&areas) > 0 {
             return Ok(Attempt::Short(short(&areas)));
         }
-        let trees = contents.extent_trees(&areas, &geometry);
-        areas.trees.end = areas.trees.start.saturating_add(trees.blocks());
+        let pointers = contents.pointers(&areas, &geometry, options.features);
+        areas.pointers.end = areas.pointers.start.saturating_add(pointers.blocks());
         match short(&areas) {
-            0 => Ok(Attempt::Fits(Box::new(Self { geometry, areas, trees }))),
+            0 => Ok(Attempt::Fits(Box::new(Self { geometry, areas, pointers }))),
             short => Ok(Attempt::Short(short)),
         }
     }
@@ -94,28 +101,29 @@ impl Arrangement {
 }
 
 impl Areas {
-    fn new(contents: &Contents, geometry: &Geometry) -> Self {
+    fn new(contents: &Contents, geometry: &Geometry, features: Ext4Features) -> Self {
         let mut end: u64 = 0;
         let mut next = |blocks: u64| {
             let start = end;
             end = start.saturating_add(blocks);
             start..end
         };
+        let journal = if features.has_journal() { journal::blocks(geometry.blocks) } else { 0 };
         let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
         Self {
             resize: next(u64::from(geometry.reserved_descriptor_blocks > 0)),
-            journal: next(journal::blocks(geometry.blocks)),
+            journal: next(journal),
             directories: next(contents.directories.blocks()),
             long_links: next(count(contents.long_links.len())),
             xattrs: next(count(contents.xattr_blocks.len())),
             data: next(contents.data_blocks),
-            trees: next(0),
+            pointers: next(0),
         }
     }
 
     /// One past the last position in use.
     fn end(&self) -> u64 {
-        self.trees.end
+        self.pointers.end
     }
 }
 
@@ -163,26 +171,27 @@ impl Volume {
 }
 
 impl Contents {
-    /// The trees of all inodes that need some. Only journals, directories and files can.
-    fn extent_trees(&self, areas: &Areas, geometry: &Geometry) -> ExtentTrees {
-        let mut trees = ExtentTrees::default();
+    /// The pointers of all inodes that need blocks for them. Only journals, directories and files can.
+    fn pointers(&self, areas: &Areas, geometry: &Geometry, features: Ext4Features) -> Pointers {
+        let mut pointers = Pointers::new(features);
         let numbering = &self.numbering;
         let directories = self.directories.iter().map(|directory| numbering.number(directory.rank));
         let made = (!numbering.has_lost_found()).then_some(LOST_FOUND);
         for number in [JOURNAL].into_iter().chain(made).chain(directories) {
             if let Some(mapping) = self.mapping(number, areas) {
-                trees.add(number, mapping, &geometry.space);
+                pointers.add(number, mapping, &geometry.space);
             }
         }
         let tree = self.view.tree();
         for (rank, inode) in (0..).zip(numbering.inodes()) {
             let object = tree.inode(inode).object;
             if matches!(object, Object::File { .. }) {
-                trees.add(numbering.number(rank), self.file_mapping(rank, &object, areas), &geometry.space);
+                let mapping = self.file_mapping(rank, &object, areas);
+                pointers.add(numbering.number(rank), mapping, &geometry.space);
             }
         }
-        trees.finish();
-        trees
+        pointers.finish();
+        pointers
     }
 
     fn file_mapping<'a>(&self, rank: u32, object: &Object<'a>, areas: &Areas) -> Mapping<'a> {
