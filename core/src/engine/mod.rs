@@ -209,6 +209,12 @@ fn scan(order: &Order, monitor: &Monitor) -> Result<Scanned> {
         let watched = Watched { source: Arc::clone(source), monitor: monitor.clone() };
         let summary = builder.add_source(Arc::new(watched), whiteouts)?;
         monitor.check()?;
+        if let Some(finding) =
+            summary.findings.iter().find(|finding| order.strictness.refuses(finding.severity))
+        {
+            let text = format!("{} (refused: strict)", finding.text);
+            return Err(Error::new(ErrorKind::Source, text).with_path(&finding.path));
+        }
         told.extend(summary.findings);
         if let Some(json) = summary.machine_report.filter(|_| order.machine.is_none()) {
             machine = Some(MachineReport::from_json(&json)?);

@@ -38,6 +38,13 @@ pub enum Strictness {
     Strict,
 }
 
+impl Strictness {
+    /// Whether a finding of this severity refuses the scan.
+    pub fn refuses(self, severity: Severity) -> bool {
+        self == Self::Strict && severity > Severity::Note
+    }
+}
+
 /// Collects findings.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
@@ -68,7 +75,7 @@ impl Findings {
         text: impl Into<String>,
     ) -> Result<()> {
         let text = text.into();
-        if self.strictness == Strictness::Strict && severity > Severity::Note {
+        if self.strictness.refuses(severity) {
             return Err(Error::new(ErrorKind::Source, format!("{text} (refused: strict)")).with_path(path));
         }
         let bytes = self.bytes + path.len() + text.len();

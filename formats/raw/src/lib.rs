@@ -28,14 +28,14 @@ pub const INFO: FormatInfo = FormatInfo {
         OptionSpec {
             key: "compression",
             values: OptionValues::Choice(&["gzip", "zstd"]),
-            default: "gzip",
-            summary: "codec of the compressed form",
+            default: "",
+            summary: "codec of the compressed form, with compress only; default gzip",
         },
         OptionSpec {
             key: "level",
             values: OptionValues::Integer { min: 1, max: 19 },
             default: "",
-            summary: "how hard to compress: gzip 1..12, default 1; zstd 1..19, default 3",
+            summary: "how hard to compress, with compress only: gzip 1..12, default 1; zstd 1..19, default 3",
         },
     ],
 };

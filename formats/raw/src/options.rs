@@ -28,16 +28,26 @@ impl RawOptions {
     }
 
     pub(crate) fn from_options(options: &FormatOptions) -> Result<Self> {
+        if !options.compress() {
+            let given = ["compression", "level"].into_iter().filter(|key| !options.text(key).is_empty());
+            let refuse = |key| {
+                let text = "it needs the compress flag";
+                Error::new(ErrorKind::InvalidOption, text).with_field(format!("raw.{key}"))
+            };
+            Error::collect(given.map(refuse).collect())?;
+            return Ok(Self::default());
+        }
         let level = options.number_if_given("level")?;
-        let is_gzip = options.text("compression") == "gzip";
+        let is_gzip = options.text("compression") != "zstd";
         let (default, max) = if is_gzip { (1, 12) } else { (3, 19) };
         let level =
             u8::try_from(level.unwrap_or(default)).ok().filter(|level| *level <= max).ok_or_else(|| {
-                let text = format!("the levels of {} are 1 to {max}", options.text("compression"));
+                let codec = if is_gzip { "gzip" } else { "zstd" };
+                let text = format!("the levels of {codec} are 1 to {max}");
                 Error::new(ErrorKind::InvalidOption, text).with_field("raw.level")
             })?;
         let compression = if is_gzip { Compression::Gzip { level } } else { Compression::Zstd { level } };
-        Ok(Self { compression: options.compress().then_some(compression) })
+        Ok(Self { compression: Some(compression) })
     }
 }
 

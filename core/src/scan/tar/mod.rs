@@ -145,7 +145,9 @@ impl TarSource {
 
     fn summary(&self) -> ScanSummary {
         let note = |code, text: String| {
-            let path = self.archive.path.as_os_str().as_bytes().escape_ascii_path();
+            // The name alone: where the archive lies is no fact about the image.
+            let name = self.archive.path.file_name().unwrap_or_default();
+            let path = name.as_bytes().escape_ascii_path();
             Finding { severity: Severity::Note, code, path, text }
         };
         let mut findings = Vec::new();
