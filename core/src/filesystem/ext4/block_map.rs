@@ -290,6 +290,7 @@ const DIRECT: u64 = 12;
 const POINTERS: u64 = 1024;
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
 mod tests {
     use super::super::encode::{BLOCK_LEN, BLOCK_SIZE};
     use super::super::extent::Ranges;
