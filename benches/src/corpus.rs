@@ -76,7 +76,7 @@ impl ReadAt for Content {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         for (at, byte) in (offset..).zip(buf) {
-            let cell = mix(self.number << 32 | at / 8);
+            let cell = mix((self.number << 32) | (at / 8));
             let cell = match self.corpus {
                 Corpus::Noise => cell.to_le_bytes(),
                 Corpus::Words | Corpus::ManySmall => *WORDS[cell as usize % WORDS.len()],
