@@ -84,7 +84,7 @@ fn sweep(source: &dyn Fn(Files) -> Result<Arc<dyn ScanSource>>) -> Result<()> {
             number += 1;
             ensure!(number < 5000, "no end of operations");
         }
-        ensure!(number > 40, "only {number} operations were seen");
+        ensure!(number > 30, "only {number} operations were seen");
     }
     Ok(())
 }
