@@ -24,6 +24,7 @@ const INFO: FormatInfo = FormatInfo {
     primitive: None,
     plain: ".plain",
     compressed: None,
+    qemu: Some("raw"),
     options: &[],
 };
 

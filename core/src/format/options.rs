@@ -156,6 +156,7 @@ mod tests {
         primitive: None,
         plain: ".toy",
         compressed: None,
+        qemu: None,
         options: &[
             OptionSpec {
                 key: "level",

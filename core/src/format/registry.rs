@@ -18,6 +18,8 @@ pub struct FormatInfo {
     pub plain: &'static str,
     /// What the compress flag makes; `None` when the format refuses it.
     pub compressed: Option<&'static str>,
+    /// The name by which QEMU opens a disk of this format, where it can.
+    pub qemu: Option<&'static str>,
     /// All options.
     pub options: &'static [OptionSpec],
 }

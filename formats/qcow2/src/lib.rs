@@ -28,6 +28,7 @@ pub const INFO: FormatInfo = FormatInfo {
     primitive: Some("qcow2"),
     plain: ".qcow2",
     compressed: Some(".qcow2 with deflate or zstd clusters"),
+    qemu: Some("qcow2"),
     options: &[
         OptionSpec {
             key: "compression",

@@ -24,6 +24,7 @@ pub const INFO: FormatInfo = FormatInfo {
     primitive: Some("raw"),
     plain: ".raw (sparse)",
     compressed: Some(".raw.gz or .raw.zst"),
+    qemu: Some("raw"),
     options: &[
         OptionSpec {
             key: "compression",

@@ -24,6 +24,7 @@ pub const INFO: FormatInfo = FormatInfo {
     primitive: None,
     plain: ".vdi (dynamic)",
     compressed: None,
+    qemu: Some("vdi"),
     options: &[],
 };
 

@@ -15,7 +15,7 @@ use super::{Order, Scanned};
 use crate::boot::{BootLoaders, BootRequest, EspPlan};
 use crate::filesystem::ext4::Ext4Features;
 use crate::filesystem::fat32::{self, Fat32File};
-use crate::format::{Firmware, Machine, OperatingSystem};
+use crate::format::{Firmware, Machine, OperatingSystem, OutputRole};
 use crate::guest::{
     self, Edit, EntryKind, Ext4Generation, GuestFacts, GuestSettings, GuestWorkspace, IdentifierMap,
     IdentityHolder, KeptIdentities, VolumePlace, WantedIdentity,
@@ -115,10 +115,12 @@ pub(super) fn compose(scanned: Scanned, order: &Order, monitor: &Monitor) -> Res
 impl Composition {
     /// The report, without what only a run knows.
     pub(super) fn report(&self, order: &Order, outputs: Vec<OutputEntry>) -> Report {
-        let bare_disk =
-            order.targets.iter().find(|target| target.info().id == "raw" || target.info().id == "qcow2");
-        let qemu =
-            bare_disk.and_then(|target| outputs.iter().find(|output| output.format == target.info().id));
+        let driver = |format: &str| {
+            order.targets.iter().map(|target| target.info()).find(|info| info.id == format)?.qemu
+        };
+        let bare_disks = outputs.iter().filter(|output| output.role == OutputRole::Disk);
+        let bare_disk = bare_disks.filter_map(|output| Some((output, driver(output.format)?))).next();
+        let qemu = bare_disk.map_or(Vec::new(), |(output, driver)| self.qemu(output, driver));
         Report {
             schema: "diskwright-report/1",
             tool: concat!("diskwright ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -132,7 +134,7 @@ impl Composition {
                 firmware: self.machine.firmware,
                 boots_under: self.boots_under.clone(),
                 operating_system: self.machine.operating_system.clone(),
-                qemu: qemu.map_or(Vec::new(), |output| self.qemu(output)),
+                qemu,
             },
             disks: self.disk_entries.clone(),
             outputs,
@@ -143,7 +145,7 @@ impl Composition {
     }
 
     /// How QEMU runs a bare disk.
-    fn qemu(&self, output: &OutputEntry) -> Vec<String> {
+    fn qemu(&self, output: &OutputEntry, driver: &str) -> Vec<String> {
         let mut words = vec![
             "qemu-system-x86_64".to_owned(),
             "-m".to_owned(),
@@ -151,7 +153,7 @@ impl Composition {
             "-smp".to_owned(),
             self.machine.cpus.to_string(),
             "-drive".to_owned(),
-            format!("file={},format={},if=virtio", output.path, output.format),
+            format!("file={},format={driver},if=virtio", output.path),
         ];
         if self.machine.firmware == Firmware::Uefi {
             words.extend(["-bios".to_owned(), "/usr/share/ovmf/OVMF.fd".to_owned()]);
