@@ -86,6 +86,61 @@ fn small_scan_becomes_a_disk_that_shows_it() -> Result<()> {
     Ok(())
 }
 
+/// A custom list on an MBR disk: six partitions, the later ones logical, each with its part of the tree.
+#[test]
+fn a_partition_list_splits_the_tree_by_mount_points() -> Result<()> {
+    let (Some(e2fsck), Some(sfdisk)) = (Tool::find("e2fsck"), Tool::find("sfdisk")) else { return Ok(()) };
+    let directory = tempfile::tempdir()?;
+    let profile = directory.path().join("profile.json");
+    let list = r#"{"partition_table": "mbr", "boot": "none", "disk_size": "512M", "partitions": [
+        {"mount_point": "/home", "file_system": "ext2", "size": "32M", "label": "home"},
+        {"file_system": "swap", "size": "16M"},
+        {"mount_point": "/usr", "file_system": "ext3", "size": "64M"},
+        {"mount_point": "/srv/new", "size": "16M"},
+        {"mount_point": "/dos", "file_system": "fat32", "size": "40M"},
+        {"mount_point": "/", "grow": true}]}"#;
+    fs::write(&profile, list)?;
+    let generated =
+        generate(&small_scan(), &directory.path().join("out"), &["--profile".as_ref(), profile.as_os_str()])?;
+    let partitions = disk::partitions(&sfdisk, generated.disk()?)?;
+    // Three primary, the extended one, three logical.
+    assert_eq!(partitions.len(), 7, "{partitions:?}");
+    let entries = generated
+        .report
+        .pointer("/disks/0/partitions")
+        .and_then(serde_json::Value::as_array)
+        .context("no disk")?;
+    for (mount_point, kind, inside, outside) in [
+        ("/home", "ext2", "operator1", "home"),
+        ("/usr", "ext3", "bin", "usr"),
+        ("/srv/new", "ext4", "lost+found", "etc"),
+        ("/", "ext4", "etc/fstab", "operator1"),
+    ] {
+        let is_it = |entry: &&serde_json::Value| {
+            entry.pointer("/file_system/mount_point").and_then(serde_json::Value::as_str) == Some(mount_point)
+        };
+        let entry = entries.iter().find(is_it).with_context(|| format!("{mount_point} is not reported"))?;
+        assert_eq!(entry.pointer("/file_system/type").and_then(serde_json::Value::as_str), Some(kind));
+        let start = entry.get("start").and_then(serde_json::Value::as_u64).context("no start")?;
+        let partition =
+            partitions.iter().find(|partition| partition.start == start).context("not on the disk")?;
+        let volume = directory.path().join("volume");
+        disk::extract(generated.disk()?, partition, &volume)?;
+        disk::check_ext4(&e2fsck, &volume)?;
+        let Some(mounted) = Mounted::ext4(&volume, "ro")? else { return Ok(()) };
+        let has = |path: &str| mounted.path().join(path).symlink_metadata().is_ok();
+        assert!(has(inside) && !has(outside), "{mount_point} has other content");
+        if mount_point == "/" {
+            for empty in ["home", "usr", "srv/new", "dos"] {
+                let mut listed = mounted.path().join(empty).read_dir()?;
+                assert!(listed.next().is_none(), "/{empty} is not empty under the other file system");
+            }
+        }
+        mounted.unmount()?;
+    }
+    Ok(())
+}
+
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
 }
