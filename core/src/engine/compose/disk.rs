@@ -329,6 +329,22 @@ fn ext4_options(draft: &PartitionDraft, ingredients: &Ingredients<'_>) -> Result
         .with_features(features))
 }
 
+/// Tells, once, what FAT cannot carry of the tree's parts that stand on FAT; the EFI system partition's is told where
+/// its files are chosen.
+pub(super) fn record_fat_losses(
+    plan: &DiskPlan,
+    ingredients: &Ingredients<'_>,
+    findings: &mut Findings,
+) -> Result<()> {
+    for draft in &plan.partitions {
+        let is_fat = draft.planned.file_system == Some(FileSystemKind::Fat32);
+        if is_fat && draft.planned.role == PartitionRole::Data {
+            fat32::files_of(&view(plan, draft, ingredients)?, findings)?;
+        }
+    }
+    Ok(())
+}
+
 fn fat_content(
     plan: &DiskPlan,
     draft: &PartitionDraft,
@@ -337,6 +353,7 @@ fn fat_content(
     if draft.planned.role == PartitionRole::Esp {
         return Ok(ingredients.esp_files.clone());
     }
+    // What is lost is told by `record_fat_losses`.
     fat32::files_of(&view(plan, draft, ingredients)?, &mut Findings::default())
 }
 

@@ -96,6 +96,7 @@ pub(super) fn compose(scanned: Scanned, order: &Order, monitor: &Monitor) -> Res
         esp: boot.esp(),
         esp_files: esp_files(&plan, boot.esp(), &tree, order, &mut findings)?,
     };
+    disk::record_fat_losses(&plan, &ingredients, &mut findings)?;
     let arranged = ArrangedDisk::new(&plan, &ingredients)?;
     let layout = arranged.lay_out(&ingredients, &boot)?;
     let disk_entries = vec![disk_entry(&plan, &arranged)];
