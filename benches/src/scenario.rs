@@ -139,7 +139,7 @@ pub const SCENARIOS: &[Scenario] = &[
         false,
         &[],
         78_643_200,
-        "fcd42f125f2af89a65e3d7e1f5398f770b68bb8c500e1bc7104c72b5fb6a4473",
+        "d2b6c8e9f85ce303a54a9dff0eb8fa7b793a66da62c68fe2c317a9a9a266816e",
     ),
 ];
 

@@ -1,8 +1,9 @@
 //! Which crate may depend on which.
 //!
-//! Core knows no format; containers depend on core; products on core, containers and packaging; `formats/all` on core
-//! and every format; the applications on everything but tests; the conformance kit on core only. A format that
-//! is a product says so in its manifest: `[package.metadata.diskwright] room = "product"`.
+//! Core knows no format; containers depend on core; packaging on core and containers; products on core, containers and
+//! packaging; `formats/all` on core and every format; the applications on everything but tests; the conformance kit on
+//! core only; the author's example in `docs` is outside and sees what an author sees. A format that is packaging or a
+//! product says so in its manifest: `[package.metadata.diskwright] room = "product"`.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
@@ -44,12 +45,15 @@ struct Dependency {
 enum Room {
     Core,
     Container,
+    Packaging,
     Product,
     AllFormats,
     Application,
     Conformance,
     /// End-to-end tests and benches.
     Proof,
+    /// A format author's crate, as the guide shows it.
+    Author,
     Task,
 }
 
@@ -62,27 +66,34 @@ impl Room {
             (Some("formats"), Some("all")) => Self::AllFormats,
             (Some("formats"), Some(_)) => match named {
                 None | Some("container") => Self::Container,
+                Some("packaging") => Self::Packaging,
                 Some("product") => Self::Product,
                 Some(other) => bail!("{}: unknown room {other}", directory.display()),
             },
             (Some("apps"), Some(_)) => Self::Application,
             (Some("tests"), Some("conformance")) => Self::Conformance,
             (Some("tests"), Some(_)) | (Some("benches"), None) => Self::Proof,
+            (Some("docs"), Some(_)) => Self::Author,
             (Some("xtask"), None) => Self::Task,
             _ => bail!("{} is no room of the workspace", directory.display()),
         })
     }
 
     fn may_use(self, other: Self, for_tests: bool) -> bool {
-        use Room::{AllFormats, Application, Conformance, Container, Core, Product, Proof, Task};
+        use Room::{
+            AllFormats, Application, Author, Conformance, Container, Core, Packaging, Product, Proof, Task,
+        };
         match (self, other) {
-            (_, Task | Proof) | (Task, _) => false,
-            (Container | Product | AllFormats | Application, Conformance) => for_tests,
+            (_, Task | Author) | (Task, _) => false,
+            (Author, Conformance | Proof) => for_tests,
+            (_, Proof) => false,
+            (Container | Packaging | Product | AllFormats | Application, Conformance) => for_tests,
             (Core, _) => false,
             (Container | Conformance, other) => other == Core,
-            (Product, other) => matches!(other, Core | Container | Product),
-            (AllFormats, other) => matches!(other, Core | Container | Product),
-            (Application | Proof, _) => true,
+            (Packaging, other) => matches!(other, Core | Container),
+            (Product, other) => matches!(other, Core | Container | Packaging),
+            (AllFormats, other) => matches!(other, Core | Container | Packaging | Product),
+            (Application | Proof | Author, _) => true,
         }
     }
 }
@@ -113,8 +124,9 @@ fn forbidden_foreign(metadata: &Value, crates: &[Crate]) -> Result<Vec<String>> 
     let nodes: BTreeMap<&str, &Value> =
         nodes.iter().filter_map(|node| Some((node.get("id")?.as_str()?, node))).collect();
     let mut complaints = Vec::new();
-    let synchronous =
-        |one: &&Crate| matches!(one.room, Room::Core | Room::Container | Room::Product | Room::AllFormats);
+    let synchronous = |one: &&Crate| {
+        matches!(one.room, Room::Core | Room::Container | Room::Packaging | Room::Product | Room::AllFormats)
+    };
     for from in crates.iter().filter(synchronous) {
         for id in reachable(&nodes, &from.id) {
             if ASYNCHRONOUS.contains(&package_name(id)) {
@@ -210,11 +222,13 @@ mod tests {
         let complaints = forbidden(&[
             member("core", Room::Core, &[]),
             member("qcow2", Room::Container, &["core", "+kit"]),
-            member("vmware", Room::Product, &["core", "qcow2", "+kit"]),
-            member("all", Room::AllFormats, &["core", "qcow2", "vmware"]),
+            member("ovf", Room::Packaging, &["core", "qcow2", "+kit"]),
+            member("vmware", Room::Product, &["core", "qcow2", "ovf", "+kit"]),
+            member("all", Room::AllFormats, &["core", "qcow2", "ovf", "vmware"]),
             member("cli", Room::Application, &["all", "core"]),
             member("kit", Room::Conformance, &["core"]),
             member("e2e", Room::Proof, &["all", "cli", "kit"]),
+            member("author", Room::Author, &["core", "all", "cli", "+kit", "+e2e"]),
             member("xtask", Room::Task, &["serde_json"]),
         ]);
         assert_eq!(complaints, Vec::<String>::new());
@@ -229,6 +243,11 @@ mod tests {
             (Room::Container, "raw"),
             (Room::Container, "kit"),
             (Room::Container, "vmware"),
+            (Room::Container, "ovf"),
+            (Room::Packaging, "vmware"),
+            (Room::Product, "vmware"),
+            (Room::Author, "e2e"),
+            (Room::Application, "author"),
             (Room::Product, "cli"),
             (Room::AllFormats, "cli"),
             (Room::Application, "kit"),
@@ -242,7 +261,9 @@ mod tests {
                 member("subject", room, &[to]),
                 member("core", Room::Core, &[]),
                 member("raw", Room::Container, &[]),
+                member("ovf", Room::Packaging, &[]),
                 member("vmware", Room::Product, &[]),
+                member("author", Room::Author, &[]),
                 member("cli", Room::Application, &[]),
                 member("kit", Room::Conformance, &[]),
                 member("e2e", Room::Proof, &[]),

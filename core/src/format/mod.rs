@@ -81,7 +81,8 @@ pub enum OutputRole {
 pub enum Access {
     /// Writes ascend; gaps are holes.
     Stream,
-    /// As [`Access::Stream`], and the first `head` bytes may be written at any time, the last write counting.
+    /// As [`Access::Stream`], and the first `head` bytes, as those that [`Placer::reserve`] keeps, may be written at any
+    /// time, the last write counting.
     #[expect(missing_docs, reason = "said above")]
     Patched { head: u64 },
 }

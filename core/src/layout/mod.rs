@@ -7,12 +7,14 @@
 //! File systems, partition tables and boot loaders append to one [`LayoutBuilder`], always forwards.
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
+mod allocation;
 mod builder;
 mod reader;
 
 use std::fmt;
 use std::sync::Arc;
 
+pub use allocation::AllocationMap;
 pub use builder::LayoutBuilder;
 pub use reader::LayoutReader;
 

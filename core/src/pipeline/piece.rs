@@ -22,9 +22,11 @@ pub(super) struct OutputShared {
 pub(super) struct OutputState {
     shared: Arc<OutputShared>,
     size_bound: u64,
-    /// Pieces below this offset stay in memory until the end, since they may be written again.
-    head: u64,
-    head_pieces: Vec<Piece>,
+    is_patched: bool,
+    /// Ranges that may be written at any time, in bytes, half-open.
+    reserved: Vec<(u64, u64)>,
+    /// The pieces with reserved ranges, by index: they stay in memory until the end.
+    held: Vec<Piece>,
     current: Option<Piece>,
     /// Where the last ascending write ended.
     end: u64,
@@ -67,18 +69,15 @@ impl OutputState {
     /// # Errors
     /// `ErrorKind::Unsupported` for a plain SHA-256 of an output whose head changes at the end.
     pub(super) fn new(spec: &OutputSpec, output: Box<dyn Output>, sha256: bool) -> Result<Self> {
-        let head = match spec.access {
-            Access::Stream => 0,
-            Access::Patched { head } => head,
-        };
-        if sha256 && head > 0 {
+        let is_patched = spec.access != Access::Stream;
+        if sha256 && is_patched {
             let text = format!(
                 "{} is patched at its end: it has a tree digest, but no SHA-256 on the way",
                 spec.name
             );
             return Err(Error::new(ErrorKind::Unsupported, text).with_field("sha256"));
         }
-        Ok(Self {
+        let mut state = Self {
             shared: Arc::new(OutputShared {
                 name: spec.name.clone(),
                 output,
@@ -86,13 +85,41 @@ impl OutputState {
                 spare: Mutex::default(),
             }),
             size_bound: spec.size_bound,
-            head: head.next_multiple_of(PIECE as u64),
-            head_pieces: Vec::new(),
+            is_patched,
+            reserved: Vec::new(),
+            held: Vec::new(),
             current: None,
             end: 0,
             len: 0,
             sha256: sha256.then(|| SerialDigest { hasher: Sha256::new(), end: 0 }),
-        })
+        };
+        if let Access::Patched { head } = spec.access {
+            state.reserve(0, head)?;
+            // The head is written like the rest, or later.
+            state.end = 0;
+        }
+        Ok(state)
+    }
+
+    /// Lets `offset..offset+len`, which must lie ahead, be written at any time until the end; the output ends no earlier.
+    pub(super) fn reserve(&mut self, offset: u64, len: u64) -> Result<()> {
+        let end = offset.saturating_add(len);
+        if !self.is_patched || offset < self.end || end > self.size_bound {
+            return Err(self.defect(format!("{len} bytes cannot be reserved here"), offset));
+        }
+        for index in offset / PIECE as u64..end.div_ceil(PIECE as u64) {
+            if let Err(at) = self.held.binary_search_by_key(&index, |piece| piece.index) {
+                if self.held.len() == MAX_HELD {
+                    return Err(self.defect(format!("more than {MAX_HELD} MiB have reserved parts"), offset));
+                }
+                let current = self.current.take_if(|piece| piece.index == index);
+                self.held.insert(at, current.unwrap_or_else(|| self.shared.new_piece(index)));
+            }
+        }
+        self.reserved.push((offset, end));
+        self.end = end;
+        self.len = self.len.max(end);
+        Ok(())
     }
 
     pub(super) fn write(&mut self, offset: u64, bytes: &[u8], tasks: &mut Vec<PieceTask>) -> Result<()> {
@@ -104,10 +131,11 @@ impl OutputState {
                 )
             },
         )?;
-        if offset < self.end && end > self.head {
+        let is_reserved = self.reserved.iter().any(|range| range.0 <= offset && end <= range.1);
+        if offset < self.end && !is_reserved {
             return Err(self.defect(format!("a write goes back behind {:#x}", self.end), offset));
         }
-        if end > self.head {
+        if !is_reserved {
             self.end = end;
         }
         self.len = self.len.max(end);
@@ -139,7 +167,7 @@ impl OutputState {
 
     /// Hands out all pieces that are still held.
     pub(super) fn flush(&mut self, tasks: &mut Vec<PieceTask>) {
-        for piece in std::mem::take(&mut self.head_pieces) {
+        for piece in std::mem::take(&mut self.held) {
             self.emit(piece, tasks);
         }
         if let Some(piece) = self.current.take() {
@@ -165,15 +193,8 @@ impl OutputState {
     }
 
     fn piece(&mut self, index: u64, tasks: &mut Vec<PieceTask>) -> &mut Piece {
-        if index * (PIECE as u64) < self.head {
-            let at = match self.head_pieces.binary_search_by_key(&index, |piece| piece.index) {
-                Ok(at) => at,
-                Err(at) => {
-                    self.head_pieces.insert(at, self.shared.new_piece(index));
-                    at
-                }
-            };
-            return &mut self.head_pieces[at];
+        if let Ok(at) = self.held.binary_search_by_key(&index, |piece| piece.index) {
+            return &mut self.held[at];
         }
         if self.current.as_ref().is_none_or(|piece| piece.index != index) {
             let next = self.shared.new_piece(index);
@@ -218,7 +239,7 @@ impl Piece {
             Some(last) if last.1 == start => last.1 = end,
             Some(last) if last.1 < start => self.ranges.push((start, end)),
             None => self.ranges.push((start, end)),
-            // Only the head is written out of order.
+            // Only reserved ranges are written out of order.
             Some(_) => {
                 self.ranges.push((start, end));
                 self.ranges.sort_unstable();
@@ -310,5 +331,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 static ZEROS: [u8; PIECE] = [0; PIECE];
+/// Pieces with reserved ranges that one output may hold in memory.
+const MAX_HELD: usize = 32;
 /// Buffers kept for reuse by one output.
 const MAX_SPARE: usize = 4;

@@ -78,6 +78,16 @@ impl Placer<'_> {
         self.output(output)?.write(offset, bytes)
     }
 
+    /// Keeps `offset..offset+len` of an [`Access::Patched`](crate::format::Access) output, which must lie behind all that
+    /// was written, for bytes that are known later: it may be written at any time, the last write counting; what is
+    /// never written of it is zero. Cost: each MiB of the output with a reserved part stays in memory until the end.
+    ///
+    /// # Errors
+    /// As [`Placer::write`]; `ErrorKind::Internal`, too, for more than 32 such MiB.
+    pub fn reserve(&mut self, output: usize, offset: u64, len: u64) -> Result<()> {
+        self.output(output)?.state.reserve(offset, len)
+    }
+
     /// Says that an output has at least `len` bytes; what is not written is zero.
     ///
     /// # Errors

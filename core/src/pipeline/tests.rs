@@ -162,3 +162,65 @@ fn a_disk_of_zeros_is_all_hole() {
     let outcome = write(&disks, targets, 2, &Monitor::new()).unwrap();
     assert_eq!((outcome.read, outcome.outputs[0][0].written), (0, 0));
 }
+
+/// Writes each run behind the last one, a length of 8 bytes reserved before it, and a total in the head.
+struct Framed {
+    end: u64,
+    frames: Vec<(u64, u64)>,
+}
+
+impl Assembler for Framed {
+    fn put(&mut self, _: usize, run: &Run<'_>, to: &mut Placer<'_>) -> Result<()> {
+        to.reserve(0, self.end, 8)?;
+        to.write(0, self.end + 8, run.bytes())?;
+        self.frames.push((self.end, run.bytes().len() as u64));
+        self.end += 8 + run.bytes().len() as u64;
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, to: &mut Placer<'_>) -> Result<()> {
+        for (at, len) in self.frames.iter().rev() {
+            to.write(0, *at, &len.to_le_bytes())?;
+        }
+        to.write(0, 0, &(self.frames.len() as u64).to_le_bytes())
+    }
+}
+
+fn framed(access: Access, threads: usize) -> Result<Vec<u8>> {
+    let disks = [disk(vec![(4096, Some(noise(1_500_000, 1))), (3 << 20, Some(noise(4096, 2)))], 4 << 20)];
+    let mut sink = MemorySink::new();
+    let spec = OutputSpec { name: "f".into(), role: OutputRole::Package, size_bound: 8 << 20, access };
+    let outputs = vec![(&spec, sink.create(&spec)?)];
+    let encodings = vec![Encoding { granularity: 4096, codec: Codec::Stored }];
+    let writer = ImageWriter { encodings, assembler: Box::new(Framed { end: 16, frames: Vec::new() }) };
+    write(&disks, vec![Target::new(writer, outputs, |_| false)?], threads, &Monitor::new())?;
+    let outputs = sink.outputs();
+    Box::new(sink).commit()?;
+    let bytes = outputs.lock().unwrap().remove("f");
+    Ok(bytes.unwrap())
+}
+
+#[test]
+fn reserved_ranges_are_written_when_their_content_is_known() {
+    let bytes = framed(Access::Patched { head: 16 }, 1).unwrap();
+    let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) as usize;
+    let (mut at, mut data) = (16, Vec::new());
+    for _ in 0..word(0) {
+        data.extend_from_slice(&bytes[at + 8..][..word(at)]);
+        at += 8 + word(at);
+    }
+    assert_eq!((at, word(8)), (bytes.len(), 0));
+    // Chunks of 4096 bytes, the last one of the noise padded by the zeros behind it.
+    let mut expected = noise(1_500_000, 1);
+    expected.resize(expected.len().next_multiple_of(4096), 0);
+    expected.extend(noise(4096, 2));
+    assert!(data == expected);
+    assert!(bytes == framed(Access::Patched { head: 16 }, 3).unwrap());
+}
+
+#[test]
+fn a_stream_reserves_nothing() {
+    let error = framed(Access::Stream, 2).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Internal);
+    assert!(error.to_string().contains("cannot be reserved"), "{error}");
+}

@@ -36,7 +36,7 @@ impl Header {
         put32(&mut out, SECTOR); // bytes of a sector
         put32(&mut out, 0); // u32Dummy
         out.extend_from_slice(&self.size.to_le_bytes()); // cbDisk
-        put32(&mut out, BLOCK); // cbBlock
+        put32(&mut out, BLOCK_LEN); // cbBlock
         put32(&mut out, 0); // cbBlockExtra
         put32(&mut out, self.blocks); // cBlocks
         put32(&mut out, self.stored_blocks); // cBlocksAllocated
@@ -59,7 +59,11 @@ fn put32(out: &mut Vec<u8>, value: u32) {
 const TEXT: &[u8] = b"<<< Oracle VM VirtualBox Disk Image >>>\n";
 /// Where the block map starts.
 pub(crate) const MAP_OFFSET: u32 = 1 << 20;
-const BLOCK: u32 = 1 << 20;
+/// Bytes of a block.
+pub(crate) const BLOCK: u64 = 1 << 20;
+const BLOCK_LEN: u32 = 1 << 20;
+/// The map's entry of a block that is not stored: `VDI_IMAGE_BLOCK_FREE`.
+pub(crate) const FREE: u32 = 0xFFFF_FFFF;
 const SECTOR: u32 = 512;
 
 #[cfg(test)]

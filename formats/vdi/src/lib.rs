@@ -1,13 +1,12 @@
 #![doc = include_str!("../docs.md")]
 
 mod encode;
-mod map;
 mod options;
 mod plan;
 mod write;
 
 pub use options::VdiOptions;
-pub use plan::Vdi;
+pub use plan::{Vdi, image_uuid};
 
 use std::sync::Arc;
 

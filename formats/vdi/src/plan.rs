@@ -4,11 +4,11 @@ use diskwright_core::format::{
     Access, Codec, Encoding, FormatInfo, ImagePlan, ImageWriter, Machine, OutputRole, OutputSpec,
     TargetFormat,
 };
-use diskwright_core::layout::DiskLayout;
+use diskwright_core::layout::{AllocationMap, DiskLayout};
 use diskwright_core::{Error, ErrorKind, Result};
+use uuid::Uuid;
 
-use crate::encode::{Header, MAP_OFFSET};
-use crate::map::{BLOCK, BlockMap};
+use crate::encode::{BLOCK, Header, MAP_OFFSET};
 use crate::options::VdiOptions;
 use crate::write::VdiWriter;
 
@@ -52,7 +52,7 @@ impl TargetFormat for Vdi {
 /// An image, known but for the content of its blocks.
 pub(crate) struct Image {
     pub(crate) header: Header,
-    pub(crate) map: BlockMap,
+    pub(crate) map: AllocationMap,
     /// Bytes of the file.
     pub(crate) len: u64,
 }
@@ -64,28 +64,37 @@ impl Image {
             let text = format!("VDI holds whole sectors of {SECTOR} bytes, at least 1 MiB: not {size} bytes");
             return Err(Error::new(ErrorKind::Unsupported, text));
         }
-        let map = BlockMap::new(disk);
+        let map = AllocationMap::new(disk, BLOCK);
         let too_large = || {
             let text = format!("a disk of {size} bytes is too large for VDI");
             Error::new(ErrorKind::LimitExceeded, text)
         };
         // The data's offset has 32 bits: less than QEMU's own limit of 2^30 - 1 blocks.
         let number_of = |value: u64| u32::try_from(value).map_err(|_| too_large());
-        let blocks = number_of(map.blocks())?;
+        let blocks = number_of(map.units())?;
         let map_end = u64::from(blocks).saturating_mul(4).saturating_add(u64::from(MAP_OFFSET));
         let data_offset = map_end.next_multiple_of(BLOCK);
         let len = map.stored().checked_mul(BLOCK).and_then(|data| data.checked_add(data_offset));
-        let uuid = |what: &str| machine.seed.uuid(&format!("vdi {number} {what}")).to_bytes_le();
         let header = Header {
             data_offset: number_of(data_offset)?,
             size,
             blocks,
             stored_blocks: number_of(map.stored())?,
-            creation_uuid: uuid("creation"),
-            modification_uuid: uuid("modification"),
+            creation_uuid: image_uuid(machine, number).to_bytes_le(),
+            modification_uuid: uuid(machine, number, "modification").to_bytes_le(),
         };
         Ok(Self { header, map, len: len.ok_or_else(too_large)? })
     }
+}
+
+/// The UUID by which VirtualBox knows the image of disk `number` (from 1): what its header holds, and what a `.vbox` file
+/// names. It differs between machines of one seed that have different names.
+pub fn image_uuid(machine: &Machine, number: u32) -> Uuid {
+    uuid(machine, number, "creation")
+}
+
+fn uuid(machine: &Machine, number: u32, what: &str) -> Uuid {
+    machine.seed.uuid(&format!("vdi {} {number} {what}", machine.name))
 }
 
 struct VdiPlan {

@@ -1,7 +1,7 @@
 use diskwright_core::format::{Assembler, Placer, Run};
 use diskwright_core::{Error, ErrorKind, Result};
 
-use crate::encode::MAP_OFFSET;
+use crate::encode::{FREE, MAP_OFFSET};
 use crate::plan::Image;
 
 /// Writes header and map, then every run at its block's place.
@@ -22,7 +22,10 @@ impl VdiWriter {
             let image = &self.images[self.begun];
             to.write(self.begun, 0, &image.header.encode())?;
             let mut position = u64::from(MAP_OFFSET);
-            let mut entries = image.map.entries().flat_map(u32::to_le_bytes).peekable();
+            // OK to fall back: a plan refuses disks of 2^32 blocks.
+            let entry =
+                |place: Option<u64>| place.and_then(|place| u32::try_from(place).ok()).unwrap_or(FREE);
+            let mut entries = image.map.places().map(entry).flat_map(u32::to_le_bytes).peekable();
             while entries.peek().is_some() {
                 let part: Vec<u8> = entries.by_ref().take(PART).collect();
                 to.write(self.begun, position, &part)?;

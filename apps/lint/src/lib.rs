@@ -1,0 +1,1 @@
+//! Checks finished images against the rules of the products that import them.

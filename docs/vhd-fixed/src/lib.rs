@@ -1,0 +1,1 @@
+//! A format outside the project: fixed VHD, the example of the guide for format authors.

@@ -1,0 +1,1 @@
+//! OVF envelopes and OVA packages.

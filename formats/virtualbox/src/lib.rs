@@ -1,0 +1,1 @@
+//! VirtualBox machines: OVA, or .vbox with a VDI.

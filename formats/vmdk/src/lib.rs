@@ -1,0 +1,1 @@
+//! The VMDK disk container.

@@ -1,0 +1,1 @@
+//! VMware machines: OVA, or .vmx with a VMDK.
