@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use diskwright_core::engine::{Engine, OutputEntry};
-use diskwright_core::format::{Machine, TargetFormat};
+use diskwright_core::format::{Firmware, Machine, TargetFormat};
 use diskwright_core::layout::DiskLayout;
 use diskwright_core::sink::{DirectorySink, Overwrite};
 use diskwright_core::{Files, Monitor, Result, Seed, Timestamp};
@@ -25,6 +25,22 @@ pub fn machine(name: &str) -> Machine {
     machine.operating_system.version = "12".to_owned();
     machine.operating_system.architecture = "x86_64".to_owned();
     machine
+}
+
+/// A machine called `name` with a change.
+pub fn altered(name: &str, change: impl FnOnce(&mut Machine)) -> Machine {
+    let mut machine = machine(name);
+    change(&mut machine);
+    machine
+}
+
+/// As [`machine`], with UEFI, two processors and this memory in MiB.
+pub fn uefi(name: &str, memory_mib: u64) -> Machine {
+    altered(name, |machine| {
+        machine.firmware = Firmware::Uefi;
+        machine.cpus = 2;
+        machine.memory = memory_mib << 20;
+    })
 }
 
 pub fn write(
