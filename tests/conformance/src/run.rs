@@ -74,7 +74,7 @@ impl Run {
         let sink = Recorder::new(self.keep, Arc::clone(&self.watch));
         let recording = sink.recording();
         let format = subject.format()?;
-        let result = self.into_sink(format, disks, || Ok(Box::new(sink)))?;
+        let result = self.write_to(format, disks, || Ok(Box::new(sink)))?;
         Ok(Finished { result, recording })
     }
 
@@ -98,11 +98,11 @@ impl Run {
         let sink = move || -> Result<Box<dyn Sink>> {
             Ok(Box::new(DirectorySink::create(Files::default(), folder, Overwrite::Refuse)?))
         };
-        Ok(self.into_sink(format, disks, sink)??)
+        Ok(self.write_to(format, disks, sink)??)
     }
 
     /// On a thread of its own, so that a format that never ends is a failure like others.
-    fn into_sink(
+    fn write_to(
         &self,
         format: Arc<dyn TargetFormat>,
         disks: Vec<DiskLayout>,
