@@ -17,23 +17,16 @@ pub(crate) enum Decoded {
 
 /// Decodes a zlib stream (RFC 1950) of at most `limit` bytes.
 pub(crate) fn zlib(input: &[u8], limit: usize) -> Decoded {
-    inflate(Decompress::new(true), input, limit, STEP)
+    inflate(Decompress::new(true), input, limit)
 }
 
-/// Decodes a raw deflate stream (RFC 1951) as a decoder with a window of 4 KiB does.
-///
-/// Output is taken in small steps, so that a match is looked up in the window and not in the output buffer.
-pub(crate) fn deflate_4k(input: &[u8], limit: usize) -> Decoded {
-    inflate(Decompress::new_with_window_bits(false, 12), input, limit, SMALL_STEP)
-}
-
-/// Decodes a raw deflate stream with the whole window that the format allows.
+/// Decodes a raw deflate stream (RFC 1951) of at most `limit` bytes.
 pub(crate) fn deflate(input: &[u8], limit: usize) -> Decoded {
-    inflate(Decompress::new(false), input, limit, STEP)
+    inflate(Decompress::new(false), input, limit)
 }
 
-fn inflate(mut decoder: Decompress, input: &[u8], limit: usize, step: usize) -> Decoded {
-    let mut out = vec![0; step];
+fn inflate(mut decoder: Decompress, input: &[u8], limit: usize) -> Decoded {
+    let mut out = vec![0; STEP];
     let mut len = 0_usize;
     loop {
         let used = usize::try_from(decoder.total_in()).unwrap_or(usize::MAX);
@@ -88,4 +81,3 @@ pub(crate) fn zstd(input: &[u8], limit: usize) -> Decoded {
 }
 
 const STEP: usize = 16 * 1024;
-const SMALL_STEP: usize = 256;

@@ -2,6 +2,7 @@
 
 mod beside;
 mod bytes;
+mod deflate_reach;
 mod detect;
 mod inflate;
 mod ova;

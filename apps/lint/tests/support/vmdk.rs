@@ -93,7 +93,6 @@ pub(crate) struct Built {
     pub(crate) table: usize,
     pub(crate) directory: usize,
     pub(crate) footer: usize,
-    pub(crate) first_grain: usize,
 }
 
 impl Stream {
@@ -101,7 +100,6 @@ impl Stream {
         let mut bytes = self.header.clone();
         bytes.extend(self.descriptor.as_bytes());
         bytes.resize(21 * 512, 0);
-        let first_grain = bytes.len();
         let mut entries = vec![0_u32; 512];
         for (address, stored) in &self.grains {
             let place = grain(&mut bytes, *address, stored);
@@ -128,7 +126,7 @@ impl Stream {
             marker(&mut bytes, 0, 0);
         }
         bytes.extend(&self.after);
-        Built { bytes, table, directory, footer, first_grain }
+        Built { bytes, table, directory, footer }
     }
 
     pub(crate) fn package(&self) -> Package {
