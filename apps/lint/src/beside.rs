@@ -34,7 +34,9 @@ impl Beside for Folder {
         match Files::default().open(&self.0.join(name)) {
             Ok(file) => Ok(Some(Box::new(file))),
             Err(error) => match error.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::InvalidInput | io::ErrorKind::InvalidFilename => Ok(None),
+                io::ErrorKind::NotFound | io::ErrorKind::InvalidInput | io::ErrorKind::InvalidFilename => {
+                    Ok(None)
+                }
                 _ => Err(error),
             },
         }

@@ -62,7 +62,8 @@ impl Scan {
                     let (base, extra) = LENGTHS.get(symbol - 257)?;
                     self.made += usize::from(*base) + usize::try_from(bits.take(u32::from(*extra))?).ok()?;
                     let (base, extra) = DISTANCES.get(usize::from(distances.next(bits)?))?;
-                    let distance = usize::from(*base) + usize::try_from(bits.take(u32::from(*extra))?).ok()?;
+                    let distance =
+                        usize::from(*base) + usize::try_from(bits.take(u32::from(*extra))?).ok()?;
                     self.farthest = self.farthest.max(distance);
                 }
             }
@@ -109,7 +110,8 @@ impl Code {
         let mut symbols = Vec::with_capacity(lengths.len());
         for length in 1..16_u8 {
             let before = symbols.len();
-            symbols.extend((0_u16..).zip(lengths).filter(|(_, own)| **own == length).map(|(symbol, _)| symbol));
+            symbols
+                .extend((0_u16..).zip(lengths).filter(|(_, own)| **own == length).map(|(symbol, _)| symbol));
             counts[usize::from(length)] = u16::try_from(symbols.len() - before).unwrap_or(0);
         }
         Self { counts, symbols }
@@ -178,15 +180,68 @@ impl Bits<'_> {
 
 /// Bases and extra bits of match lengths, from symbol 257.
 const LENGTHS: [(u16, u8); 29] = [
-    (3, 0), (4, 0), (5, 0), (6, 0), (7, 0), (8, 0), (9, 0), (10, 0), (11, 1), (13, 1), (15, 1), (17, 1), (19, 2),
-    (23, 2), (27, 2), (31, 2), (35, 3), (43, 3), (51, 3), (59, 3), (67, 4), (83, 4), (99, 4), (115, 4), (131, 5),
-    (163, 5), (195, 5), (227, 5), (258, 0),
+    (3, 0),
+    (4, 0),
+    (5, 0),
+    (6, 0),
+    (7, 0),
+    (8, 0),
+    (9, 0),
+    (10, 0),
+    (11, 1),
+    (13, 1),
+    (15, 1),
+    (17, 1),
+    (19, 2),
+    (23, 2),
+    (27, 2),
+    (31, 2),
+    (35, 3),
+    (43, 3),
+    (51, 3),
+    (59, 3),
+    (67, 4),
+    (83, 4),
+    (99, 4),
+    (115, 4),
+    (131, 5),
+    (163, 5),
+    (195, 5),
+    (227, 5),
+    (258, 0),
 ];
 /// Bases and extra bits of distances.
 const DISTANCES: [(u16, u8); 30] = [
-    (1, 0), (2, 0), (3, 0), (4, 0), (5, 1), (7, 1), (9, 2), (13, 2), (17, 3), (25, 3), (33, 4), (49, 4), (65, 5),
-    (97, 5), (129, 6), (193, 6), (257, 7), (385, 7), (513, 8), (769, 8), (1025, 9), (1537, 9), (2049, 10),
-    (3073, 10), (4097, 11), (6145, 11), (8193, 12), (12_289, 12), (16_385, 13), (24_577, 13),
+    (1, 0),
+    (2, 0),
+    (3, 0),
+    (4, 0),
+    (5, 1),
+    (7, 1),
+    (9, 2),
+    (13, 2),
+    (17, 3),
+    (25, 3),
+    (33, 4),
+    (49, 4),
+    (65, 5),
+    (97, 5),
+    (129, 6),
+    (193, 6),
+    (257, 7),
+    (385, 7),
+    (513, 8),
+    (769, 8),
+    (1025, 9),
+    (1537, 9),
+    (2049, 10),
+    (3073, 10),
+    (4097, 11),
+    (6145, 11),
+    (8193, 12),
+    (12_289, 12),
+    (16_385, 13),
+    (24_577, 13),
 ];
 /// In which order the lengths of the code lengths' own code come.
 const ORDER: [u8; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];

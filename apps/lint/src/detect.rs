@@ -90,7 +90,9 @@ fn of_text(text: &str) -> Option<Kind> {
     let lower = text.to_ascii_lowercase();
     let has_key = |keys: &[&str]| {
         lower.lines().any(|line| {
-            keys.iter().any(|key| line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('=')))
+            keys.iter().any(|key| {
+                line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='))
+            })
         })
     };
     if lower.starts_with("# disk descriptor") || has_key(&["createtype", "parentcid"]) {

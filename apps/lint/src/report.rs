@@ -120,7 +120,8 @@ impl Findings {
 
     /// One more.
     pub(crate) fn add(&mut self, rule: &'static Rule, location: Location, text: impl Into<String>) {
-        let before = self.list.iter().filter(|finding| finding.rule == rule && finding.file == self.file).count();
+        let before =
+            self.list.iter().filter(|finding| finding.rule == rule && finding.file == self.file).count();
         if before >= PLACES || self.list.len() >= FINDINGS {
             self.unlisted = self.unlisted.saturating_add(1);
             return;

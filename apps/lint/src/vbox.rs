@@ -171,9 +171,11 @@ fn check_hardware(machine: &Element, hardware: &Element, f: &mut Findings) {
     let mut positions = BTreeSet::new();
     for order in hardware.child("Boot").into_iter().flat_map(|boot| boot.all("Order")) {
         let position = order.attribute("position").and_then(|position| position.parse::<u32>().ok());
-        let is_new = position.is_some_and(|position| (1..=4).contains(&position) && positions.insert(position));
+        let is_new =
+            position.is_some_and(|position| (1..=4).contains(&position) && positions.insert(position));
         if !is_new || order.attribute("device").is_none() {
-            let text = format!("the position is \"{}\"", shown(order.attribute("position").unwrap_or_default()));
+            let text =
+                format!("the position is \"{}\"", shown(order.attribute("position").unwrap_or_default()));
             f.add(&rules::BOOT_ORDER, order.location(), text);
         }
     }
@@ -189,7 +191,8 @@ fn check_network(hardware: &Element, f: &mut Findings) {
         }
         if let Some(mac) = adapter.attribute("MACAddress") {
             let is_mac = mac.len() == 12 && mac.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'));
-            let is_group = mac.get(..2).and_then(|first| u8::from_str_radix(first, 16).ok()).unwrap_or(1) & 1 == 1;
+            let is_group =
+                mac.get(..2).and_then(|first| u8::from_str_radix(first, 16).ok()).unwrap_or(1) & 1 == 1;
             if !is_mac || is_group {
                 let text = format!("the address is \"{}\"", shown(mac));
                 f.add(&rules::MAC, adapter.location(), text);

@@ -24,7 +24,11 @@ pub(crate) fn check(source: &dyn ReadAt, f: &mut Findings) -> Result<DiskFacts> 
     image.check_header(&header, f);
     image.check_sizes(f);
     image.check_map(source, f)?;
-    Ok(DiskFacts { capacity: Some(image.size), uuid: from_bytes(slice(&header, 0x188, 16)), is_stream: false })
+    Ok(DiskFacts {
+        capacity: Some(image.size),
+        uuid: from_bytes(slice(&header, 0x188, 16)),
+        is_stream: false,
+    })
 }
 
 /// What the header says.
@@ -94,7 +98,7 @@ impl Image {
     }
 
     fn check_sizes(&self, f: &mut Findings) {
-        if self.size == 0 || self.size % 512 != 0 {
+        if self.size == 0 || !self.size.is_multiple_of(512) {
             f.add(&rules::DISK_SIZE, Location::Offset(0x170), format!("the disk has {} bytes", self.size));
         }
         if self.block != BLOCK || self.extra != 0 {
@@ -105,11 +109,11 @@ impl Image {
             let text = format!("there are {} blocks for {} bytes", self.blocks, self.size);
             f.add(&rules::BLOCK_COUNT, Location::Offset(0x180), text);
         }
-        if self.map < 456 || self.map % 512 != 0 {
+        if self.map < 456 || !self.map.is_multiple_of(512) {
             let text = format!("the block map begins at {:#x}", self.map);
             f.add(&rules::MAP_OFFSET, Location::Offset(0x154), text);
         }
-        if self.data < self.map + u64::from(self.blocks) * 4 || self.data % 512 != 0 {
+        if self.data < self.map + u64::from(self.blocks) * 4 || !self.data.is_multiple_of(512) {
             let text = format!("the blocks begin at {:#x}", self.data);
             f.add(&rules::DATA_OFFSET, Location::Offset(0x158), text);
         }
@@ -147,7 +151,8 @@ impl Image {
             let text = format!("a fixed image stores {stored} of {} blocks", self.blocks);
             f.add(&rules::ALLOCATED_COUNT, Location::Offset(0x184), text);
         }
-        let needed = u64::from(self.allocated).saturating_mul(self.block + self.extra).saturating_add(self.data);
+        let needed =
+            u64::from(self.allocated).saturating_mul(self.block + self.extra).saturating_add(self.data);
         if source.size() < needed {
             let text = format!("the file has {} bytes and should have {needed}", source.size());
             f.add(&rules::FILE_LENGTH, Location::Offset(source.size()), text);

@@ -69,8 +69,15 @@ pub(crate) enum Problem {
 
 /// The root element.
 pub(crate) fn parse(text: &str) -> Result<Element, Problem> {
-    let mut parser =
-        Parser { text, line: 1, counted: 0, open: Vec::new(), root: None, namespaces: Vec::new(), elements: 0 };
+    let mut parser = Parser {
+        text,
+        line: 1,
+        counted: 0,
+        open: Vec::new(),
+        root: None,
+        namespaces: Vec::new(),
+        elements: 0,
+    };
     parser.run()
 }
 
@@ -95,7 +102,9 @@ impl Parser<'_> {
             let namespace = match namespace {
                 ResolveResult::Bound(namespace) => namespace.0.to_owned(),
                 ResolveResult::Unbound => String::new(),
-                ResolveResult::Unknown(_) => return Err(self.malformed("a prefix is used that is not declared")),
+                ResolveResult::Unknown(_) => {
+                    return Err(self.malformed("a prefix is used that is not declared"));
+                }
             };
             match event {
                 Event::Start(start) => self.start(&start, &namespace)?,
@@ -144,7 +153,14 @@ impl Parser<'_> {
         let namespace = self.intern(namespace)?;
         let name = start.local_name().into_inner().to_owned();
         let line = self.line;
-        self.open.push(Element { name, namespace, attributes, text: String::new(), children: Vec::new(), line });
+        self.open.push(Element {
+            name,
+            namespace,
+            attributes,
+            text: String::new(),
+            children: Vec::new(),
+            line,
+        });
         Ok(())
     }
 

@@ -17,7 +17,8 @@ pub(crate) struct Member {
 
 /// Whether 512 bytes are a tar header: by the magic, or by the checksum of one from before it.
 pub(crate) fn is_header(block: &[u8]) -> bool {
-    let has_sum = block.len() >= BLOCK && octal(slice(block, 148, 8)).is_some_and(|sum| sum == checksum(block));
+    let has_sum =
+        block.len() >= BLOCK && octal(slice(block, 148, 8)).is_some_and(|sum| sum == checksum(block));
     slice(block, 257, 5) == b"ustar" || (has_sum && block.first().is_some_and(|byte| *byte != 0))
 }
 
@@ -85,7 +86,8 @@ fn check_type(block: &[u8], at: u64, f: &mut Findings) -> bool {
         b'x' | b'g' => f.add(&rules::PAX_HEADER, place, "a pax header"),
         b'S' => f.add(&rules::SPARSE_MEMBER, place, format!("\"{}\" is sparse", shown(&name(block)))),
         _ => {
-            let text = format!("\"{}\" is of type \"{}\"", shown(&name(block)), char::from(kind).escape_default());
+            let text =
+                format!("\"{}\" is of type \"{}\"", shown(&name(block)), char::from(kind).escape_default());
             f.add(&rules::MEMBER_TYPE, place, text);
         }
     }

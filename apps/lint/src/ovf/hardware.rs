@@ -23,7 +23,8 @@ pub(super) fn check(section: &Element, envelope: &Element, disks: &Disks, f: &mu
         match item.text_of("InstanceID") {
             Some(id) if !id.is_empty() && ids.insert(id) => {}
             id => {
-                let text = format!("the InstanceID \"{}\" is not one of its own", shown(id.unwrap_or_default()));
+                let text =
+                    format!("the InstanceID \"{}\" is not one of its own", shown(id.unwrap_or_default()));
                 f.add(&rules::INSTANCE_ID, item.location(), text);
             }
         }
@@ -179,7 +180,11 @@ fn check_controllers(items: &[&Element], f: &mut Findings) {
     for item in items {
         let class = match kind(item) {
             Some("6") => "SCSI",
-            Some("20") if item.text_of("ResourceSubType").is_some_and(|name| name.to_lowercase().contains("nvme")) => {
+            Some("20")
+                if item
+                    .text_of("ResourceSubType")
+                    .is_some_and(|name| name.to_lowercase().contains("nvme")) =>
+            {
                 "NVMe"
             }
             Some("20") => "SATA",

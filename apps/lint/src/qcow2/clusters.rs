@@ -90,7 +90,7 @@ pub(crate) fn check(
             let offset = entry & OFFSET;
             let is_right = entry & RESERVED_L1 == 0
                 && offset != 0
-                && offset % header.cluster == 0
+                && offset.is_multiple_of(header.cluster)
                 && offset.saturating_add(header.cluster) <= source.size()
                 && tables.insert(offset);
             if !is_right {
@@ -125,7 +125,7 @@ fn check_data(
     let has_reserved = entry & RESERVED_L2 != 0 || (is_zero && header.version == 2);
     // Readers take what is missing of the last cluster for zeros.
     let end = source.size().next_multiple_of(header.cluster);
-    let is_inside = offset % header.cluster == 0 && offset.saturating_add(header.cluster) <= end;
+    let is_inside = offset.is_multiple_of(header.cluster) && offset.saturating_add(header.cluster) <= end;
     if has_reserved || (!header.is_external && !is_inside) {
         let text = format!("the entry {entry:#018x} names no cluster of the file");
         f.add(&rules::CLUSTER_OFFSET, Location::Offset(at), text);
@@ -154,7 +154,13 @@ fn check_copied(
     Ok(())
 }
 
-fn check_compressed(source: &dyn ReadAt, header: &Header, at: u64, entry: u64, f: &mut Findings) -> Result<()> {
+fn check_compressed(
+    source: &dyn ReadAt,
+    header: &Header,
+    at: u64,
+    entry: u64,
+    f: &mut Findings,
+) -> Result<()> {
     let place = Location::Offset(at);
     if entry & COPIED != 0 {
         let text = format!("the entry {entry:#018x} of compressed data has bit 63 set");
@@ -169,7 +175,8 @@ fn check_compressed(source: &dyn ReadAt, header: &Header, at: u64, entry: u64, f
     }
     let full = usize::try_from(header.cluster).unwrap_or(0);
     let data = read_up_to(source, start, usize::try_from(end - start).unwrap_or(0))?;
-    let is_full = |decoded| matches!(decoded, Decoded::Ended { len, .. } | Decoded::Cut { len } if len == full);
+    let is_full =
+        |decoded| matches!(decoded, Decoded::Ended { len, .. } | Decoded::Cut { len } if len == full);
     let decoded = if header.is_zstd { zstd(&data, full) } else { deflate(&data, full) };
     if is_full(decoded) {
         let farthest = if header.is_zstd { None } else { reach(&data, full) };

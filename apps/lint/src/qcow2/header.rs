@@ -46,12 +46,16 @@ impl Header {
         }
         let cluster_bits = be32(&bytes, 20);
         if !(9..=21).contains(&cluster_bits) {
-            f.add(&rules::CLUSTER_BITS, Location::Offset(20), format!("a cluster has 2^{cluster_bits} bytes"));
+            f.add(
+                &rules::CLUSTER_BITS,
+                Location::Offset(20),
+                format!("a cluster has 2^{cluster_bits} bytes"),
+            );
             return Ok(None);
         }
         let cluster = 1_u64 << cluster_bits;
         let size = be64(&bytes, 24);
-        if size == 0 || size % 512 != 0 {
+        if size == 0 || !size.is_multiple_of(512) {
             f.add(&rules::SIZE, Location::Offset(24), format!("the disk has {size} bytes"));
         }
         let mut header = Self {
@@ -156,7 +160,8 @@ impl Header {
     fn check_l1(&self, size: u64, f: &mut Findings) -> bool {
         let needed = self.size.div_ceil(self.cluster).div_ceil(self.entries());
         let end = self.l1.checked_add(self.l1_entries * 8);
-        let is_inside = self.l1 != 0 && self.l1 % self.cluster == 0 && end.is_some_and(|end| end <= size);
+        let is_inside =
+            self.l1 != 0 && self.l1.is_multiple_of(self.cluster) && end.is_some_and(|end| end <= size);
         if !is_inside || self.l1_entries < needed || self.l1_entries > MAX_L1 {
             let text = format!("the L1 table has {} of {needed} entries at {:#x}", self.l1_entries, self.l1);
             f.add(&rules::L1_TABLE, Location::Offset(36), text);

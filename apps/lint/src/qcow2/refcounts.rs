@@ -27,7 +27,7 @@ impl<'a> Refcounts<'a> {
         let start = header.refcount_table;
         let end = start.checked_add(length);
         let is_readable = start != 0
-            && start % header.cluster == 0
+            && start.is_multiple_of(header.cluster)
             && (1..=MAX_TABLE).contains(&length)
             && end.is_some_and(|end| end <= source.size());
         if !is_readable {

@@ -39,7 +39,11 @@ impl Descriptor {
                 continue;
             }
             if descriptor.keys.len() + descriptor.extents.len() >= MAX_LINES {
-                f.add(&rules::DESCRIPTOR_SYNTAX, Location::Line(line), "there are more lines than in any descriptor");
+                f.add(
+                    &rules::DESCRIPTOR_SYNTAX,
+                    Location::Line(line),
+                    "there are more lines than in any descriptor",
+                );
                 break;
             }
             let here = descriptor.line(text, line, f);

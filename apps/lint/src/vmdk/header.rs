@@ -72,7 +72,7 @@ impl Header {
             f.add(&rules::TABLE_ENTRIES, place(44), format!("a table has {} entries", self.table_entries));
             is_sound = false;
         }
-        if self.capacity == 0 || (is_sound && self.capacity % self.grain != 0) {
+        if self.capacity == 0 || (is_sound && !self.capacity.is_multiple_of(self.grain)) {
             let text = format!("{} sectors are no whole number of grains", self.capacity);
             f.add(&rules::CAPACITY, place(12), text);
         }

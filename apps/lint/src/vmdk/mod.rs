@@ -59,7 +59,11 @@ pub(crate) fn check_sparse(source: &dyn ReadAt, f: &mut Findings) -> Result<Disk
 }
 
 /// Checks a descriptor in a file of its own, and the files of its extents.
-pub(crate) fn check_descriptor(source: &dyn ReadAt, beside: &dyn Beside, f: &mut Findings) -> Result<DiskFacts> {
+pub(crate) fn check_descriptor(
+    source: &dyn ReadAt,
+    beside: &dyn Beside,
+    f: &mut Findings,
+) -> Result<DiskFacts> {
     let Some(text) = read_text(source, MAX_DESCRIPTOR)? else {
         f.add(&rules::DESCRIPTOR_SYNTAX, Location::Whole, "the descriptor is longer than 1 MiB or no UTF-8");
         return Ok(DiskFacts::default());
@@ -84,7 +88,9 @@ fn embedded(source: &dyn ReadAt, header: &Header, f: &mut Findings) -> Result<Op
     let length = usize::try_from(bytes).unwrap_or(MAX_DESCRIPTOR).min(MAX_DESCRIPTOR);
     let start = header.descriptor.checked_mul(SECTOR_BYTES);
     let read = match start {
-        Some(start) if start > 0 && start.saturating_add(bytes) <= source.size() => read(source, start, length)?,
+        Some(start) if start > 0 && start.saturating_add(bytes) <= source.size() => {
+            read(source, start, length)?
+        }
         _ => None,
     };
     let Some(mut bytes) = read else {

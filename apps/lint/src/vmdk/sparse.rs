@@ -28,7 +28,8 @@ pub(crate) fn check(source: &dyn ReadAt, header: &Header, f: &mut Findings) -> R
             let other = redundant.entry(index)?;
             let second = if other == 0 { None } else { redundant.table(index, other, f)? };
             if (sector == 0) != (other == 0) || (sector == other && sector != 0) || table != second {
-                let text = format!("grain table {index} at sector {sector} differs from that at sector {other}");
+                let text =
+                    format!("grain table {index} at sector {sector} differs from that at sector {other}");
                 f.add(&rules::REDUNDANT, Location::Offset(redundant.place(index)), text);
             }
         }
@@ -54,7 +55,7 @@ fn check_grain(
         f.add(&rules::GRAIN_RANGE, place, text);
         return;
     }
-    if sector % header.grain != 0 {
+    if !sector.is_multiple_of(header.grain) {
         let text = format!("a grain at sector {sector} is not aligned to {} sectors", header.grain);
         f.add(&rules::GRAIN_ALIGNMENT, place, text);
     } else if !used.insert(sector / header.grain) {

@@ -100,8 +100,9 @@ impl Walk<'_> {
     /// Checks a grain and gives its length in the file, as long as it is plausible.
     fn grain(&mut self, at: u64, address: u64, size: u32, f: &mut Findings) -> Result<Option<u64>> {
         let place = Location::Offset(at);
-        if address % self.header.grain != 0 || address >= self.header.capacity {
-            let text = format!("a grain has the address {address} in a disk of {} sectors", self.header.capacity);
+        if !address.is_multiple_of(self.header.grain) || address >= self.header.capacity {
+            let text =
+                format!("a grain has the address {address} in a disk of {} sectors", self.header.capacity);
             f.add(&rules::GRAIN_ADDRESS, place.clone(), text);
         }
         if self.last.is_some_and(|last| address <= last) {
@@ -131,8 +132,12 @@ impl Walk<'_> {
         let full = usize::try_from(self.header.grain_bytes()).unwrap_or(0);
         let (rule, text) = match zlib(data, full) {
             Decoded::Ended { len, used } if len == full && used == data.len() => return,
-            Decoded::Ended { len, .. } if len == full => (&rules::GRAIN_DATA, "has bytes after its end".to_owned()),
-            Decoded::Ended { len, .. } => (&rules::GRAIN_LENGTH, format!("inflates to {len} bytes, not {full}")),
+            Decoded::Ended { len, .. } if len == full => {
+                (&rules::GRAIN_DATA, "has bytes after its end".to_owned())
+            }
+            Decoded::Ended { len, .. } => {
+                (&rules::GRAIN_LENGTH, format!("inflates to {len} bytes, not {full}"))
+            }
             Decoded::TooLong => (&rules::GRAIN_LENGTH, format!("inflates to more than {full} bytes")),
             Decoded::Cut { .. } => (&rules::GRAIN_DATA, "ends before its zlib stream does".to_owned()),
             Decoded::Corrupt => (&rules::GRAIN_DATA, "is no zlib stream, or a damaged one".to_owned()),
@@ -147,7 +152,11 @@ impl Walk<'_> {
             None => None,
         };
         let Some((at, footer)) = footer else {
-            f.add(&rules::FOOTER, Location::Whole, "the header has no grain directory, and there is no footer");
+            f.add(
+                &rules::FOOTER,
+                Location::Whole,
+                "the header has no grain directory, and there is no footer",
+            );
             return Ok(None);
         };
         let expected = self.source.size().saturating_sub(2 * SECTOR_BYTES);
@@ -193,7 +202,11 @@ fn check_entry(
         None => "does not lie inside the file".to_owned(),
     };
     let place = Location::Offset(u64::from(table) * SECTOR_BYTES + entry * 4);
-    f.add(&rules::TABLE_ENTRY, place, format!("the grain of address {address} is said at sector {sector}, which {met}"));
+    f.add(
+        &rules::TABLE_ENTRY,
+        place,
+        format!("the grain of address {address} is said at sector {sector}, which {met}"),
+    );
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 use super::Case;
-use crate::support::vmdk::{GRAIN, SPARSE_TABLE, Stream, flat, header, sparse, stream, stream_tables_first, zlib};
+use crate::support::vmdk::{
+    GRAIN, SPARSE_TABLE, Stream, flat, header, sparse, stream, stream_tables_first, zlib,
+};
 use crate::support::{Package, data};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -63,7 +65,8 @@ fn streams() -> Vec<Case> {
         Case::new("vmdk-header-footer", stream().package().patched(built.footer + 13, &[0])),
         Case::new("vmdk-end-of-stream", changed(|stream| stream.has_end = false)).also(&["vmdk-footer"]),
         Case::new("vmdk-end-of-stream", cut_tables_first()),
-        Case::new("vmdk-trailing-bytes", changed(|stream| stream.after = vec![0; 512])).also(&["vmdk-footer"]),
+        Case::new("vmdk-trailing-bytes", changed(|stream| stream.after = vec![0; 512]))
+            .also(&["vmdk-footer"]),
         Case::new("vmdk-trailing-bytes", padded_tables_first()),
         Case::new("vmdk-marker", changed(|stream| stream.marker = Some(9))).also(&["vmdk-footer"]),
         Case::new("vmdk-grain-order", changed(|stream| stream.grains.reverse())),
@@ -77,7 +80,8 @@ fn streams() -> Vec<Case> {
         Case::new("vmdk-grain-data", stored(cut)),
         Case::new("vmdk-grain-length", stored(zlib(&data(GRAIN - 512, 2)))),
         Case::new("vmdk-grain-length", stored(zlib(&data(GRAIN + 1, 2)))),
-        Case::new("vmdk-grain-directory", patched(built.directory, 1 << 30)).also(&["vmdk-grain-unreferenced"]),
+        Case::new("vmdk-grain-directory", patched(built.directory, 1 << 30))
+            .also(&["vmdk-grain-unreferenced"]),
         Case::new("vmdk-grain-directory", stream().package().patched(built.footer + 56, &[0xff; 7])),
         Case::new("vmdk-table-entry", patched(built.table + 8, 21)),
         Case::new("vmdk-table-entry", patched(built.table + 8, u32::MAX)),
@@ -129,7 +133,10 @@ fn descriptors() -> Vec<Case> {
     short.files.get_mut("disk-flat.vmdk").unwrap().pop();
     vec![
         Case::new("vmdk-first-line", alone("# Disk DescriptorFile", "# disk descriptorfile")),
-        Case::new("vmdk-section-order", alone("encoding=\"UTF-8\"\n", ""). edited("#DDB", "encoding=\"UTF-8\"")),
+        Case::new(
+            "vmdk-section-order",
+            alone("encoding=\"UTF-8\"\n", "").edited("#DDB", "encoding=\"UTF-8\""),
+        ),
         Case::new("vmdk-descriptor-syntax", embedded("encoding=\"UTF-8\"", "encoding")),
         Case::new("vmdk-descriptor-syntax", embedded("encoding=\"UTF-8\"", "version=1")),
         Case::new("vmdk-descriptor-version", embedded("version=1\n", "version=2\n")),

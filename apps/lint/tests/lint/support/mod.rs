@@ -88,7 +88,6 @@ pub(crate) fn broken(report: &Report) -> Vec<&'static str> {
 }
 
 /// One valid file of every kind and layout.
-#[allow(dead_code, reason = "each test is a crate of its own and uses some of this")]
 pub(crate) fn valid() -> Vec<Package> {
     vec![
         vmdk::stream().package(),

@@ -17,7 +17,10 @@ fn documents() -> Vec<Case> {
         Case::new("ovf-well-formed", edited("</Envelope>", "")),
         Case::new("ovf-well-formed", edited("<Name>img</Name>", "<Name>&unknown;</Name>")),
         Case::new("ovf-no-doctype", edited("<Envelope xmlns=", "<!DOCTYPE Envelope>\n<Envelope xmlns=")),
-        Case::new("ovf-namespace", edited("http://schemas.dmtf.org/ovf/envelope/1", "http://schemas.dmtf.org/ovf/envelope/2")),
+        Case::new(
+            "ovf-namespace",
+            edited("http://schemas.dmtf.org/ovf/envelope/1", "http://schemas.dmtf.org/ovf/envelope/2"),
+        ),
         Case::new("ovf-2-items", edited("      <vmw:Config", "      <StorageItem/>\n      <vmw:Config")),
         Case::new("ovf-section-order", moved),
         Case::new("ovf-required-section", edited("VirtualHardwareSection>", "OtherSection>")),
@@ -33,7 +36,9 @@ fn disks() -> Vec<Case> {
     let sparse = vmdk::sparse().files["disk.vmdk"].clone();
     let size = vmdk::stream().build().bytes.len();
     let swapped = |bytes: Vec<u8>| {
-        ovf().edited(&format!("ovf:size=\"{size}\""), &format!("ovf:size=\"{}\"", bytes.len())).with("disk.vmdk", bytes)
+        ovf()
+            .edited(&format!("ovf:size=\"{size}\""), &format!("ovf:size=\"{}\"", bytes.len()))
+            .with("disk.vmdk", bytes)
     };
     vec![
         Case::new("ovf-disk-attributes", edited(" ovf:capacity=\"524288\"", "")).also(&["ovf-capacity"]),
@@ -43,7 +48,10 @@ fn disks() -> Vec<Case> {
         Case::new("ovf-capacity", edited("ovf:capacity=\"524288\"", "ovf:capacity=\"524289\"")),
         Case::new("ovf-capacity", edited("\"byte\"", "\"byte * 2^10\"")),
         Case::new("ovf-capacity", edited("\"byte\"", "\"bytes\"")),
-        Case::new("ovf-disk-format", edited(format, "http://www.vmware.com/interfaces/specifications/vmdk.html#")),
+        Case::new(
+            "ovf-disk-format",
+            edited(format, "http://www.vmware.com/interfaces/specifications/vmdk.html#"),
+        ),
         Case::new("ovf-disk-content", swapped(sparse)),
         Case::new("ovf-disk-content", swapped(vec![0; 1024])),
     ]
@@ -69,7 +77,15 @@ fn hardware() -> Vec<Case> {
         Case::new("ovf-network", edited("<rasd:Connection>NAT<", "<rasd:Connection>VM Network<")),
         Case::new("ovf-scsi-subtype", edited("lsilogic", "virtualscsi")),
         Case::new("ovf-controller-subtype", edited(">AHCI<", ">sata<")),
-        Case::new("ovf-one-controller", edited(second, &second.replace("<rasd:ResourceType>6<", "<rasd:ResourceType>20<").replace("lsilogic", "AHCI"))),
+        Case::new(
+            "ovf-one-controller",
+            edited(
+                second,
+                &second
+                    .replace("<rasd:ResourceType>6<", "<rasd:ResourceType>20<")
+                    .replace("lsilogic", "AHCI"),
+            ),
+        ),
         Case::new("ovf-firmware-value", edited("vmw:value=\"efi\"", "vmw:value=\"uefi\"")),
         Case::new("ovf-firmware", edited("vmw:key=\"firmware\"", "vmw:key=\"other\"")),
     ]
@@ -82,9 +98,15 @@ fn vendors() -> Vec<Case> {
         Case::new("ovf-extension-required", edited("<vbox:OSType ovf:required=\"false\">", "<vbox:OSType>")),
         Case::new(
             "ovf-boot-order-section",
-            edited("  </VirtualSystem>", "  <vmw:BootOrderSection ovf:required=\"false\"/>\n  </VirtualSystem>"),
+            edited(
+                "  </VirtualSystem>",
+                "  <vmw:BootOrderSection ovf:required=\"false\"/>\n  </VirtualSystem>",
+            ),
         ),
-        Case::new("ovf-machine-disk", ovf_with_machine().edited(&format!("{{{uuid}}}"), "{10112233-4455-6677-8899-aabbccddeeff}")),
+        Case::new(
+            "ovf-machine-disk",
+            ovf_with_machine().edited(&format!("{{{uuid}}}"), "{10112233-4455-6677-8899-aabbccddeeff}"),
+        ),
         Case::new("ovf-machine-disk", ovf_with_machine().edited("AttachedDevice", "OtherDevice")),
     ]
 }

@@ -11,7 +11,10 @@ pub(super) fn cases() -> Vec<Case> {
     vec![
         Case::new("vbox-well-formed", edited("</VirtualBox>", "</Virtual>")),
         Case::new("vbox-no-doctype", edited("<VirtualBox ", "<!DOCTYPE VirtualBox>\n<VirtualBox ")),
-        Case::new("vbox-namespace", edited("http://www.virtualbox.org/", "http://www.innotek.de/VirtualBox-settings")),
+        Case::new(
+            "vbox-namespace",
+            edited("http://www.virtualbox.org/", "http://www.innotek.de/VirtualBox-settings"),
+        ),
         Case::new("vbox-version", edited("1.16-linux", "1.99-linux")).also(&["vbox-storage-place"]),
         Case::new("vbox-required", edited(" name=\"img\"", "")),
         Case::new("vbox-required", edited(" port=\"0\"", "")),

@@ -43,7 +43,10 @@ fn tables() -> Vec<Case> {
         Case::new("qcow2-l2-table", entry(L1, 1 << 63 | L2 as u64 | 1 << 60)),
         Case::new("qcow2-cluster-offset", entry(L2, 1 << 63 | 1 << 50)).also(&["qcow2-leaked-cluster"]),
         Case::new("qcow2-copied-flag", entry(L1, L2 as u64)),
-        Case::new("qcow2-copied-flag", deflate().patched(L2 + 16, &[deflate().files["disk.qcow2"][L2 + 16] | 0x80])),
+        Case::new(
+            "qcow2-copied-flag",
+            deflate().patched(L2 + 16, &[deflate().files["disk.qcow2"][L2 + 16] | 0x80]),
+        ),
         Case::new("qcow2-refcount", deflate().patched(BLOCK + 12, &[0, 0])),
         Case::new("qcow2-leaked-cluster", deflate().patched(BLOCK + 13, &[2])),
     ]
@@ -60,7 +63,8 @@ fn clusters() -> Vec<Case> {
     let mut noise = deflated(&data(CLUSTER, 5), 12);
     noise[..8].fill(0xff);
     vec![
-        Case::new("qcow2-compressed-range", deflate().patched(L2 + 16, &outside)).also(&["qcow2-leaked-cluster"]),
+        Case::new("qcow2-compressed-range", deflate().patched(L2 + 16, &outside))
+            .also(&["qcow2-leaked-cluster"]),
         Case::new("qcow2-compressed-data", build(&short, 0, 12)),
         Case::new("qcow2-compressed-data", build(&long, 0, 12)),
         Case::new("qcow2-compressed-data", build(&noise, 0, 12)),

@@ -1,12 +1,11 @@
 //! Every rule, broken.
 
-mod cases;
-mod support;
-
 use std::collections::BTreeSet;
 
 use diskwright_lint::{Kind, Rule};
-use support::broken;
+
+use crate::cases;
+use crate::support::broken;
 
 #[test]
 fn a_broken_file_is_found_to_break_its_rule_and_no_other() {
@@ -36,7 +35,9 @@ fn rules_have_names_of_their_own_and_one_sentence_of_reason() {
     let mut names = BTreeSet::new();
     for rule in Rule::all() {
         assert!(names.insert(rule.id), "{} stands twice", rule.id);
-        assert!(rule.id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'));
+        assert!(
+            rule.id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        );
         assert!(rule.reason.ends_with('.'), "{}", rule.id);
         assert!(!rule.protects.is_empty() && !rule.source.is_empty(), "{}", rule.id);
     }

@@ -1,6 +1,6 @@
 use super::Case;
-use crate::support::vdi::{MAP, dynamic};
 use crate::support::Package;
+use crate::support::vdi::{MAP, dynamic};
 
 pub(super) fn cases() -> Vec<Case> {
     let field = |at: usize, value: u32| dynamic().patched(at, &value.to_le_bytes());

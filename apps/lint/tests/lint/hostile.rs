@@ -1,8 +1,6 @@
 //! Valid files, cut anywhere and with every field set to extremes: findings or an error, never a panic.
 
-mod support;
-
-use support::{Package, broken, valid};
+use crate::support::{self, Package, broken, valid};
 
 #[test]
 fn valid_files_of_every_kind_have_no_findings() {
@@ -25,7 +23,8 @@ fn a_file_cut_at_any_length_is_reported_or_refused() {
             let rest = &whole[len..];
             // Texts may lose their last line end, and images zeros that nobody misses.
             let is_harmless = rest.iter().all(|byte| *byte == 0 || byte.is_ascii_whitespace());
-            let is_line = std::str::from_utf8(&whole[..len]).is_ok_and(|text| package.main.ends_with("vmx") || text.contains("DescriptorFile"));
+            let is_line = std::str::from_utf8(&whole[..len])
+                .is_ok_and(|text| package.main.ends_with("vmx") || text.contains("DescriptorFile"));
             assert!(
                 is_harmless || is_line || !report.findings.is_empty(),
                 "{} cut to {len} of {} bytes is found clean",

@@ -19,12 +19,21 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("vmx-memory", edited("memsize = \"1024\"\n", "")),
         Case::new("vmx-firmware", edited("\"efi\"", "\"uefi\"")),
         Case::new("vmx-no-disk", edited("scsi0:0.fileName = \"disk.vmdk\"\n", "")),
-        Case::new("vmx-not-present", edited("scsi0.present = \"TRUE\"", "scsi0.present = \"FALSE\"")).also(&["vmx-no-disk"]),
+        Case::new("vmx-not-present", edited("scsi0.present = \"TRUE\"", "scsi0.present = \"FALSE\""))
+            .also(&["vmx-no-disk"]),
         Case::new("vmx-disk-file", lost),
         Case::new("vmx-disk-subformat", stream),
         Case::new("vmx-disk-subformat", vmx().with("disk.vmdk", vec![0xff; 512])),
-        Case::new("vmx-pcie-bridges", edited("pciBridge4.present = \"TRUE\"", "pciBridge4.present = \"FALSE\"")),
-        Case::new("vmx-pcie-bridges", edited("nvme0.present = \"TRUE\"", "").edited("pciBridge0.present = \"TRUE\"\n", "").edited("lsilogic", "pvscsi")),
+        Case::new(
+            "vmx-pcie-bridges",
+            edited("pciBridge4.present = \"TRUE\"", "pciBridge4.present = \"FALSE\""),
+        ),
+        Case::new(
+            "vmx-pcie-bridges",
+            edited("nvme0.present = \"TRUE\"", "")
+                .edited("pciBridge0.present = \"TRUE\"\n", "")
+                .edited("lsilogic", "pvscsi"),
+        ),
         Case::new("vmx-nvme-version", edited("virtualHW.version = \"13\"", "virtualHW.version = \"11\"")),
     ]
 }

@@ -31,7 +31,8 @@ fn archives() -> Vec<Case> {
     binary.extend([0; 3]);
     binary.extend((ovf_text().len() as u64).to_be_bytes());
     vec![
-        Case::new("ova-truncated", bytes(|bytes| bytes.truncate(bytes.len() - 2048))).also(&["ovf-file-missing", "manifest-missing-file"]),
+        Case::new("ova-truncated", bytes(|bytes| bytes.truncate(bytes.len() - 2048)))
+            .also(&["ovf-file-missing", "manifest-missing-file"]),
         Case::new("ova-header-checksum", bytes(|bytes| bytes[150] ^= 1)).also(&["ova-ovf-first"]),
         Case::new("ova-end-blocks", bytes(|bytes| bytes.truncate(bytes.len() - 512))),
         Case::new("ova-end-blocks", bytes(|bytes| bytes.truncate(bytes.len() - 1024))),
@@ -43,11 +44,15 @@ fn archives() -> Vec<Case> {
         Case::new("ova-flat-names", with("folder/file", b'0')),
         Case::new("ova-flat-names", with("./file", b'0')).also(&[]),
         Case::new("ova-size-encoding", changed(|members| members[0].size = Some(binary))),
-        Case::new("ova-size-encoding", bytes(|bytes| {
-            bytes[124..136].copy_from_slice(b"100000000000");
-            let sum: u32 = bytes[..148].iter().chain(&bytes[156..512]).map(|byte| u32::from(*byte)).sum();
-            bytes[148..155].copy_from_slice(format!("{:06o}\0", sum + 256).as_bytes());
-        })).also(&["ova-truncated", "ova-ovf-first"]),
+        Case::new(
+            "ova-size-encoding",
+            bytes(|bytes| {
+                bytes[124..136].copy_from_slice(b"100000000000");
+                let sum: u32 = bytes[..148].iter().chain(&bytes[156..512]).map(|byte| u32::from(*byte)).sum();
+                bytes[148..155].copy_from_slice(format!("{:06o}\0", sum + 256).as_bytes());
+            }),
+        )
+        .also(&["ova-truncated", "ova-ovf-first"]),
         Case::new("ova-duplicate-member", with("disk.vmdk", b'0')).also(&[
             "manifest-digest",
             "ovf-disk-content",
@@ -59,7 +64,8 @@ fn archives() -> Vec<Case> {
 fn orders() -> Vec<Case> {
     let two_files = || {
         let extra = "<File ovf:href=\"disk.vmdk\"";
-        let text = ovf_text().replace(extra, &format!("<File ovf:href=\"notes\" ovf:id=\"file0\"/>\n    {extra}"));
+        let text =
+            ovf_text().replace(extra, &format!("<File ovf:href=\"notes\" ovf:id=\"file0\"/>\n    {extra}"));
         let disk = members()[2].bytes.clone();
         let files: [(&str, &[u8]); 3] = [("img.ovf", text.as_bytes()), ("notes", b"x"), ("disk.vmdk", &disk)];
         let manifest = manifest(&files);
@@ -75,9 +81,12 @@ fn orders() -> Vec<Case> {
     between.swap(1, 2);
     vec![
         Case::new("ova-ovf-first", changed(|members| members.rotate_left(2))),
-        Case::new("ova-ovf-first", changed(|members| {
-            members.remove(0);
-        })),
+        Case::new(
+            "ova-ovf-first",
+            changed(|members| {
+                members.remove(0);
+            }),
+        ),
         Case::new("ova-one-descriptor", with("second.ovf", b'0')),
         Case::new("ova-manifest-place", ova(&between)),
         Case::new("ova-member-order", ova(&two_files())),
@@ -104,10 +113,13 @@ fn manifests() -> Vec<Case> {
         Case::new("manifest-self-listed", added(&format!("SHA256(img.mf)= {digest}\n"))),
         Case::new("manifest-missing-file", added(&format!("SHA256(lost)= {digest}\n"))),
         Case::new("manifest-duplicate", added(&format!("SHA256(img.ovf)= {digest}\n"))),
-        Case::new("manifest-unlisted-file", changed(|members| {
-            let text = String::from_utf8(members[1].bytes.clone()).unwrap();
-            members[1].bytes = text.lines().next().unwrap().into();
-        })),
+        Case::new(
+            "manifest-unlisted-file",
+            changed(|members| {
+                let text = String::from_utf8(members[1].bytes.clone()).unwrap();
+                members[1].bytes = text.lines().next().unwrap().into();
+            }),
+        ),
         Case::new("manifest-digest", changed(|members| members[0].bytes.push(b'\n'))),
         Case::new("manifest-digest", beside()),
     ]

@@ -15,7 +15,8 @@ pub(crate) fn vmx() -> Package {
 
 pub(crate) fn vbox() -> Package {
     let disk = vdi::dynamic();
-    Package::new("img.vbox", VBOX.replace("@UUID@", vdi::UUID)).with("img.vdi", disk.files["disk.vdi"].clone())
+    Package::new("img.vbox", VBOX.replace("@UUID@", vdi::UUID))
+        .with("img.vdi", disk.files["disk.vdi"].clone())
 }
 
 /// A machine of VirtualBox's for the descriptor, and what goes with it.
