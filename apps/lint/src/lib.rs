@@ -59,11 +59,8 @@ pub fn lint_source(name: &str, source: &dyn ReadAt, beside: &dyn Beside) -> Resu
     match kind {
         Kind::Ova => ova::check(source, f)?,
         Kind::Ovf => check_package(name, source, beside, f)?,
-        Kind::Vmdk if vmdk::is_sparse(&bytes::read_up_to(source, 0, 4)?) => {
-            vmdk::check_sparse(source, f)?;
-        }
         Kind::Vmdk => {
-            vmdk::check_descriptor(source, beside, f)?;
+            vmdk::check(source, beside, f)?;
         }
         Kind::Vmx => vmx::check(source, beside, f)?,
         Kind::Vbox => vbox::check(source, beside, f)?,

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use diskwright_core::{Error, ErrorKind, ReadAt, Result};
 
 use crate::beside::Beside;
-use crate::bytes::{read_text, read_up_to};
+use crate::bytes::read_text;
+use crate::detect::Kind;
 use crate::report::{Findings, Location, shown};
 use crate::rules::vmx as rules;
 use crate::vmdk;
@@ -152,15 +153,16 @@ fn check_disk(name: &str, beside: &dyn Beside, place: Location, f: &mut Findings
         f.add(&rules::DISK_FILE, place, format!("there is no file \"{}\"", shown(name)));
         return Ok(());
     };
-    let head = read_up_to(file.as_ref(), 0, 512)?;
-    let facts = if vmdk::is_sparse(&head) {
-        f.in_file(name, |f| vmdk::check_sparse(file.as_ref(), f))?
-    } else if head.is_ascii() {
-        f.in_file(name, |f| vmdk::check_descriptor(file.as_ref(), beside, f))?
-    } else {
+    let kind = match Kind::of(file.as_ref()) {
+        Ok(kind) => Some(kind),
+        Err(error) if error.kind() == ErrorKind::Unsupported => None,
+        Err(error) => return Err(error),
+    };
+    if kind != Some(Kind::Vmdk) {
         f.add(&rules::DISK_SUBFORMAT, place, format!("\"{}\" is no VMDK", shown(name)));
         return Ok(());
-    };
+    }
+    let facts = f.in_file(name, |f| vmdk::check(file.as_ref(), beside, f))?;
     if facts.is_stream {
         let text = format!("\"{}\" is stream-optimised", shown(name));
         f.add(&rules::DISK_SUBFORMAT, place, text);

@@ -9,7 +9,7 @@ mod tables;
 use diskwright_core::{ReadAt, Result};
 
 use crate::beside::Beside;
-use crate::bytes::{read, read_text};
+use crate::bytes::{read, read_text, read_up_to};
 use crate::report::{Findings, Location};
 use crate::rules::vmdk as rules;
 use descriptor::Descriptor;
@@ -29,6 +29,15 @@ pub(crate) struct DiskFacts {
 /// Whether the bytes at the start are those of a sparse extent.
 pub(crate) fn is_sparse(head: &[u8]) -> bool {
     head.starts_with(b"KDMV")
+}
+
+/// Checks a disk of either form.
+pub(crate) fn check(source: &dyn ReadAt, beside: &dyn Beside, f: &mut Findings) -> Result<DiskFacts> {
+    if is_sparse(&read_up_to(source, 0, 4)?) {
+        check_sparse(source, f)
+    } else {
+        check_descriptor(source, beside, f)
+    }
 }
 
 /// Checks a sparse extent with its embedded descriptor.
@@ -59,11 +68,7 @@ pub(crate) fn check_sparse(source: &dyn ReadAt, f: &mut Findings) -> Result<Disk
 }
 
 /// Checks a descriptor in a file of its own, and the files of its extents.
-pub(crate) fn check_descriptor(
-    source: &dyn ReadAt,
-    beside: &dyn Beside,
-    f: &mut Findings,
-) -> Result<DiskFacts> {
+fn check_descriptor(source: &dyn ReadAt, beside: &dyn Beside, f: &mut Findings) -> Result<DiskFacts> {
     let Some(text) = read_text(source, MAX_DESCRIPTOR)? else {
         f.add(&rules::DESCRIPTOR_SYNTAX, Location::Whole, "the descriptor is longer than 1 MiB or no UTF-8");
         return Ok(DiskFacts::default());

@@ -1,6 +1,8 @@
 //! Valid files, cut anywhere and with every field set to extremes: findings or an error, never a panic.
 
-use crate::support::{self, Package, broken, valid};
+use diskwright_core::ReadAt;
+
+use crate::support::{self, Package, broken, ova, valid};
 
 #[test]
 fn valid_files_of_every_kind_have_no_findings() {
@@ -35,9 +37,9 @@ fn a_file_cut_at_any_length_is_reported_or_refused() {
     }
 }
 
-/// Every length up to the end of the tables; of the long data behind, every 509th.
+/// Every length within headers, texts and first tables and at the end; of the long data between, every 509th.
 fn lengths(len: usize) -> impl Iterator<Item = usize> {
-    let dense = len.min(2048);
+    let dense = len.min(6 * 1024);
     (0..dense).chain((dense..len).step_by(509)).chain(len.saturating_sub(1100)..len)
 }
 
@@ -78,6 +80,45 @@ fn deep_and_wide_documents_are_refused() {
     assert_eq!(broken(&Package::new("x.ovf", deep).lint()), ["ovf-well-formed"]);
     let wide = format!("<Envelope>{}</Envelope>", "<a/>".repeat(100_000));
     assert_eq!(broken(&Package::new("x.ovf", wide).lint()), ["ovf-well-formed"]);
+}
+
+/// An archive with 9 GiB of nothing in a member, which is not in memory.
+struct Large {
+    start: Vec<u8>,
+    size: u64,
+}
+
+impl ReadAt for Large {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> std::io::Result<()> {
+        let start = usize::try_from(offset).unwrap().min(self.start.len());
+        let stored = &self.start[start..(start + buf.len()).min(self.start.len())];
+        buf.fill(0);
+        buf[..stored.len()].copy_from_slice(stored);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_member_of_more_than_8_gib_is_read_as_gnu_writes_it() {
+    const NINE_GIB: u64 = 9 << 30;
+    let large = |is_gnu: bool| {
+        let mut member = ova::Member::new("notes", "");
+        member.size = Some([&[0x80, 0, 0, 0], &NINE_GIB.to_be_bytes()[..]].concat());
+        member.is_gnu = is_gnu;
+        let mut start: Vec<u8> = ova::members().iter().flat_map(ova::Member::to_tar).collect();
+        start.extend(member.to_tar());
+        let size = start.len() as u64 + NINE_GIB + 1024;
+        broken(
+            &diskwright_lint::lint_source("img.ova", &Large { start, size }, &diskwright_lint::Alone)
+                .unwrap(),
+        )
+    };
+    assert_eq!(large(true), [""; 0]);
+    assert_eq!(large(false), ["ova-size-encoding"]);
 }
 
 #[test]

@@ -10,11 +10,13 @@ pub(crate) struct Member {
     pub(crate) kind: u8,
     /// The size field, where it is not octal.
     pub(crate) size: Option<Vec<u8>>,
+    /// Whether the magic is GNU's.
+    pub(crate) is_gnu: bool,
 }
 
 impl Member {
     pub(crate) fn new(name: &str, bytes: impl Into<Vec<u8>>) -> Self {
-        Self { name: name.to_owned(), bytes: bytes.into(), kind: b'0', size: None }
+        Self { name: name.to_owned(), bytes: bytes.into(), kind: b'0', size: None, is_gnu: false }
     }
 
     pub(crate) fn of_kind(mut self, kind: u8) -> Self {
@@ -36,7 +38,7 @@ impl Member {
         put(136, b"00000000001\0");
         put(148, b"        ");
         put(156, &[self.kind]);
-        put(257, b"ustar\x0000");
+        put(257, if self.is_gnu { b"ustar  \0" } else { b"ustar\x0000" });
         let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
         block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
         block.extend(&self.bytes);
