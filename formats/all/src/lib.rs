@@ -7,12 +7,20 @@ pub use diskwright_core::*;
 
 /// The built-in formats, by crate: those whose features are on.
 pub mod formats {
+    #[cfg(feature = "ovf")]
+    pub use diskwright_ovf as ovf;
     #[cfg(feature = "qcow2")]
     pub use diskwright_format_qcow2 as qcow2;
     #[cfg(feature = "raw")]
     pub use diskwright_format_raw as raw;
     #[cfg(feature = "vdi")]
     pub use diskwright_format_vdi as vdi;
+    #[cfg(feature = "virtualbox")]
+    pub use diskwright_format_virtualbox as virtualbox;
+    #[cfg(feature = "vmdk")]
+    pub use diskwright_format_vmdk as vmdk;
+    #[cfg(feature = "vmware")]
+    pub use diskwright_format_vmware as vmware;
 }
 
 use diskwright_core::format::{FormatEntry, Registry};
@@ -29,6 +37,12 @@ pub fn builtin_registry() -> Result<Registry> {
         formats::qcow2::ENTRY,
         #[cfg(feature = "vdi")]
         formats::vdi::ENTRY,
+        #[cfg(feature = "virtualbox")]
+        formats::virtualbox::ENTRY,
+        #[cfg(feature = "vmware")]
+        formats::vmware::ENTRY,
+        #[cfg(feature = "vmdk")]
+        formats::vmdk::ENTRY,
     ];
     let mut registry = Registry::new();
     entries.iter().try_for_each(|entry| registry.register(*entry))?;
@@ -44,11 +58,14 @@ mod tests {
         let manifest = include_str!("../Cargo.toml");
         let features = manifest.lines().filter(|line| line.contains("= [\"dep:diskwright-format-")).count();
         let registry = builtin_registry().unwrap();
-        if cfg!(all(feature = "qcow2", feature = "raw", feature = "vdi")) {
+        if cfg!(all(feature = "qcow2", feature = "raw", feature = "vdi", feature = "virtualbox", feature = "vmdk", feature = "vmware")) {
             assert_eq!(registry.entries().len(), features);
         }
         assert_eq!(registry.find("qcow2").is_some(), cfg!(feature = "qcow2"));
         assert_eq!(registry.find("raw").is_some(), cfg!(feature = "raw"));
         assert_eq!(registry.find("vdi").is_some(), cfg!(feature = "vdi"));
+        assert_eq!(registry.find("virtualbox").is_some(), cfg!(feature = "virtualbox"));
+        assert_eq!(registry.find("vmdk").is_some(), cfg!(feature = "vmdk"));
+        assert_eq!(registry.find("vmware").is_some(), cfg!(feature = "vmware"));
     }
 }
