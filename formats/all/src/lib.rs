@@ -7,8 +7,6 @@ pub use diskwright_core::*;
 
 /// The built-in formats, by crate: those whose features are on.
 pub mod formats {
-    #[cfg(feature = "ovf")]
-    pub use diskwright_ovf as ovf;
     #[cfg(feature = "qcow2")]
     pub use diskwright_format_qcow2 as qcow2;
     #[cfg(feature = "raw")]
@@ -21,6 +19,8 @@ pub mod formats {
     pub use diskwright_format_vmdk as vmdk;
     #[cfg(feature = "vmware")]
     pub use diskwright_format_vmware as vmware;
+    #[cfg(feature = "ovf")]
+    pub use diskwright_ovf as ovf;
 }
 
 use diskwright_core::format::{FormatEntry, Registry};
@@ -58,7 +58,14 @@ mod tests {
         let manifest = include_str!("../Cargo.toml");
         let features = manifest.lines().filter(|line| line.contains("= [\"dep:diskwright-format-")).count();
         let registry = builtin_registry().unwrap();
-        if cfg!(all(feature = "qcow2", feature = "raw", feature = "vdi", feature = "virtualbox", feature = "vmdk", feature = "vmware")) {
+        if cfg!(all(
+            feature = "qcow2",
+            feature = "raw",
+            feature = "vdi",
+            feature = "virtualbox",
+            feature = "vmdk",
+            feature = "vmware"
+        )) {
             assert_eq!(registry.entries().len(), features);
         }
         assert_eq!(registry.find("qcow2").is_some(), cfg!(feature = "qcow2"));

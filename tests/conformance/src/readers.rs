@@ -156,6 +156,34 @@ pub fn qemu_img(format: &'static str) -> Reader {
     Reader::new(move |images| images.paths().map(|path| converted(format, &path, images)).collect())
 }
 
+/// Those outputs whose names end with `ending` are images, which `qemu-img convert -f FORMAT` turns into raw disks; the others
+/// are descriptors.
+pub fn qemu_img_of(format: &'static str, ending: &'static str) -> Reader {
+    Reader::new(move |images| {
+        let is_image = |path: &PathBuf| path.to_str().is_some_and(|path| path.ends_with(ending));
+        images.paths().filter(is_image).map(|path| converted(format, &path, images)).collect()
+    })
+}
+
+/// Every output is an OVA, whose `.vmdk` members `tar` unpacks and `qemu-img` turns into raw disks.
+pub fn ova() -> Reader {
+    Reader::new(|images| {
+        let program = tool::find("tar")?;
+        let mut disks = Vec::new();
+        for archive in images.paths() {
+            let listed = tool::run(&program, &["-tf".as_ref(), archive.as_os_str()])?;
+            let listed = String::from_utf8_lossy(&listed).into_owned();
+            for member in listed.lines().filter(|member| member.ends_with(".vmdk")) {
+                let (archive, to) = (archive.as_os_str(), images.scratch().as_os_str());
+                tool::run(&program, &["-xf".as_ref(), archive, "-C".as_ref(), to, member.as_ref()])?;
+                let image = images.scratch().join(member);
+                disks.push(converted("vmdk", &image, images)?);
+            }
+        }
+        Ok(disks)
+    })
+}
+
 /// The disk in one image file, as `qemu-img convert -f FORMAT` reads it: for readers of several files, or of archives
 /// whose members they unpack into [`Images::scratch`].
 ///

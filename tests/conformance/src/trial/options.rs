@@ -85,6 +85,7 @@ fn inside(option: &OptionSpec) -> Vec<String> {
         OptionValues::Choice(words) => words.iter().map(|word| (*word).to_owned()).collect(),
         OptionValues::Integer { min, max } => vec![min.to_string(), max.to_string()],
         OptionValues::PowerOfTwo { min, max } => vec![min.to_string(), max.to_string()],
+        OptionValues::Word => vec!["w".to_owned(), "Word_of.64-".repeat(6)[..64].to_owned()],
     };
     if !option.default.is_empty() && !values.iter().any(|value| value == option.default) {
         values.push(option.default.to_owned());
@@ -97,6 +98,7 @@ fn outside(option: &OptionSpec) -> Vec<String> {
     let mut values = vec![String::new(), "no such value".to_owned()];
     match option.values {
         OptionValues::Choice(_) => {}
+        OptionValues::Word => values.push("x".repeat(65)),
         OptionValues::Integer { min, max } => {
             values.extend(
                 [min.checked_sub(1), max.checked_add(1)].into_iter().flatten().map(|n| n.to_string()),
