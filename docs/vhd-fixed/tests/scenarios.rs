@@ -1,20 +1,13 @@
 //! The project's bench scenarios run on this format, and come out as they always do.
 
+#[path = "../benches/scenarios/mod.rs"]
+mod scenarios;
+
 use std::sync::Arc;
 
-use diskwright_benches::{Corpus, Scenario, corpora};
+use diskwright_benches::{Scenario, corpora};
+use scenarios::SCENARIOS;
 use vhd_fixed::Vhd;
-
-const SCENARIOS: &[Scenario] = &[
-    scenario(Corpus::Noise, "655cfb7ec853b08db4282589b927ad0031d7026843c7e6e05d6fdcadd1e31336"),
-    scenario(Corpus::Words, "853cccd962991275d3c534b36e43f6f1e26273dd564bb53ba632cdefaab403b0"),
-    scenario(Corpus::ManySmall, "68d967c49aeaeb6cfaaf48112752c63ff55239a4b187d6edd1d6d114fb6c5af1"),
-];
-
-const fn scenario(corpus: Corpus, digest: &'static str) -> Scenario {
-    // 2 GiB and the footer.
-    Scenario { corpus, format: "vhd", compress: false, options: &[], length: (2 << 30) + 512, digest }
-}
 
 #[test]
 fn every_scenario_gives_what_it_says_for_any_number_of_threads() {
