@@ -138,8 +138,8 @@ pub const SCENARIOS: &[Scenario] = &[
         "qcow2",
         true,
         &[("compression", "deflate")],
-        10_289_152,
-        "85e3deb7b5838130ce6ebdc48a0996971386bdb263ec0409981941d712f59534",
+        8_847_360,
+        "0ee98b828572419134be3e88db76d0f96c358e2ec81ad88956bdb687b47dce49",
     ),
     scenario(
         Corpus::Words,

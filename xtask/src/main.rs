@@ -1,4 +1,4 @@
-//! Developer tasks: `cargo xtask setup`, `tree`, `arrows`, `test`.
+//! Developer tasks: `cargo xtask setup`, `tree`, `arrows`, `compare`, `test`.
 //!
 //! Nothing here depends on the rest of the workspace, so that a task starts within seconds on a fresh clone.
 
@@ -10,6 +10,7 @@ mod apt;
 mod arrows;
 mod check;
 mod command;
+mod compare;
 mod oracles;
 mod tree;
 mod workspace;
@@ -20,6 +21,8 @@ Usage: cargo xtask TASK
   setup            install the foreign tools that the tests need
   tree             make the Debian 12 machine that the end-to-end tests scan
   arrows           check which crate may depend on which
+  compare [--tree DIRECTORY]
+                   time tree to finished image, ours beside mke2fs and qemu-img, and write the table
   test [--quick]   do all of the above, then run every check and test; --quick leaves out the boots";
 
 fn main() -> ExitCode {
@@ -42,6 +45,8 @@ fn run(arguments: &[&str]) -> Result<bool> {
         ["setup"] => oracles::install(&workspace)?,
         ["tree"] => println!("{}", tree::make(&workspace)?.display()),
         ["arrows"] => arrows::check(&workspace)?,
+        ["compare"] => return compare::run(&workspace, None, 5),
+        ["compare", "--tree", tree] => return compare::run(&workspace, Some(tree), 5),
         ["test"] => return check::run_all(&workspace, check::Boots::Run),
         ["test", "--quick"] => return check::run_all(&workspace, check::Boots::LeaveOut),
         ["help" | "--help" | "-h"] => println!("{USAGE}"),

@@ -130,6 +130,7 @@ const ORACLES: &[Oracle] = &[
     program("zstd", "zstd"),
     program("strace", "strace"),
     program("python3", "python3"),
+    program("time", "time"),
 ];
 
 const CARGO_DENY: &str = "0.20.2";

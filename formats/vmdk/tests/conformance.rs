@@ -16,7 +16,7 @@ use marker_walk::walk;
 use support::oracle::tool;
 use support::{Disk, assert_converts_back, check, info, noise, path, run, text, write};
 
-const STREAM: Subformat = Subformat::Stream { level: 1 };
+const STREAM: Subformat = Subformat::Stream { level: 3 };
 const ALL: [Subformat; 3] = [Subformat::Sparse, Subformat::Flat, STREAM];
 const GRAIN: u64 = 64 << 10;
 const MIB: u64 = 1 << 20;
@@ -288,14 +288,14 @@ fn configured(
 fn the_compress_flag_and_the_subformat_choose_the_form() {
     let subformat = |compress, given: &[(&str, &str)]| {
         let format = format!("{:?}", configured(compress, given).unwrap());
-        ["Sparse", "Flat", "Stream { level: 1 }", "Stream { level: 9 }"]
+        ["Sparse", "Flat", "Stream { level: 3 }", "Stream { level: 9 }"]
             .into_iter()
             .find(|name| format.contains(&format!("subformat: {name}")))
     };
     assert_eq!(subformat(false, &[]), Some("Sparse"));
     assert_eq!(subformat(false, &[("subformat", "sparse")]), Some("Sparse"));
     assert_eq!(subformat(false, &[("subformat", "flat")]), Some("Flat"));
-    assert_eq!(subformat(true, &[]), Some("Stream { level: 1 }"));
+    assert_eq!(subformat(true, &[]), Some("Stream { level: 3 }"));
     assert_eq!(subformat(true, &[("subformat", "stream"), ("level", "9")]), Some("Stream { level: 9 }"));
 }
 

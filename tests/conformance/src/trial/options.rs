@@ -85,7 +85,7 @@ fn inside(option: &OptionSpec) -> Vec<String> {
         OptionValues::Choice(words) => words.iter().map(|word| (*word).to_owned()).collect(),
         OptionValues::Integer { min, max } => vec![min.to_string(), max.to_string()],
         OptionValues::PowerOfTwo { min, max } => vec![min.to_string(), max.to_string()],
-        OptionValues::Word => vec!["w".to_owned(), "Word_of.64-".repeat(6)[..64].to_owned()],
+        OptionValues::Word => vec!["a".to_owned(), "A_b.c-9".repeat(9)],
     };
     if !option.default.is_empty() && !values.iter().any(|value| value == option.default) {
         values.push(option.default.to_owned());
@@ -98,7 +98,6 @@ fn outside(option: &OptionSpec) -> Vec<String> {
     let mut values = vec![String::new(), "no such value".to_owned()];
     match option.values {
         OptionValues::Choice(_) => {}
-        OptionValues::Word => values.push("x".repeat(65)),
         OptionValues::Integer { min, max } => {
             values.extend(
                 [min.checked_sub(1), max.checked_add(1)].into_iter().flatten().map(|n| n.to_string()),
@@ -109,6 +108,7 @@ fn outside(option: &OptionSpec) -> Vec<String> {
             values.extend([(min / 2).to_string(), (min + 1).to_string(), "3".to_owned()]);
             values.extend(max.checked_mul(2).map(|n| n.to_string()));
         }
+        OptionValues::Word => values.extend(["a/b".to_owned(), "ä".to_owned(), "a".repeat(65)]),
     }
     values
 }
