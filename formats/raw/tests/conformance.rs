@@ -1,4 +1,5 @@
-//! The kit's trials; gzip and zstd unpack what is compressed.
+//! The kit's trials. The program zstd unpacks what is compressed, gzip members too: it takes a tenth of gzip's time for long
+//! zeros. What gzip itself says stands in `programs.rs`.
 
 use diskwright_conformance::{Look, Subject, Writing, readers};
 use diskwright_format_raw::ENTRY;
@@ -8,7 +9,7 @@ fn plain() -> Subject {
 }
 
 fn gzip() -> Subject {
-    Subject::new(ENTRY, readers::unpacked_by("gzip"))
+    Subject::new(ENTRY, readers::unpacked_by("zstd"))
         .with_compress()
         .with_granularity(1 << 20)
         .with_writing(Writing::Streams)

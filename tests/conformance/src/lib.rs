@@ -39,6 +39,6 @@ mod trial;
 mod watch;
 
 pub use heap::CountingHeap;
-pub use readers::{Images, Reader, Unreadable};
+pub use readers::{Images, RawDisk, Reader, Unreadable};
 pub use subject::{DiskCount, Identifiers, Look, Sizes, Subject, Writing, Zeros};
 pub use trial::{Failure, Trial, Verdict};

@@ -1,5 +1,10 @@
 //! QEMU's tools, which judge what is written: shared by the containers' tests.
-#![allow(dead_code, unreachable_pub, reason = "tests are crates of their own, and use what they need")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    reason = "tests are crates of their own, and use what they need"
+)]
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;

@@ -106,6 +106,12 @@ impl Disk {
         self.parts.iter().all(|(at, part)| start + len <= *at || at + part.len() as u64 <= start)
     }
 
+    /// The first byte from `start` on that lies in a part; the disk's size when there is none.
+    pub(crate) fn next_part(&self, start: u64) -> u64 {
+        let at = self.parts.partition_point(|(at, part)| at + part.len() as u64 <= start);
+        self.parts.get(at).map_or(self.size, |(at, _)| start.max(*at))
+    }
+
     fn end_with(&mut self, byte: u8) {
         let size = self.size;
         match self.parts.last_mut() {
@@ -172,5 +178,6 @@ mod tests {
         }
         assert!(disk.is_gap(0, 10) && disk.is_gap(15, 5) && disk.is_gap(30, 70));
         assert!(!disk.is_gap(14, 1) && !disk.is_gap(0, 100));
+        assert_eq!([0, 10, 14, 15, 29, 30].map(|at| disk.next_part(at)), [10, 10, 14, 20, 29, 100]);
     }
 }

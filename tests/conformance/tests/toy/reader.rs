@@ -2,17 +2,17 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use diskwright_conformance::{Images, Unreadable};
+use diskwright_conformance::{Images, RawDisk, Unreadable};
 use diskwright_core::ReadAt;
 
 use super::CHUNK;
 
 /// Reads every output as a toy.
-pub(crate) fn read(images: &Images<'_>) -> Result<Vec<Arc<dyn ReadAt>>, Unreadable> {
+pub(crate) fn read(images: &Images<'_>) -> Result<Vec<RawDisk>, Unreadable> {
     images.paths().map(|path| parse(&std::fs::read(path)?)).collect()
 }
 
-fn parse(bytes: &[u8]) -> Result<Arc<dyn ReadAt>, Unreadable> {
+fn parse(bytes: &[u8]) -> Result<RawDisk, Unreadable> {
     let damaged = |what: &str| Unreadable::Failed(what.to_owned());
     let word = |at: usize| {
         let word = bytes.get(at..at + 8).and_then(|word| word.try_into().ok());
@@ -29,7 +29,10 @@ fn parse(bytes: &[u8]) -> Result<Arc<dyn ReadAt>, Unreadable> {
         at += 16;
         if index == u64::MAX {
             return match len == chunks.len() as u64 && at == bytes.len() {
-                true => Ok(Arc::new(ToyDisk { size, chunks })),
+                true => {
+                    let disk: Arc<dyn ReadAt> = Arc::new(ToyDisk { size, chunks });
+                    Ok(disk.into())
+                }
                 false => Err(damaged("it does not end with its chunks")),
             };
         }

@@ -1,0 +1,23 @@
+//! The kit's trials; tar and QEMU read the machines' disks back.
+
+use diskwright_conformance::{Identifiers, Look, Sizes, Subject, readers};
+use diskwright_format_virtualbox::ENTRY;
+
+fn machine() -> Subject {
+    Subject::new(ENTRY, readers::qemu_img_of("vdi", ".vdi"))
+        .with_granularity(1 << 20)
+        .with_sizes(Sizes::SECTORS.with_min(1 << 20))
+        .with_identifiers(Identifiers::FromSeed)
+        .with_look(Look::Vdi)
+}
+
+fn package() -> Subject {
+    Subject::new(ENTRY, readers::ova())
+        .with_compress()
+        .with_granularity(64 << 10)
+        .with_sizes(Sizes::multiple_of(64 << 10))
+        .with_identifiers(Identifiers::FromSeed)
+        .with_look(Look::Tar)
+}
+
+diskwright_conformance::tests! { machine_with_vdi: machine, ova: package }
