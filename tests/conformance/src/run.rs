@@ -9,10 +9,10 @@ use diskwright_core::engine::{Engine, OutputEntry};
 use diskwright_core::format::{Machine, TargetFormat};
 use diskwright_core::layout::DiskLayout;
 use diskwright_core::sink::{DirectorySink, Overwrite, Sink};
-use diskwright_core::{Files, Monitor, ReadAt, Result, Seed, Timestamp};
+use diskwright_core::{Files, Monitor, Result, Seed, Timestamp};
 
 use crate::corpus::Disk;
-use crate::readers::Images;
+use crate::readers::{Images, RawDisk};
 use crate::recorder::{Keep, Recorder, Recording, lock};
 use crate::subject::Subject;
 use crate::trial::Problem;
@@ -74,7 +74,7 @@ impl Run {
         let sink = Recorder::new(self.keep, Arc::clone(&self.watch));
         let recording = sink.recording();
         let format = subject.format()?;
-        let result = self.write_to(format, disks, || Ok(Box::new(sink)))?;
+        let result = self.write_into(format, disks, || Ok(Box::new(sink)))?;
         Ok(Finished { result, recording })
     }
 
@@ -98,11 +98,11 @@ impl Run {
         let sink = move || -> Result<Box<dyn Sink>> {
             Ok(Box::new(DirectorySink::create(Files::default(), folder, Overwrite::Refuse)?))
         };
-        Ok(self.write_to(format, disks, sink)??)
+        Ok(self.write_into(format, disks, sink)??)
     }
 
     /// On a thread of its own, so that a format that never ends is a failure like others.
-    fn write_to(
+    fn write_into(
         &self,
         format: Arc<dyn TargetFormat>,
         disks: Vec<DiskLayout>,
@@ -163,21 +163,23 @@ pub(crate) fn round_trip_as(
         return Err(Problem::failed(format!("{} disks were written, {} read back", disks.len(), read.len())));
     }
     for (number, (disk, read)) in (1..).zip(disks.iter().zip(read)) {
-        compare(disk, read.as_ref())
+        compare(disk, &read)
             .map_err(|text| Problem::failed(format!("disk {number} of {} bytes: {text}", disk.size)))?;
     }
     Ok(())
 }
 
 /// Whether a disk that was read back is the one that was written, else the first difference.
-pub(crate) fn compare(disk: &Disk, read: &dyn ReadAt) -> Result<(), String> {
+pub(crate) fn compare(disk: &Disk, read: &RawDisk) -> Result<(), String> {
     if read.size() != disk.size {
         return Err(format!("it came back with {} bytes", read.size()));
     }
     let (mut expected, mut found) = (vec![0; STEP], vec![0; STEP]);
     let mut at = 0;
     while at < disk.size {
-        let len = STEP.min((disk.size - at) as usize);
+        // What is a hole on one side and a gap on the other is zero on both.
+        at = at.max(read.next_data(at).min(disk.next_part(at)) / STEP as u64 * STEP as u64);
+        let len = STEP.min((disk.size.saturating_sub(at)) as usize);
         let found = &mut found[..len];
         read.read_exact_at(at, found).map_err(|error| format!("at offset {at:#x}: {error}"))?;
         let expected = if disk.is_gap(at, len as u64) {
