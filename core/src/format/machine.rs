@@ -68,7 +68,8 @@ impl Machine {
         if self.sector_size == SectorSize::Bytes512 {
             return Ok(());
         }
-        let text = format!("disks of {format} have sectors of 512 bytes, not of {}", self.sector_size.bytes());
+        let text =
+            format!("disks of {format} have sectors of 512 bytes, not of {}", self.sector_size.bytes());
         Err(Error::new(ErrorKind::Unsupported, text).with_field("sector_size"))
     }
 }
