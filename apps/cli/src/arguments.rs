@@ -54,7 +54,7 @@ pub(crate) struct GenerateArguments {
     #[arg(long, help_heading = "Output")]
     pub(crate) sha256: bool,
 
-    /// Number of worker threads [default: one for each processor]; the outputs do not depend on it
+    /// Number of worker threads, at most 256 [default: one for each processor]; the outputs do not depend on it
     #[arg(long, value_name = "N", help_heading = "Output")]
     pub(crate) threads: Option<NonZeroUsize>,
 

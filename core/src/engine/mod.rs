@@ -47,9 +47,10 @@ impl Engine {
         Self { threads: std::thread::available_parallelism().map_or(1, usize::from) }
     }
 
-    /// Sets the number of worker threads, at least 1. Outputs do not depend on it.
+    /// Sets the number of worker threads; what is not from 1 to 256 becomes the nearest that is, and the report says so.
+    /// Outputs do not depend on it.
     pub fn with_threads(mut self, threads: usize) -> Self {
-        self.threads = threads.max(1);
+        self.threads = threads.clamp(1, pipeline::MAX_THREADS);
         self
     }
 

@@ -11,8 +11,8 @@ use crate::{Error, ErrorKind, Result};
 pub(crate) enum Encoder {
     Stored,
     Deflate(Box<Compress>),
-    Zlib(Compressor),
-    Gzip(Compressor),
+    Zlib(Compressor, u8),
+    Gzip(Compressor, u8),
     Zstd { context: CCtx<'static>, always: bool },
     Custom(Arc<dyn ChunkCodec>),
 }
@@ -35,8 +35,8 @@ impl Encoder {
                 let level = flate2::Compression::new(u32::from(*level));
                 Self::Deflate(Box::new(Compress::new_with_window_bits(level, false, *window_bits)))
             }
-            Codec::Zlib { level } => Self::Zlib(deflater(*level)?),
-            Codec::Gzip { level } => Self::Gzip(deflater(*level)?),
+            Codec::Zlib { level } => Self::Zlib(deflater(*level)?, *level),
+            Codec::Gzip { level } => Self::Gzip(deflater(*level)?, *level),
             Codec::Zstd { level } => Self::Zstd { context: zstd(*level)?, always: false },
             Codec::ZstdFrame { level } => Self::Zstd { context: zstd(*level)?, always: true },
             Codec::Custom(codec) => Self::Custom(Arc::clone(&codec.0)),
@@ -49,12 +49,12 @@ impl Encoder {
         let encoded = match self {
             Self::Stored => false,
             Self::Deflate(compress) => deflate(compress, chunk, out)?,
-            Self::Zlib(compressor) => {
+            Self::Zlib(compressor, _) => {
                 let bound = compressor.zlib_compress_bound(chunk.len());
                 out.resize(start + bound, 0);
                 shrink(compressor.zlib_compress(chunk, &mut out[start..]), start, out)
             }
-            Self::Gzip(compressor) => {
+            Self::Gzip(compressor, _) => {
                 let bound = compressor.gzip_compress_bound(chunk.len());
                 out.resize(start + bound, 0);
                 shrink(compressor.gzip_compress(chunk, &mut out[start..]), start, out)
@@ -89,6 +89,28 @@ impl Encoder {
             out.extend_from_slice(chunk);
         }
         Ok(encoded)
+    }
+}
+
+impl Encoder {
+    /// Bytes of working memory that it takes for chunks of `granularity` bytes. A codec of a format's own counts as none:
+    /// it is shared by all workers.
+    ///
+    /// # Errors
+    /// As [`Encoder::encode`].
+    pub(crate) fn memory(mut self, granularity: usize) -> Result<usize> {
+        if matches!(self, Self::Zstd { .. }) {
+            // Only a context that has worked has its tables.
+            self.encode(&vec![0; granularity], &mut Vec::new())?;
+        }
+        Ok(match &self {
+            Self::Stored | Self::Custom(_) => 0,
+            Self::Deflate(_) => DEFLATE_BYTES,
+            Self::Zlib(_, level) | Self::Gzip(_, level) if *level < 10 => DEFLATE_BYTES,
+            // Every match at every position is kept; 9 MiB are the most that libdeflate has.
+            Self::Zlib(..) | Self::Gzip(..) => (8 * granularity + (1 << 20)).min(9 << 20),
+            Self::Zstd { context, .. } => context.sizeof(),
+        })
     }
 }
 
@@ -129,6 +151,9 @@ fn zstd(level: u8) -> Result<CCtx<'static>> {
     context.set_parameter(CParameter::ContentSizeFlag(true)).map_err(failed)?;
     Ok(context)
 }
+
+/// Tables of libdeflate up to level 9, and of zlib, rounded up.
+const DEFLATE_BYTES: usize = 384 << 10;
 
 #[cfg(test)]
 mod tests {

@@ -70,12 +70,15 @@ pub(crate) fn write(
     monitor: &Monitor,
 ) -> Result<Outcome> {
     let shape = Shape::new(disks, &targets)?;
-    let window = window(threads, &shape);
+    let threads = threads.clamp(1, MAX_THREADS);
+    let encoding = encoding_workers(threads, &shape)?;
+    let window = window(encoding, &shape);
     let schedule = Schedule::new(&shape, targets, window, monitor);
     monitor.expect(schedule.total_bytes());
     std::thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, MAX_THREADS) {
-            scope.spawn(|| work(&shape, &schedule, monitor));
+        for worker in 0..threads {
+            let (shape, schedule) = (&shape, &schedule);
+            scope.spawn(move || work(shape, schedule, monitor, worker < encoding));
         }
     });
     let (targets, read) = schedule.into_targets()?;
@@ -150,10 +153,10 @@ impl EncodedItem {
     }
 }
 
-/// One worker's life.
-fn work(shape: &Shape, schedule: &Schedule<'_>, monitor: &Monitor) {
+/// One worker's life; only one that `encodes` takes new items.
+fn work(shape: &Shape, schedule: &Schedule<'_>, monitor: &Monitor, encodes: bool) {
     let mut tools = None;
-    while let Some(task) = schedule.next() {
+    while let Some(task) = schedule.next(encodes) {
         let order = task.order();
         let done = catch_unwind(AssertUnwindSafe(|| perform(task, shape, schedule, monitor, &mut tools)));
         match done {
@@ -294,6 +297,16 @@ fn is_zero(bytes: &[u8]) -> bool {
         && tail.iter().all(|byte| *byte == 0)
 }
 
+/// How many of `threads` workers read and encode: all, unless their encoders would take more than [`ENCODER_BYTES`], as
+/// those of high levels do. The others write, hash and assemble.
+fn encoding_workers(threads: usize, shape: &Shape) -> Result<usize> {
+    let mut each = 1;
+    for Encoding { granularity, codec } in shape.encodings.iter().flatten() {
+        each += Encoder::new(codec)?.memory(*granularity as usize)?;
+    }
+    Ok((ENCODER_BYTES / each).clamp(1, threads))
+}
+
 /// Items in flight: enough that no worker waits, few enough that memory stays within [`WINDOW_BYTES`].
 fn window(threads: usize, shape: &Shape) -> usize {
     let copies = 1 + shape.encodings.iter().map(Vec::len).max().unwrap_or(0);
@@ -314,7 +327,10 @@ impl crate::format::Assembler for Finished {
     }
 }
 
-const MAX_THREADS: usize = 256;
+/// Workers of one run, at most.
+pub(crate) const MAX_THREADS: usize = 256;
+/// What the encoders of all workers may take; the first worker has its own in any case.
+const ENCODER_BYTES: usize = 20 << 20;
 const WINDOW_BYTES: usize = 24 << 20;
 
 #[cfg(test)]

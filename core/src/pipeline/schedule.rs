@@ -102,8 +102,9 @@ impl<'a> Schedule<'a> {
         self.total_bytes
     }
 
-    /// The next thing to do; waits for one; `None` when all is done, failed or cancelled.
-    pub(super) fn next(&self) -> Option<Task> {
+    /// The next thing to do, a new item only for a worker that `encodes`; waits for one; `None` when all is done, failed
+    /// or cancelled.
+    pub(super) fn next(&self, encodes: bool) -> Option<Task> {
         let mut state = lock(&self.state);
         loop {
             if self.monitor.is_cancelled() {
@@ -112,11 +113,12 @@ impl<'a> Schedule<'a> {
             if state.cancelled {
                 return None;
             }
-            if let Some(task) = self.pick(&mut state) {
+            if let Some(task) = self.pick(&mut state, encodes) {
                 state.running += 1;
                 return Some(task);
             }
-            if state.running == 0 {
+            let is_all_claimed = state.claimed == self.total_items || state.failed.is_some();
+            if state.running == 0 && (encodes || is_all_claimed) {
                 // Nothing to do and nobody who could make more: the end.
                 self.changed.notify_all();
                 return None;
@@ -127,7 +129,7 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    fn pick(&self, state: &mut State) -> Option<Task> {
+    fn pick(&self, state: &mut State, encodes: bool) -> Option<Task> {
         if let Some((order, piece)) = state.pieces.pop_front() {
             state.pieces_running += 1;
             return Some(Task::Piece { order, piece });
@@ -152,7 +154,7 @@ impl<'a> Schedule<'a> {
                 return Some(Task::Put { order, lane, slot, target });
             }
         }
-        if state.claimed < limit && state.slots.len() < self.window {
+        if encodes && state.claimed < limit && state.slots.len() < self.window {
             let (disk, start, _) = self.items.next(&mut state.cursor)?;
             let order = state.claimed;
             state.claimed += 1;

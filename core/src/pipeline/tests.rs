@@ -136,6 +136,34 @@ fn the_first_failure_in_disk_order_is_the_one_told() {
 }
 
 #[test]
+fn encoders_that_take_much_memory_work_on_few_threads() {
+    let workers = |codec: Codec, granularity| {
+        let encodings = vec![vec![Encoding { granularity, codec }]];
+        encoding_workers(16, &Shape { disks: Vec::new(), encodings, wanted: Vec::new(), item: 2 << 20 })
+            .unwrap()
+    };
+    assert_eq!(workers(Codec::Stored, 4096), 16);
+    assert_eq!(workers(Codec::Zlib { level: 3 }, 65_536), 16);
+    assert_eq!(workers(Codec::Deflate { window_bits: 12, level: 9 }, 65_536), 16);
+    assert_eq!(workers(Codec::Gzip { level: 12 }, 1 << 20), 2);
+    assert_eq!(workers(Codec::ZstdFrame { level: 19 }, 1 << 20), 1);
+    assert_eq!(workers(Codec::Zstd { level: 19 }, 2 << 20), 1);
+}
+
+#[test]
+fn few_encoding_threads_give_the_same_bytes() {
+    let disks = [disk(vec![(0, Some(b"the same again ".repeat(600_000)))], 9 << 20)];
+    let digest = |threads| {
+        let mut sink = MemorySink::new();
+        let mut target = target(&mut sink, "a", &disks, 2 << 20);
+        target.writer.encodings[0].codec = Codec::Zstd { level: 19 };
+        let outcome = write(&disks, vec![target], threads, &Monitor::new()).unwrap();
+        outcome.outputs[0][0].tree_digest
+    };
+    assert_eq!(digest(8), digest(1));
+}
+
+#[test]
 fn a_cancelled_run_ends_as_cancelled() {
     let disks = [disk(vec![(0, Some(noise(8 << 20, 3)))], 8 << 20)];
     let mut sink = MemorySink::new();
