@@ -36,7 +36,7 @@ pub struct MachineReport {
     /// Logical volumes, as captured; they are not laid out again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lvm: Option<Value>,
-    /// Network interfaces, in the machine's order.
+    /// Network interfaces, in the machine's order; they are not made again, and [`MachineReport::notes`] says so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nics: Vec<MachineNic>,
     /// Fields that this version does not know.
@@ -195,10 +195,18 @@ impl MachineReport {
         for (n, nic) in self.nics.iter().enumerate() {
             note(format!("nics[{n}]."), &nic.other);
         }
-        unknown
+        let mut notes: Vec<String> = unknown
             .iter()
             .map(|field| format!("machine report: the field {} is not known", quoted(field)))
-            .collect()
+            .collect();
+        if !self.nics.is_empty() {
+            notes.push(format!(
+                "machine report: the {} network adapters in nics are not made again: machines have one, with an address of \
+                 its own",
+                self.nics.len()
+            ));
+        }
+        notes
     }
 
     /// The disk that held the root file system: the one that says so, or the only one.

@@ -289,14 +289,22 @@ fn names_of_partitions_are_unique_and_short() {
 }
 
 #[test]
-fn unknown_fields_of_a_machine_report_are_noted_and_another_format_is_refused() {
+fn ignored_fields_of_a_machine_report_are_noted_and_another_format_is_refused() {
     let report = MachineReport::from_json(
         br#"{"format": "diskwright-machine/1", "colour": 1, "os": {"id": "debian", "mood": 2},
-             "disks": [{"partitions": [{"fs": {"type": "ext4", "age": 3}}], "weight": 4}]}"#,
+             "disks": [{"partitions": [{"fs": {"type": "ext4", "age": 3}}], "weight": 4}],
+             "nics": [{"name": "eth0", "mac": "52:54:00:11:22:33"}, {"speed": 5}]}"#,
     )
     .unwrap();
     let notes = report.notes().join("\n");
-    for field in ["colour", "os.mood", "disks[0].weight", "disks[0].partitions[0].fs.age"] {
+    for field in [
+        "colour",
+        "os.mood",
+        "disks[0].weight",
+        "disks[0].partitions[0].fs.age",
+        "nics[1].speed",
+        "the 2 network adapters",
+    ] {
         assert!(notes.contains(field), "{field} in {notes}");
     }
     let other = MachineReport::from_json(br#"{"format": "diskwright-machine/2"}"#).unwrap_err();
