@@ -30,6 +30,7 @@ impl TargetFormat for Vhd {
     }
 
     fn plan(&self, machine: &Machine, disks: &[DiskLayout]) -> Result<Box<dyn ImagePlan>> {
+        machine.require_sectors_of_512("VHD")?;
         let mut outputs = Vec::new();
         let mut footers = Vec::new();
         for (number, disk) in (1_u32..).zip(disks) {

@@ -3,8 +3,12 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+fn attempt(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_vhd-fixed")).args(arguments).output().unwrap()
+}
+
 fn program(arguments: &[&str]) -> Output {
-    let output = Command::new(env!("CARGO_BIN_EXE_vhd-fixed")).args(arguments).output().unwrap();
+    let output = attempt(arguments);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output
 }
@@ -18,12 +22,16 @@ fn the_program_lists_the_format_with_its_option() {
 }
 
 #[test]
-fn the_program_makes_a_vhd_of_a_scan() {
+fn the_program_makes_a_vhd_of_a_scan_with_sectors_of_512_bytes_only() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("out");
     let scan = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/valid/small-machine.tar");
     let [scan, to] = [&scan, &output].map(|path| path.to_str().unwrap());
     let options = ["--format", "vhd", "-O", "creator-host=macintosh", "--boot", "none"];
+    let large = ["--sector-size", "4096"];
+    let refused = attempt(&[&["generate", "--scan", scan, "--output", to], &options[..], &large].concat());
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && told.contains("--sector-size: disks of VHD"), "{told}");
     program(&[&["generate", "--scan", scan, "--output", to], &options[..]].concat());
     let image = std::fs::read(output.join("small-machine.vhd")).unwrap();
     let footer = &image[image.len() - 512..];
