@@ -113,6 +113,13 @@ impl Error {
         }
     }
 
+    /// The same error with fields, those of [`Error::also`] too, as `rename` has them.
+    pub(crate) fn map_fields(mut self, rename: &dyn Fn(String) -> String) -> Self {
+        self.0.field = self.0.field.take().map(rename);
+        self.0.also = self.0.also.drain(..).map(|error| error.map_fields(rename)).collect();
+        self
+    }
+
     /// Whose move it is.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

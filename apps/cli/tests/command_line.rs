@@ -198,7 +198,10 @@ fn a_request_for_a_product_gives_a_package_with_its_memory_and_hardware() {
     let arguments = ["--request", "request.xml", "--disk-size", "64M"];
     request("VMware vCenter", "<memorySize>1026</memorySize>");
     let refused = room.generate(&arguments).code(1);
-    assert!(stderr(&refused).contains("memorySize"), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("memorySize: "), "{}", stderr(&refused));
+    // A flag goes before the request, and is named as it was given.
+    let flag = room.generate(&[&arguments[..], &["--memory", "1030"]].concat()).code(2);
+    assert!(stderr(&flag).contains("--memory: "), "{}", stderr(&flag));
     let products = [
         ("VirtualBox", "<memorySize>1026</memorySize>", "vmx-13", "1026 MB"),
         ("vmware server", "<memorySize>1028</memorySize><hwType>15</hwType>", "vmx-15", "1028 MB"),

@@ -149,7 +149,8 @@ impl Engine {
         let scanned = scan(order, monitor)?;
         clock.enter(Phase::Planning, monitor)?;
         let composition = compose::compose(scanned, order, monitor)?;
-        let targets = plan_targets(order, &composition.machine, &composition.disks)?;
+        let targets = plan_targets(order, &composition.machine, &composition.disks)
+            .map_err(|refusal| composition.settings.as_written(refusal))?;
         Ok(Plan { composition, targets })
     }
 }

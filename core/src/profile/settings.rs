@@ -197,6 +197,23 @@ impl Settings {
         Self::field(self.disk_size.origin, "disk_size")
     }
 
+    /// A format's refusal, which names settings of the machine as [`crate::format::Machine`] does, with their fields as
+    /// the user wrote them.
+    pub(crate) fn as_written(&self, refusal: Error) -> Error {
+        refusal.map_fields(&|field| {
+            let origin = match field.as_str() {
+                "name" => self.name.origin,
+                "memory" => self.memory.origin,
+                "cpus" => self.cpus.origin,
+                "firmware" => self.firmware.origin,
+                "sector_size" => self.sector_size.origin,
+                "timestamp" => self.timestamp.origin,
+                _ => return field,
+            };
+            Self::field(origin, &field)
+        })
+    }
+
     /// A field as its user wrote it: `--disk-size`, `diskSize`, `disk_size`.
     pub(super) fn field(origin: Origin, field: &str) -> String {
         match origin {

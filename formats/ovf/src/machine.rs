@@ -18,7 +18,7 @@ impl MachineLimits {
     /// The machine's memory in MiB, once all fits.
     ///
     /// # Errors
-    /// `ErrorKind::Unsupported` naming `memorySize`, `ErrorKind::LimitExceeded` naming `memorySize` or `cpus`; both at
+    /// `ErrorKind::Unsupported` naming `memory`, `ErrorKind::LimitExceeded` naming `memory` or `cpus`; both at
     /// once if need be.
     pub fn memory_mib(&self, machine: &Machine) -> Result<u64> {
         let Self { product, memory_step_mib, memory_max_mib, cpus_max } = self;
@@ -30,10 +30,10 @@ impl MachineLimits {
                 "{product} has memory in multiples of {memory_step_mib} MiB: not {} bytes",
                 machine.memory
             );
-            problems.push(Error::new(ErrorKind::Unsupported, text).with_field("memorySize"));
+            problems.push(Error::new(ErrorKind::Unsupported, text).with_field("memory"));
         } else if mib > *memory_max_mib {
             let text = format!("{product} has at most {memory_max_mib} MiB of memory: not {mib}");
-            problems.push(Error::new(ErrorKind::LimitExceeded, text).with_field("memorySize"));
+            problems.push(Error::new(ErrorKind::LimitExceeded, text).with_field("memory"));
         }
         if machine.cpus == 0 || machine.cpus > *cpus_max {
             let text = format!("{product} has 1 to {cpus_max} processors: not {}", machine.cpus);
@@ -61,7 +61,7 @@ mod tests {
         machine.memory = 1022 << 20;
         machine.cpus = 9;
         let error = limits.memory_mib(&machine).unwrap_err();
-        assert_eq!((error.kind(), error.field()), (ErrorKind::Unsupported, Some("memorySize")));
+        assert_eq!((error.kind(), error.field()), (ErrorKind::Unsupported, Some("memory")));
         assert_eq!(error.also()[0].field(), Some("cpus"));
         machine.memory = 2048 << 20;
         assert_eq!(limits.memory_mib(&machine).unwrap_err().kind(), ErrorKind::LimitExceeded);

@@ -264,10 +264,10 @@ fn what_virtualbox_cannot_have_is_refused_by_name() {
     };
     for options in [VirtualBoxOptions::default(), package()] {
         let odd = altered("img", |machine| machine.memory = MIB / 2);
-        let expected = (ErrorKind::Unsupported, "memorySize".to_owned());
+        let expected = (ErrorKind::Unsupported, "memory".to_owned());
         assert_eq!(refusal(&odd, std::slice::from_ref(&disk), options.clone()), expected);
         let large = altered("img", |machine| machine.memory = 3 << 40);
-        let expected = (ErrorKind::LimitExceeded, "memorySize".to_owned());
+        let expected = (ErrorKind::LimitExceeded, "memory".to_owned());
         assert_eq!(refusal(&large, std::slice::from_ref(&disk), options.clone()), expected);
         let many = altered("img", |machine| machine.cpus = 65);
         let expected = (ErrorKind::LimitExceeded, "cpus".to_owned());

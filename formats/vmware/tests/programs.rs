@@ -216,9 +216,9 @@ fn what_vmware_cannot_have_is_refused_by_name() {
     for options in [VmwareOptions::default(), package] {
         let disks = [disk.clone()];
         let odd = altered("img", |machine| machine.memory = 1026 * MIB);
-        assert_eq!(refusal(&odd, &disks, &options), (ErrorKind::Unsupported, "memorySize".to_owned()));
+        assert_eq!(refusal(&odd, &disks, &options), (ErrorKind::Unsupported, "memory".to_owned()));
         let large = altered("img", |machine| machine.memory = 7 << 40);
-        assert_eq!(refusal(&large, &disks, &options), (ErrorKind::LimitExceeded, "memorySize".to_owned()));
+        assert_eq!(refusal(&large, &disks, &options), (ErrorKind::LimitExceeded, "memory".to_owned()));
         let many = altered("img", |machine| machine.cpus = 129);
         assert_eq!(refusal(&many, &disks, &options), (ErrorKind::LimitExceeded, "cpus".to_owned()));
         let mut arm = machine("img");

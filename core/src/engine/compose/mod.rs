@@ -34,7 +34,7 @@ use crate::{Monitor, Result};
 pub(super) struct Composition {
     pub(super) disks: Vec<DiskLayout>,
     pub(super) machine: Machine,
-    settings: Settings,
+    pub(super) settings: Settings,
     boots_under: Vec<Firmware>,
     disk_entries: Vec<DiskEntry>,
     edits: Vec<Edit>,
