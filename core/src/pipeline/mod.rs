@@ -157,15 +157,16 @@ impl EncodedItem {
 fn work(shape: &Shape, schedule: &Schedule<'_>, monitor: &Monitor, encodes: bool) {
     let mut tools = None;
     while let Some(task) = schedule.next(encodes) {
-        let order = task.order();
+        let (order, was_piece) = (task.order(), matches!(task, Task::Piece { .. }));
         let done = catch_unwind(AssertUnwindSafe(|| perform(task, shape, schedule, monitor, &mut tools)));
         match done {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => schedule.fail(order, error),
+            Ok(Err(error)) => schedule.fail(order, was_piece, error),
             Err(panic) => {
                 let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
                 let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-                schedule.fail(order, Error::new(ErrorKind::Internal, format!("a worker panicked: {text}")));
+                let error = Error::new(ErrorKind::Internal, format!("a worker panicked: {text}"));
+                schedule.fail(order, was_piece, error);
             }
         }
     }
@@ -179,16 +180,16 @@ fn perform(
     tools: &mut Option<Tools>,
 ) -> Result<()> {
     match task {
-        Task::Piece { order, piece } => {
+        Task::Piece { piece, .. } => {
             piece.run()?;
-            schedule.piece_done(order);
+            schedule.piece_done();
         }
         Task::Put { order, lane, slot, mut target } => {
             let mut tasks = Vec::new();
             let which = shape.wanted[lane][slot.disk];
             let encoding = &shape.encodings[slot.disk][which];
             let item = &slot.encoded[which];
-            let mut placer = Placer { outputs: &mut target.outputs, tasks: &mut tasks };
+            let mut placer = Placer { outputs: &mut target.outputs, tasks: &mut tasks, monitor };
             for run in Run::all(encoding.granularity, &item.chunks, item.bytes(encoding, &slot.plain)) {
                 target.writer.assembler.put(slot.disk, &run, &mut placer)?;
             }
@@ -199,7 +200,7 @@ fn perform(
             let mut tasks = Vec::new();
             let Target { writer, outputs } = &mut target;
             let assembler = std::mem::replace(&mut writer.assembler, Box::new(Finished));
-            assembler.finish(&mut Placer { outputs, tasks: &mut tasks })?;
+            assembler.finish(&mut Placer { outputs, tasks: &mut tasks, monitor })?;
             for output in outputs {
                 output.flush(&mut tasks);
             }

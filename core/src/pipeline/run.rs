@@ -1,5 +1,5 @@
 use super::piece::{OutputState, PieceTask};
-use crate::Result;
+use crate::{Monitor, Result};
 
 /// Consecutive chunks of one disk, none of them zero.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +66,7 @@ impl<'a> Run<'a> {
 pub struct Placer<'a> {
     pub(super) outputs: &'a mut [OutputState],
     pub(super) tasks: &'a mut Vec<PieceTask>,
+    pub(super) monitor: &'a Monitor,
 }
 
 impl Placer<'_> {
@@ -73,7 +74,8 @@ impl Placer<'_> {
     ///
     /// # Errors
     /// `ErrorKind::Internal` for an output that was not planned, a write past its bound, or one that goes back outside
-    /// the output's head: defects of the format. `ErrorKind::Sink` when the medium fails.
+    /// the output's head: defects of the format. `ErrorKind::Sink` when the medium fails. `ErrorKind::Cancelled` after a
+    /// cancellation, however much the format still has to write.
     pub fn write(&mut self, output: usize, offset: u64, bytes: &[u8]) -> Result<()> {
         self.output(output)?.write(offset, bytes)
     }
@@ -105,6 +107,7 @@ impl Placer<'_> {
     }
 
     fn output(&mut self, index: usize) -> Result<Placed<'_>> {
+        self.monitor.check()?;
         let state = self.outputs.get_mut(index).ok_or_else(|| {
             crate::Error::new(crate::ErrorKind::Internal, format!("output {index} was not planned"))
         })?;

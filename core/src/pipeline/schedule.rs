@@ -28,6 +28,7 @@ struct State {
     oldest: u64,
     lanes: Vec<Lane>,
     pieces: VecDeque<(u64, PieceTask)>,
+    /// Pieces that are being written.
     pieces_running: usize,
     spare: Vec<Slot>,
     /// The lowest item that failed; nothing at or after it goes on.
@@ -134,6 +135,10 @@ impl<'a> Schedule<'a> {
             state.pieces_running += 1;
             return Some(Task::Piece { order, piece });
         }
+        if state.pieces_running >= MAX_PIECES {
+            // The sink is slower than the rest: what would be assembled now had to wait in memory.
+            return None;
+        }
         let limit = state.failed.as_ref().map_or(u64::MAX, |(order, _)| *order);
         for lane in 0..state.lanes.len() {
             let order = state.lanes[lane].next;
@@ -189,12 +194,14 @@ impl<'a> Schedule<'a> {
         });
     }
 
-    pub(super) fn piece_done(&self, _order: u64) {
+    pub(super) fn piece_done(&self) {
         self.done(|state| state.pieces_running -= 1);
     }
 
-    pub(super) fn fail(&self, order: u64, error: Error) {
+    /// A task has failed; `was_piece` if it was one.
+    pub(super) fn fail(&self, order: u64, was_piece: bool, error: Error) {
         self.done(|state| {
+            state.pieces_running -= usize::from(was_piece);
             if state.failed.as_ref().is_none_or(|(first, _)| order < *first) {
                 state.failed = Some((order, error));
             }
@@ -226,6 +233,9 @@ impl<'a> Schedule<'a> {
         Ok((targets, state.read))
     }
 }
+
+/// Pieces of 1 MiB in the hands of the sink from which on nothing more is assembled, however many threads there are.
+const MAX_PIECES: usize = 12;
 
 /// The work items of all disks: aligned, in order, without those that are known to be zero.
 struct Items {

@@ -1,9 +1,10 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::format::{Access, Assembler, OutputRole};
 use crate::layout::LayoutBuilder;
-use crate::sink::{MemorySink, Sink};
+use crate::sink::{MemorySink, Output, Sink};
 use crate::tree::{Findings, TreeBuilder};
 use crate::{BytesReader, ReadAt};
 
@@ -171,6 +172,63 @@ fn a_cancelled_run_ends_as_cancelled() {
     let monitor = Monitor::new();
     monitor.cancel();
     assert_eq!(write(&disks, targets, 2, &monitor).unwrap_err().kind(), ErrorKind::Cancelled);
+}
+
+/// Cancels the run when it should end, and goes on writing.
+struct Endless(Monitor);
+
+impl Assembler for Endless {
+    fn put(&mut self, _: usize, _: &Run<'_>, _: &mut Placer<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, to: &mut Placer<'_>) -> Result<()> {
+        self.0.cancel();
+        (0..1 << 20).try_for_each(|at| to.write(0, at, b"x"))
+    }
+}
+
+#[test]
+fn a_cancellation_ends_an_assembler_that_goes_on_writing() {
+    let disks = [disk(vec![], 1 << 20)];
+    let mut sink = MemorySink::new();
+    let mut target = target(&mut sink, "a", &disks, 4096);
+    let monitor = Monitor::new();
+    target.writer.assembler = Box::new(Endless(monitor.clone()));
+    let error = write(&disks, vec![target], 1, &monitor).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+}
+
+/// A slow medium that counts how many writes wait for it.
+#[derive(Clone, Default)]
+struct Slow(Arc<[AtomicUsize; 2]>);
+
+impl Output for Slow {
+    fn write_at(&self, _: u64, _: &[u8]) -> std::io::Result<()> {
+        let [now, most] = &*self.0;
+        most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        now.fetch_sub(1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, _: u64) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn few_pieces_wait_for_a_slow_sink_however_many_threads_there_are() {
+    let disks = [disk(vec![(0, Some(vec![7; 96 << 20]))], 96 << 20)];
+    let mut target = target(&mut MemorySink::new(), "a", &disks, 65_536);
+    let slow = Slow::default();
+    let spec =
+        OutputSpec { name: "s".into(), role: OutputRole::Disk, size_bound: 96 << 20, access: Access::Stream };
+    target = Target::new(target.writer, vec![(&spec, Box::new(slow.clone()))], |_| false).unwrap();
+    write(&disks, vec![target], 64, &Monitor::new()).unwrap();
+    let most = slow.0[1].load(Ordering::SeqCst);
+    // What one assembler may leave behind comes on top.
+    assert!((2..=16).contains(&most), "{most} pieces of 1 MiB");
 }
 
 #[test]
