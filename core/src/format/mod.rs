@@ -33,7 +33,8 @@ pub trait TargetFormat: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// `ErrorKind::Unsupported`, `LimitExceeded` or `InvalidOption` for a machine or disk that the format cannot hold. A
-    /// setting of the machine is named by its field in [`Machine`]; the engine tells it as its user wrote it.
+    /// setting is named by its field in [`Machine`], the size of a disk is `disk_size`; the engine tells it as its user
+    /// wrote it.
     fn plan(&self, machine: &Machine, disks: &[DiskLayout]) -> Result<Box<dyn ImagePlan>>;
 }
 

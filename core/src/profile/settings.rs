@@ -206,6 +206,7 @@ impl Settings {
                 "memory" => self.memory.origin,
                 "cpus" => self.cpus.origin,
                 "firmware" => self.firmware.origin,
+                "disk_size" => self.disk_size.origin,
                 "sector_size" => self.sector_size.origin,
                 "timestamp" => self.timestamp.origin,
                 _ => return field,

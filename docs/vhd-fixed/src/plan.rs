@@ -73,11 +73,11 @@ impl ImagePlan for VhdPlan {
 fn checked(size: u64) -> Result<u64> {
     if !size.is_multiple_of(UNIT) {
         let text = format!("VHD disks are multiples of 1 MiB, this one has {size} bytes");
-        return Err(Error::new(ErrorKind::Unsupported, text));
+        return Err(Error::new(ErrorKind::Unsupported, text).with_field("disk_size"));
     }
     if size > LARGEST {
         let text = format!("a disk of {size} bytes passes the 2040 GiB of VHD");
-        return Err(Error::new(ErrorKind::LimitExceeded, text));
+        return Err(Error::new(ErrorKind::LimitExceeded, text).with_field("disk_size"));
     }
     Ok(size)
 }

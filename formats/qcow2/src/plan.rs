@@ -106,7 +106,7 @@ fn bound(bits: ClusterBits, disk: &DiskLayout) -> Result<u64> {
     let size = disk.size();
     if !size.is_multiple_of(SECTOR) {
         let text = format!("QCOW2 holds whole sectors of {SECTOR} bytes, the disk has {size} bytes");
-        return Err(Error::new(ErrorKind::Unsupported, text));
+        return Err(Error::new(ErrorKind::Unsupported, text).with_field("disk_size"));
     }
     let l1 = l1_len(bits, size).saturating_mul(8);
     if l1 > MAX_L1 {

@@ -78,6 +78,7 @@ fn bound(size: u64) -> Result<u64> {
     let block = u64::from(BLOCK).checked_add(u64::from(BLOCK >> 6));
     block.and_then(|block| block.checked_mul(blocks)).ok_or_else(|| {
         Error::new(ErrorKind::LimitExceeded, format!("a disk of {size} bytes is too large to compress"))
+            .with_field("disk_size")
     })
 }
 

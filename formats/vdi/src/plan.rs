@@ -63,12 +63,12 @@ impl Image {
         let size = disk.size();
         if !size.is_multiple_of(SECTOR) || size < BLOCK {
             let text = format!("VDI holds whole sectors of {SECTOR} bytes, at least 1 MiB: not {size} bytes");
-            return Err(Error::new(ErrorKind::Unsupported, text));
+            return Err(Error::new(ErrorKind::Unsupported, text).with_field("disk_size"));
         }
         let map = AllocationMap::new(disk, BLOCK);
         let too_large = || {
             let text = format!("a disk of {size} bytes is too large for VDI");
-            Error::new(ErrorKind::LimitExceeded, text)
+            Error::new(ErrorKind::LimitExceeded, text).with_field("disk_size")
         };
         // The data's offset has 32 bits: less than QEMU's own limit of 2^30 - 1 blocks.
         let number_of = |value: u64| u32::try_from(value).map_err(|_| too_large());

@@ -138,11 +138,11 @@ pub(crate) fn check_capacity(size: u64, max: u64) -> Result<()> {
         let text = format!(
             "VMDK holds whole grains of 64 KiB, at least one, and readers disagree about a part of one: not {size} bytes"
         );
-        return Err(Error::new(ErrorKind::Unsupported, text));
+        return Err(Error::new(ErrorKind::Unsupported, text).with_field("disk_size"));
     }
     if size > max {
         let text = format!("a disk of {size} bytes is too large: this form of VMDK holds up to {max} bytes");
-        return Err(Error::new(ErrorKind::LimitExceeded, text));
+        return Err(Error::new(ErrorKind::LimitExceeded, text).with_field("disk_size"));
     }
     Ok(())
 }

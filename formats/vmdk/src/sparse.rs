@@ -57,7 +57,7 @@ impl SparseImage {
             let text = format!(
                 "the file of this disk of {capacity} bytes would pass the 2 TiB that VMDK's tables can address"
             );
-            return Err(Error::new(ErrorKind::LimitExceeded, text));
+            return Err(Error::new(ErrorKind::LimitExceeded, text).with_field("disk_size"));
         }
         let len = sectors.saturating_mul(SECTOR);
         Ok(Self { capacity, map, tables, overhead, len, descriptor })

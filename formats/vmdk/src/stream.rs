@@ -108,7 +108,7 @@ fn size_bound(disk: &DiskLayout) -> Result<u64> {
             "the file of this disk of {size} bytes may pass the 2 TiB that VMDK's tables can address: \
              {grains} grains of 64 KiB may hold data"
         );
-        return Err(Error::new(ErrorKind::LimitExceeded, text));
+        return Err(Error::new(ErrorKind::LimitExceeded, text).with_field("disk_size"));
     }
     Ok(sectors.saturating_mul(SECTOR))
 }

@@ -46,6 +46,7 @@ faults! {
     a_rounded_size_is_rejected: RoundsTheSize => EdgeSizes, "it came back with";
     a_size_that_is_taken_against_its_declaration_is_rejected: TakesEverySize => EdgeSizes, "declares as refused";
     a_size_refused_as_a_defect_is_rejected: RefusesASizeAsInternal => EdgeSizes, "neither Unsupported nor";
+    a_size_refused_without_a_field_is_rejected: RefusesASizeWithoutAField => EdgeSizes, "without a field";
     indexes_that_wrap_at_4_gib_are_rejected: ShortensIndexes => LargeSparse, "the reader refuses it";
     a_random_identifier_is_rejected: DrawsIdentifiers => SameBytes, "differs at offset";
     bytes_in_the_order_of_workers_are_rejected: CountsInItsCodec => SameBytes, "differs at offset";

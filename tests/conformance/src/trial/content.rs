@@ -1,4 +1,4 @@
-use diskwright_core::ErrorKind;
+use diskwright_core::{Error, ErrorKind};
 
 use super::Problem;
 use crate::corpus::{Disk, noise, text};
@@ -32,7 +32,7 @@ pub(super) fn edge_sizes(subject: &Subject) -> Result<(), Problem> {
         let tried = if sizes.contains(size) {
             run::round_trip(subject, &[Disk::random(size, size)])
         } else {
-            refused(subject, &[Disk::zero(size)])
+            refused(subject, &[Disk::zero(size)]).and_then(named)
         };
         tried.map_err(|problem| problem.during(format!("a disk of {size} bytes")))?;
     }
@@ -49,7 +49,7 @@ pub(super) fn edge_sizes(subject: &Subject) -> Result<(), Problem> {
 pub(super) fn large_sparse(subject: &Subject) -> Result<(), Problem> {
     let size = subject.size_of_at_least((4 << 30) + (8 << 20));
     if size > subject.sizes.max {
-        return refused(subject, &[Disk::zero(size)]);
+        return refused(subject, &[Disk::zero(size)]).and_then(named);
     }
     let tail = noise(70_000, 5);
     let parts = vec![
@@ -70,16 +70,24 @@ pub(super) fn several_disks(subject: &Subject) -> Result<(), Problem> {
     ];
     match subject.disks {
         DiskCount::Several => run::round_trip(subject, &disks),
-        DiskCount::One => refused(subject, &disks),
+        DiskCount::One => refused(subject, &disks).map(drop),
     }
 }
 
-/// The plan says that it cannot hold these disks, or that they pass a limit.
-fn refused(subject: &Subject, disks: &[Disk]) -> Result<(), Problem> {
+/// The size that is refused is named: as `disk_size`, or as the option that would have to change.
+fn named(refusal: Error) -> Result<(), Problem> {
+    match refusal.field() {
+        Some(_) => Ok(()),
+        None => Err(Problem::failed(format!("it is refused without a field: {refusal:?}"))),
+    }
+}
+
+/// How the plan says that it cannot hold these disks, or that they pass a limit.
+fn refused(subject: &Subject, disks: &[Disk]) -> Result<Error, Problem> {
     let layouts: Vec<_> = disks.iter().map(Disk::layout).collect();
     match subject.format()?.plan(&machine("disk", "refused"), &layouts) {
         Ok(_) => Err(Problem::failed("the plan takes what the subject declares as refused")),
-        Err(error) if [ErrorKind::Unsupported, ErrorKind::LimitExceeded].contains(&error.kind()) => Ok(()),
+        Err(error) if [ErrorKind::Unsupported, ErrorKind::LimitExceeded].contains(&error.kind()) => Ok(error),
         Err(error) => Err(Problem::failed(format!(
             "it is refused as {:?}, neither Unsupported nor LimitExceeded",
             error

@@ -26,6 +26,7 @@ pub(crate) enum Fault {
     ReadsWhilePlanning,
     RefusesABoundAsInternal,
     RefusesASizeAsInternal,
+    RefusesASizeWithoutAField,
     RefusesEveryValue,
     RoundsTheSize,
     ShortensIndexes,

@@ -107,7 +107,11 @@ impl TargetFormat for Toy {
                     Some(Fault::RefusesASizeAsInternal) => ErrorKind::Internal,
                     _ => ErrorKind::Unsupported,
                 };
-                return Err(Error::new(kind, "a toy holds whole sectors"));
+                let refusal = Error::new(kind, "a toy holds whole sectors");
+                return Err(match fault {
+                    Some(Fault::RefusesASizeWithoutAField) => refusal,
+                    _ => refusal.with_field("disk_size"),
+                });
             }
             if fault == Some(Fault::ReadsWhilePlanning) {
                 // Whether it fails or not.
