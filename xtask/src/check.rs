@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::workspace::Workspace;
-use crate::{arrows, command, oracles, tree};
+use crate::{arrows, command, made, oracles};
 
 /// Whether images are booted; two boots take minutes.
 #[derive(Clone, Copy, PartialEq)]
@@ -20,7 +20,9 @@ pub(crate) enum Boots {
 pub(crate) fn run_all(workspace: &Workspace, boots: Boots) -> Result<bool> {
     let mut course = Course::default();
     course.step("setup", || oracles::install(workspace).map(|()| Counts::one_passed()));
-    course.step("tree", || tree::make(workspace).map(|_| Counts::one_passed()));
+    course.step("python", || made::PYTHON.make(workspace).map(|_| Counts::one_passed()));
+    course.step("tree", || made::TREE.make(workspace).map(|_| Counts::one_passed()));
+    course.step("virtualbox", || made::VIRTUALBOX.make(workspace).map(|_| Counts::one_passed()));
     course.step("fmt", || plain(&mut workspace.cargo(&["fmt", "--all", "--check"])));
     course.step("clippy", || {
         let arguments = ["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"];

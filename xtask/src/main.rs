@@ -1,4 +1,4 @@
-//! Developer tasks: `cargo xtask setup`, `tree`, `arrows`, `test`.
+//! Developer tasks: `cargo xtask setup`, `tree`, `virtualbox`, `arrows`, `test`.
 //!
 //! Nothing here depends on the rest of the workspace, so that a task starts within seconds on a fresh clone.
 
@@ -10,8 +10,8 @@ mod apt;
 mod arrows;
 mod check;
 mod command;
+mod made;
 mod oracles;
-mod tree;
 mod workspace;
 
 const USAGE: &str = "\
@@ -19,6 +19,7 @@ Usage: cargo xtask TASK
 
   setup            install the foreign tools that the tests need
   tree             make the Debian 12 machine that the end-to-end tests scan
+  virtualbox       make the tree in which VirtualBox imports and converts what we write
   arrows           check which crate may depend on which
   test [--quick]   do all of the above, then run every check and test; --quick leaves out the boots";
 
@@ -39,8 +40,12 @@ fn main() -> ExitCode {
 fn run(arguments: &[&str]) -> Result<bool> {
     let workspace = workspace::Workspace::load()?;
     match arguments {
-        ["setup"] => oracles::install(&workspace)?,
-        ["tree"] => println!("{}", tree::make(&workspace)?.display()),
+        ["setup"] => {
+            oracles::install(&workspace)?;
+            made::PYTHON.make(&workspace)?;
+        }
+        ["tree"] => println!("{}", made::TREE.make(&workspace)?.display()),
+        ["virtualbox"] => println!("{}", made::VIRTUALBOX.make(&workspace)?.display()),
         ["arrows"] => arrows::check(&workspace)?,
         ["test"] => return check::run_all(&workspace, check::Boots::Run),
         ["test", "--quick"] => return check::run_all(&workspace, check::Boots::LeaveOut),
