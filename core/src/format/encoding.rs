@@ -14,7 +14,7 @@ pub struct Encoding {
 }
 
 /// What is done to a chunk that is not zero. A chunk that would not become smaller is given verbatim, except with
-/// [`Codec::Gzip`] and [`Codec::ZstdFrame`], whose every chunk is a complete member or frame.
+/// [`Codec::Zlib`], [`Codec::Gzip`] and [`Codec::ZstdFrame`], whose every chunk is a complete stream, member or frame.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Codec {
@@ -23,7 +23,7 @@ pub enum Codec {
     /// Raw deflate (RFC 1951) with a window of 2^`window_bits` bytes (9..=15), level 0..=9.
     #[expect(missing_docs, reason = "said above")]
     Deflate { window_bits: u8, level: u8 },
-    /// zlib (RFC 1950), level 1..=12.
+    /// A zlib stream (RFC 1950) for each chunk, level 1..=12: at most 5 bytes larger for each 5000, and 6.
     #[expect(missing_docs, reason = "said above")]
     Zlib { level: u8 },
     /// A gzip member (RFC 1952) for each chunk, level 1..=12.

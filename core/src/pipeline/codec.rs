@@ -50,8 +50,8 @@ impl Encoder {
             Self::Stored => false,
             Self::Deflate(compress) => deflate(compress, chunk, out)?,
             Self::Zlib(compressor) => {
-                // Worth having only when it is smaller than the chunk.
-                out.resize(start + chunk.len().saturating_sub(1), 0);
+                let bound = compressor.zlib_compress_bound(chunk.len());
+                out.resize(start + bound, 0);
                 shrink(compressor.zlib_compress(chunk, &mut out[start..]), start, out)
             }
             Self::Gzip(compressor) => {
@@ -165,21 +165,34 @@ mod tests {
     #[test]
     fn incompressible_chunks_stay_verbatim_unless_a_frame_is_needed() {
         let noise = noise(512, 5);
-        for codec in
-            [Codec::Zlib { level: 1 }, Codec::Deflate { window_bits: 12, level: 1 }, Codec::Zstd { level: 1 }]
-        {
+        for codec in [Codec::Deflate { window_bits: 12, level: 1 }, Codec::Zstd { level: 1 }] {
             let mut out = Vec::new();
             assert!(!Encoder::new(&codec).unwrap().encode(&noise, &mut out).unwrap(), "{codec:?}");
             assert_eq!(out, noise);
         }
-        let mut out = Vec::new();
-        assert!(Encoder::new(&Codec::Gzip { level: 1 }).unwrap().encode(&noise, &mut out).unwrap());
+        for codec in [Codec::Zlib { level: 1 }, Codec::Gzip { level: 1 }, Codec::ZstdFrame { level: 1 }] {
+            let mut out = Vec::new();
+            assert!(Encoder::new(&codec).unwrap().encode(&noise, &mut out).unwrap(), "{codec:?}");
+            assert!(out.len() > noise.len(), "{codec:?}");
+        }
+    }
+
+    #[test]
+    fn noise_is_a_zlib_stream_little_larger_than_itself() {
+        for level in [1, 6, 12] {
+            let noise = noise(65_536, 3);
+            let mut out = Vec::new();
+            assert!(Encoder::new(&Codec::Zlib { level }).unwrap().encode(&noise, &mut out).unwrap());
+            assert!(out.len() <= noise.len() + 14 * 5 + 6, "{}", out.len());
+            let mut plain = vec![0; noise.len()];
+            libdeflater::Decompressor::new().zlib_decompress(&out, &mut plain).unwrap();
+            assert!(plain == noise);
+        }
     }
 
     #[test]
     fn chunks_that_do_not_shrink_leave_no_trace_in_the_encoder() {
         for codec in [
-            Codec::Zlib { level: 1 },
             Codec::Deflate { window_bits: 12, level: 3 },
             Codec::Deflate { window_bits: 15, level: 6 },
             Codec::Zstd { level: 3 },

@@ -9,6 +9,7 @@ pub mod formats {
     pub use diskwright_format_qcow2 as qcow2;
     pub use diskwright_format_raw as raw;
     pub use diskwright_format_vdi as vdi;
+    pub use diskwright_format_vmdk as vmdk;
 }
 
 use diskwright_core::format::Registry;
@@ -22,5 +23,6 @@ pub fn builtin_registry() -> Result<Registry> {
     registry.register(formats::raw::ENTRY)?;
     registry.register(formats::qcow2::ENTRY)?;
     registry.register(formats::vdi::ENTRY)?;
+    registry.register(formats::vmdk::ENTRY)?;
     Ok(registry)
 }
