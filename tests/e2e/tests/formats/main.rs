@@ -5,3 +5,5 @@ mod appliances;
 mod boots;
 mod built;
 mod bytes;
+mod large;
+mod virtualbox;

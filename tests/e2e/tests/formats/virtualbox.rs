@@ -1,0 +1,255 @@
+//! VirtualBox takes every image, and the machines that it makes of them are the ones that were ordered.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use diskwright_e2e::variant::{Kind, VARIANTS, Variant};
+use diskwright_e2e::virtualbox::{IMPORTED, VirtualBox, inside};
+use diskwright_e2e::{Generated, Reader, Readers, Tool, Verdict, generate};
+
+use crate::built::Built;
+
+/// Imports every appliance and reads every disk of the Debian machine back.
+#[test]
+fn disks_are_read_back_as_the_raw_one() -> Result<()> {
+    let (Some(readers), Some(built)) = (Readers::find(), Built::get()?) else { return Ok(()) };
+    let raw = built.raw()?;
+    let is_read = |kind| matches!(kind, Kind::Vdi | Kind::Vmdk | Kind::Ova);
+    for variant in VARIANTS.iter().filter(|variant| is_read(variant.kind)) {
+        if variant.is_built_in()? {
+            let verdict = readers.read(Reader::VirtualBox, &built.image(variant)?, &raw)?;
+            assert_eq!(verdict, Verdict::SameBytes, "{}", variant.name);
+        }
+    }
+    Ok(())
+}
+
+/// What is ordered, and what `VBoxManage showvminfo` says of the machine then.
+struct Case {
+    format: &'static str,
+    settings: &'static [&'static str],
+    expected: &'static [(&'static str, &'static str)],
+}
+
+const CASES: &[Case] = &[
+    Case {
+        format: "virtualbox",
+        settings: &["--memory", "1536", "--cpus", "2"],
+        expected: &[
+            ("memory", "1536"),
+            ("cpus", "2"),
+            ("firmware", "BIOS"),
+            ("ostype", "Debian 12 Bookworm (64-bit)"),
+            ("storagecontrollertype0", "IntelAhci"),
+            ("nic1", "nat"),
+            ("nictype1", "82545EM"),
+            ("nic2", "none"),
+        ],
+    },
+    Case {
+        format: "virtualbox",
+        settings: &[
+            "--firmware",
+            "uefi",
+            "--option",
+            "controller=lsilogic",
+            "--option",
+            "nic=virtio",
+            "--option",
+            "os-type=Fedora_64",
+        ],
+        expected: &[
+            ("memory", "1024"),
+            ("cpus", "1"),
+            ("firmware", "EFI"),
+            ("ostype", "Fedora (64-bit)"),
+            ("storagecontrollertype0", "LsiLogic"),
+            ("nic1", "nat"),
+            ("nictype1", "virtio"),
+        ],
+    },
+    Case {
+        format: "vmware",
+        settings: &["--memory", "1536", "--cpus", "2"],
+        expected: &[
+            ("memory", "1536"),
+            ("cpus", "2"),
+            ("firmware", "BIOS"),
+            ("storagecontrollertype0", "LsiLogic"),
+            ("nictype1", "82545EM"),
+        ],
+    },
+    Case {
+        format: "vmware",
+        settings: &["--option", "controller=ahci", "--option", "hardware-version=21"],
+        expected: &[("memory", "1024"), ("storagecontrollertype0", "IntelAhci")],
+    },
+    Case {
+        format: "vmware",
+        settings: &["--option", "controller=nvme"],
+        expected: &[("storagecontrollertype0", "NVMe")],
+    },
+];
+
+#[test]
+fn imported_machines_are_as_ordered() -> Result<()> {
+    let Some(virtualbox) = VirtualBox::find() else { return Ok(()) };
+    for case in CASES {
+        let Some((room, generated)) = order(case, &["--compress"])? else { continue };
+        let appliance = name_of(generated.disk()?)?;
+        let imported = virtualbox
+            .import(&room.path().join("out"), &inside(&appliance))
+            .with_context(|| format!("{} {:?}", case.format, case.settings))?;
+        check(case, &virtualbox, &room.path().join("out"), IMPORTED)?;
+        drop(imported);
+    }
+    Ok(())
+}
+
+#[test]
+fn registered_machines_are_as_ordered() -> Result<()> {
+    let Some(virtualbox) = VirtualBox::find() else { return Ok(()) };
+    for case in CASES.iter().filter(|case| case.format == "virtualbox") {
+        let Some((room, generated)) = order(case, &[])? else { continue };
+        let settings = name_of(&generated.output("virtualbox", ".vbox")?)?;
+        let room = room.path().join("out");
+        virtualbox.manage(&room, &["registervm", &inside(&settings)])?;
+        check(case, &virtualbox, &room, "machine")?;
+        let disk = virtualbox.disk_of(&room, "machine")?;
+        let said = virtualbox.manage(&room, &["showmediuminfo", &disk])?;
+        let is_created = |line: &str| line.split_whitespace().eq(["State:", "created"]);
+        ensure!(said.lines().any(is_created), "the disk is not accessible:\n{said}");
+    }
+    Ok(())
+}
+
+/// An importer that takes anything proves nothing: of one appliance, the disk as it was is taken, and the same disk as
+/// qemu-img writes stream-optimised VMDK is refused.
+#[test]
+fn appliance_with_the_stream_of_qemu_img_is_refused() -> Result<()> {
+    let tools = [Tool::find("tar"), Tool::find("qemu-img")];
+    let ([Some(tar), Some(qemu_img)], Some(virtualbox)) = (tools, VirtualBox::find()) else {
+        return Ok(());
+    };
+    let room = tempfile::tempdir()?;
+    let mut appliances = vec![exported(&virtualbox, room.path())?];
+    for variant in VARIANTS.iter().filter(|variant| variant.kind == Kind::Ova) {
+        if variant.is_built_in()? {
+            appliances.push(appliance_of_small_scan(variant, room.path())?);
+        }
+    }
+    for appliance in &appliances {
+        let unpacked = tempfile::tempdir_in(room.path())?;
+        let members = unpack(&tar, appliance, unpacked.path())?;
+        pack(&tar, unpacked.path(), &members, &room.path().join("as-it-was.ova"))?;
+        drop(virtualbox.import(room.path(), &inside("as-it-was.ova"))?);
+
+        let disk = members.iter().find(|name| name.ends_with(".vmdk")).context("no disk")?;
+        let (disk, other) = (unpacked.path().join(disk), unpacked.path().join("other"));
+        let flags = ["convert", "-O", "vmdk", "-o", "subformat=streamOptimized"].map(AsRef::as_ref);
+        qemu_img.run(&[&flags[..], &[disk.as_os_str(), other.as_os_str()]].concat())?;
+        fs::rename(&other, &disk)?;
+        pack(&tar, unpacked.path(), &members, &room.path().join("of-qemu-img.ova"))?;
+        let refused = virtualbox.import(room.path(), &inside("of-qemu-img.ova"));
+        let error = refused.err().with_context(|| format!("{} was taken", appliance.display()))?;
+        assert!(error.to_string().contains("VERR_EOF"), "{error}");
+    }
+    Ok(())
+}
+
+/// Orders a machine whose tree says that it is Debian 12; nothing if the format is not built in.
+fn order(case: &Case, more: &[&str]) -> Result<Option<(tempfile::TempDir, Generated)>> {
+    let variant = VARIANTS.iter().find(|variant| variant.format == case.format).context("no such format")?;
+    if !variant.is_built_in()? {
+        return Ok(None);
+    }
+    let room = tempfile::tempdir()?;
+    let layer = room.path().join("layer");
+    fs::create_dir_all(layer.join("etc"))?;
+    fs::write(layer.join("etc/os-release"), "ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\n")?;
+    let layer = layer.to_str().context("a path that is no text")?.to_owned();
+    let fixed = ["--scan", &layer, "--boot", "none", "--name", "machine"];
+    let more = [&fixed[..], case.settings, more].concat();
+    let generated = generate(&small_scan(), &[case.format], &room.path().join("out"), &more)?;
+    Ok(Some((room, generated)))
+}
+
+fn check(case: &Case, virtualbox: &VirtualBox, room: &Path, name: &str) -> Result<()> {
+    let machine = virtualbox.machine(room, name)?;
+    for (key, value) in case.expected {
+        let said = machine.get(*key).map(String::as_str);
+        ensure!(
+            said == Some(value),
+            "{} {:?}: {key} is {said:?}, not {value:?}:\n{machine:#?}",
+            case.format,
+            case.settings
+        );
+    }
+    Ok(())
+}
+
+/// An appliance that VirtualBox itself writes, with some data on its disk.
+fn exported(virtualbox: &VirtualBox, room: &Path) -> Result<PathBuf> {
+    let mut disk = vec![0; 4 << 20];
+    for (index, byte) in disk[1 << 20..2 << 20].iter_mut().enumerate() {
+        *byte = u8::try_from(index * index % 251)?;
+    }
+    fs::write(room.join("disk.raw"), disk)?;
+    let (raw, vdi, ova) = (inside("disk.raw"), inside("disk.vdi"), inside("exported.ova"));
+    let folder = inside("own");
+    for arguments in [
+        &["convertfromraw", &raw, &vdi][..],
+        &["createvm", "--name", "own", "--ostype", "Debian_64", "--register", "--basefolder", &folder],
+        &["storagectl", "own", "--name", "SATA", "--add", "sata"],
+        &[
+            "storageattach",
+            "own",
+            "--storagectl",
+            "SATA",
+            "--port",
+            "0",
+            "--device",
+            "0",
+            "--type",
+            "hdd",
+            "--medium",
+            &vdi,
+        ],
+        &["export", "own", "--output", &ova],
+        &["unregistervm", "own"],
+    ] {
+        virtualbox.manage(room, arguments)?;
+    }
+    Ok(room.join("exported.ova"))
+}
+
+fn appliance_of_small_scan(variant: &Variant, room: &Path) -> Result<PathBuf> {
+    let more = ["--compress", "--boot", "none", "--name", "machine"];
+    let generated = generate(&small_scan(), &[variant.format], &room.join(variant.format), &more)?;
+    generated.output(variant.format, variant.suffix)
+}
+
+/// Unpacks an appliance; its members but the manifest, in their order.
+fn unpack(tar: &Tool, appliance: &Path, room: &Path) -> Result<Vec<String>> {
+    let listed = tar.run(&["--list".as_ref(), "--file".as_ref(), appliance.as_os_str()])?;
+    let flags = ["--extract", "--file"].map(AsRef::as_ref);
+    tar.run(&[&flags[..], &[appliance.as_os_str(), "--directory".as_ref(), room.as_os_str()]].concat())?;
+    Ok(listed.lines().filter(|name| !name.ends_with(".mf")).map(str::to_owned).collect())
+}
+
+fn pack(tar: &Tool, room: &Path, members: &[String], appliance: &Path) -> Result<()> {
+    let flags = ["--create", "--format", "ustar", "--file"].map(AsRef::as_ref);
+    let place = [appliance.as_os_str(), "--directory".as_ref(), room.as_os_str()];
+    let members: Vec<_> = members.iter().map(AsRef::as_ref).collect();
+    tar.run(&[&flags[..], &place, &members].concat()).map(drop)
+}
+
+fn name_of(path: &Path) -> Result<String> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    Ok(name.context("a name that is no text")?.to_owned())
+}
+
+fn small_scan() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/valid/small-machine.tar")
+}
