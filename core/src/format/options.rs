@@ -27,6 +27,9 @@ pub enum OptionValues {
     /// A size: an integer with K, M, G or T, a power of two in this inclusive range of bytes.
     #[expect(missing_docs, reason = "said above")]
     PowerOfTwo { min: u64, max: u64 },
+    /// A word of one to 64 letters, digits, `_`, `.` and `-`, as it is: the name of something that the format does not
+    /// know by heart.
+    Word,
 }
 
 /// Options checked against a format's table, and the compress flag.
@@ -118,6 +121,10 @@ impl OptionValues {
                 .filter(|number| (min..=max).contains(number))
                 .map(|number| number.to_string())
                 .ok_or_else(|| format!("\"{value}\" is not a power of two from {min} to {max} bytes")),
+            Self::Word if is_word(value) => Ok(value.to_owned()),
+            Self::Word => {
+                Err(format!("\"{}\" is not one to 64 letters, digits, _, . and -", value.escape_debug()))
+            }
         }
     }
 
@@ -127,8 +134,14 @@ impl OptionValues {
             Self::Choice(words) => words.join("|"),
             Self::Integer { min, max } => format!("{min}..{max}"),
             Self::PowerOfTwo { min, max } => format!("power of two, {min}..{max} bytes"),
+            Self::Word => "WORD".to_owned(),
         }
     }
+}
+
+fn is_word(value: &str) -> bool {
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    (1..=64).contains(&value.len()) && value.bytes().all(is_legal)
 }
 
 fn power_of_two(value: &str) -> Option<u64> {
@@ -170,6 +183,7 @@ mod tests {
                 default: "65536",
                 summary: "how large",
             },
+            OptionSpec { key: "os-type", values: OptionValues::Word, default: "", summary: "which guest" },
         ],
     };
 
@@ -192,5 +206,18 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::InvalidOption);
         assert_eq!(error.field(), Some("toy.level"));
         assert_eq!(error.also().len(), 2);
+    }
+
+    #[test]
+    fn words_are_kept_as_they_are_and_nothing_else_is_a_word() {
+        let longest = "x".repeat(64);
+        for word in ["Debian_64", "debian12_64Guest", "other4xlinux-64", "a.b", &longest] {
+            assert_eq!(given(&[("os-type", word)]).unwrap().text("os-type"), word);
+        }
+        for text in ["", "a b", "a\"b", "<a>", "ü", "a\nb", &"x".repeat(65)] {
+            let error = given(&[("os-type", text)]).unwrap_err();
+            assert_eq!((error.kind(), error.field()), (ErrorKind::InvalidOption, Some("toy.os-type")));
+        }
+        assert_eq!(given(&[]).unwrap().text("os-type"), "");
     }
 }

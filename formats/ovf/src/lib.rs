@@ -1,1 +1,19 @@
-//! OVF envelopes and OVA packages.
+#![doc = include_str!("../docs.md")]
+
+mod beside;
+mod digest;
+mod envelope;
+mod guest;
+mod machine;
+mod plan;
+mod tar;
+mod write;
+mod xml;
+
+pub use beside::WithDescriptor;
+pub use digest::Digest;
+pub use envelope::{Controller, Envelope, EnvelopeDisk, SecureBoot};
+pub use guest::{Guest, VmwareGuest};
+pub use machine::MachineLimits;
+pub use plan::OvaPlan;
+pub use xml::Element;
