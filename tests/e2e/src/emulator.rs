@@ -162,7 +162,8 @@ impl Attachment {
     fn devices(self) -> &'static [&'static str] {
         match self {
             Self::OnBoard => &["ide-hd,drive=disk,bus=ide.0"],
-            Self::LsiSas => &["mptsas1068,id=scsi", "scsi-hd,drive=disk,bus=scsi.0"],
+            // Linux finds no disk on it that has no world wide name.
+            Self::LsiSas => &["mptsas1068,id=scsi", "scsi-hd,drive=disk,bus=scsi.0,wwn=0x5000c50000000001"],
             Self::Pvscsi => &["pvscsi,id=scsi", "scsi-hd,drive=disk,bus=scsi.0"],
             Self::VirtioBlock => &["virtio-blk-pci,drive=disk"],
             Self::Nvme => &["nvme,drive=disk,serial=disk"],

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use diskwright_e2e::debian::{DebianTree, Workshop};
 use diskwright_e2e::variant::{Kind, VARIANTS, Variant};
 use diskwright_e2e::virtualbox::{IMPORTED, VirtualBox, inside};
 use diskwright_e2e::{Generated, Reader, Readers, Tool, Verdict, generate};
@@ -25,6 +26,28 @@ fn disks_are_read_back_as_the_raw_one() -> Result<()> {
     Ok(())
 }
 
+/// A machine that is to start from EFI does so after both ways into VirtualBox.
+#[test]
+fn machine_for_uefi_gets_efi() -> Result<()> {
+    let (Some(virtualbox), Some(tree)) = (VirtualBox::find(), DebianTree::find()) else { return Ok(()) };
+    if !Variant::named("virtualbox: .ova")?.is_built_in()? {
+        return Ok(());
+    }
+    let workshop = Workshop::enter("uefi")?;
+    let settings = ["--firmware", "uefi", "--name", "machine"];
+    let (packed, plain) = (workshop.path().join("packed"), workshop.path().join("plain"));
+    generate(&tree.root(), &["virtualbox"], &packed, &[&settings[..], &["--compress"]].concat())?;
+    let imported = virtualbox.import(&packed, &inside("machine.ova"))?;
+    let machine = virtualbox.machine(&packed, IMPORTED)?;
+    drop(imported);
+    assert_eq!(machine.get("firmware").map(String::as_str), Some("EFI"), "imported: {machine:#?}");
+    generate(&tree.root(), &["virtualbox"], &plain, &settings)?;
+    virtualbox.manage(&plain, &["registervm", &inside("machine.vbox")])?;
+    let machine = virtualbox.machine(&plain, "machine")?;
+    assert_eq!(machine.get("firmware").map(String::as_str), Some("EFI"), "registered: {machine:#?}");
+    Ok(())
+}
+
 /// What is ordered, and what `VBoxManage showvminfo` says of the machine then.
 struct Case {
     format: &'static str,
@@ -40,7 +63,7 @@ const CASES: &[Case] = &[
             ("memory", "1536"),
             ("cpus", "2"),
             ("firmware", "BIOS"),
-            ("ostype", "Debian 12 Bookworm (64-bit)"),
+            ("ostype", "Debian (64-bit)"),
             ("storagecontrollertype0", "IntelAhci"),
             ("nic1", "nat"),
             ("nictype1", "82545EM"),
@@ -50,8 +73,6 @@ const CASES: &[Case] = &[
     Case {
         format: "virtualbox",
         settings: &[
-            "--firmware",
-            "uefi",
             "--option",
             "controller=lsilogic",
             "--option",
@@ -62,7 +83,7 @@ const CASES: &[Case] = &[
         expected: &[
             ("memory", "1024"),
             ("cpus", "1"),
-            ("firmware", "EFI"),
+            ("firmware", "BIOS"),
             ("ostype", "Fedora (64-bit)"),
             ("storagecontrollertype0", "LsiLogic"),
             ("nic1", "nat"),
@@ -124,8 +145,9 @@ fn registered_machines_are_as_ordered() -> Result<()> {
     Ok(())
 }
 
-/// An importer that takes anything proves nothing: of one appliance, the disk as it was is taken, and the same disk as
-/// qemu-img writes stream-optimised VMDK is refused.
+/// An importer that takes anything proves nothing: in one appliance, a disk in VirtualBox's own stream-optimised VMDK is
+/// taken, and the same disk in qemu-img's is refused. qemu-img writes no end-of-stream marker. VirtualBox misses it
+/// unless the disk's own last grain is stored, or the last one that is compresses so that zeros come after it.
 #[test]
 fn appliance_with_the_stream_of_qemu_img_is_refused() -> Result<()> {
     let tools = [Tool::find("tar"), Tool::find("qemu-img")];
@@ -133,29 +155,43 @@ fn appliance_with_the_stream_of_qemu_img_is_refused() -> Result<()> {
         return Ok(());
     };
     let room = tempfile::tempdir()?;
-    let mut appliances = vec![exported(&virtualbox, room.path())?];
-    for variant in VARIANTS.iter().filter(|variant| variant.kind == Kind::Ova) {
-        if variant.is_built_in()? {
-            appliances.push(appliance_of_small_scan(variant, room.path())?);
-        }
-    }
-    for appliance in &appliances {
-        let unpacked = tempfile::tempdir_in(room.path())?;
-        let members = unpack(&tar, appliance, unpacked.path())?;
-        pack(&tar, unpacked.path(), &members, &room.path().join("as-it-was.ova"))?;
-        drop(virtualbox.import(room.path(), &inside("as-it-was.ova"))?);
+    fs::write(room.path().join("disk.raw"), disk_of_noise_then_zeros())?;
+    let (raw, ours, theirs) = (inside("disk.raw"), inside("virtualbox.vmdk"), room.path().join("qemu.vmdk"));
+    virtualbox.manage(room.path(), &["convertfromraw", &raw, &ours, "--format=VMDK", "--variant=Stream"])?;
+    let raw = room.path().join("disk.raw");
+    let flags = ["convert", "-f", "raw", "-O", "vmdk", "-o", "subformat=streamOptimized"].map(AsRef::as_ref);
+    qemu_img.run(&[&flags[..], &[raw.as_os_str(), theirs.as_os_str()]].concat())?;
 
+    for variant in VARIANTS.iter().filter(|variant| variant.kind == Kind::Ova) {
+        if !variant.is_built_in()? {
+            continue;
+        }
+        let appliance = appliance_of_small_scan(variant, room.path())?;
+        let unpacked = tempfile::tempdir_in(room.path())?;
+        let members = unpack(&tar, &appliance, unpacked.path())?;
         let disk = members.iter().find(|name| name.ends_with(".vmdk")).context("no disk")?;
-        let (disk, other) = (unpacked.path().join(disk), unpacked.path().join("other"));
-        let flags = ["convert", "-O", "vmdk", "-o", "subformat=streamOptimized"].map(AsRef::as_ref);
-        qemu_img.run(&[&flags[..], &[disk.as_os_str(), other.as_os_str()]].concat())?;
-        fs::rename(&other, &disk)?;
-        pack(&tar, unpacked.path(), &members, &room.path().join("of-qemu-img.ova"))?;
-        let refused = virtualbox.import(room.path(), &inside("of-qemu-img.ova"));
-        let error = refused.err().with_context(|| format!("{} was taken", appliance.display()))?;
+        let swap = |writer: &str| -> Result<()> {
+            fs::copy(room.path().join(writer), unpacked.path().join(disk))?;
+            pack(&tar, unpacked.path(), &members, &room.path().join("swapped.ova"))
+        };
+        swap("virtualbox.vmdk")?;
+        drop(virtualbox.import(room.path(), &inside("swapped.ova"))?);
+        swap("qemu.vmdk")?;
+        let refused = virtualbox.import(room.path(), &inside("swapped.ova"));
+        let error = refused.err().with_context(|| format!("{} was taken", variant.name))?;
         assert!(error.to_string().contains("VERR_EOF"), "{error}");
     }
     Ok(())
+}
+
+fn disk_of_noise_then_zeros() -> Vec<u8> {
+    let mut state: u32 = 1;
+    let mut disk = vec![0; 64 << 20];
+    for byte in disk.iter_mut().take(1 << 20) {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        *byte = state.to_be_bytes()[0];
+    }
+    disk
 }
 
 /// Orders a machine whose tree says that it is Debian 12; nothing if the format is not built in.
@@ -187,41 +223,6 @@ fn check(case: &Case, virtualbox: &VirtualBox, room: &Path, name: &str) -> Resul
         );
     }
     Ok(())
-}
-
-/// An appliance that VirtualBox itself writes, with some data on its disk.
-fn exported(virtualbox: &VirtualBox, room: &Path) -> Result<PathBuf> {
-    let mut disk = vec![0; 4 << 20];
-    for (index, byte) in disk[1 << 20..2 << 20].iter_mut().enumerate() {
-        *byte = u8::try_from(index * index % 251)?;
-    }
-    fs::write(room.join("disk.raw"), disk)?;
-    let (raw, vdi, ova) = (inside("disk.raw"), inside("disk.vdi"), inside("exported.ova"));
-    let folder = inside("own");
-    for arguments in [
-        &["convertfromraw", &raw, &vdi][..],
-        &["createvm", "--name", "own", "--ostype", "Debian_64", "--register", "--basefolder", &folder],
-        &["storagectl", "own", "--name", "SATA", "--add", "sata"],
-        &[
-            "storageattach",
-            "own",
-            "--storagectl",
-            "SATA",
-            "--port",
-            "0",
-            "--device",
-            "0",
-            "--type",
-            "hdd",
-            "--medium",
-            &vdi,
-        ],
-        &["export", "own", "--output", &ova],
-        &["unregistervm", "own"],
-    ] {
-        virtualbox.manage(room, arguments)?;
-    }
-    Ok(room.join("exported.ova"))
 }
 
 fn appliance_of_small_scan(variant: &Variant, room: &Path) -> Result<PathBuf> {
