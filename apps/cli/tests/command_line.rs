@@ -188,6 +188,35 @@ fn a_request_asks_for_compression_and_a_hardware_type_needs_a_format_that_has_on
 }
 
 #[test]
+fn a_request_for_a_product_gives_a_package_with_its_memory_and_hardware() {
+    let room = Room::new();
+    let request = |name: &str, profile: &str| {
+        let head =
+            format!("<ns0:image><compress>true</compress><targetFormat><name>{name}</name></targetFormat>");
+        room.file("request.xml", &format!("{head}<installProfile>{profile}</installProfile></ns0:image>"));
+    };
+    let arguments = ["--request", "request.xml", "--disk-size", "64M"];
+    request("VMware vCenter", "<memorySize>1026</memorySize>");
+    let refused = room.generate(&arguments).code(1);
+    assert!(stderr(&refused).contains("memorySize"), "{}", stderr(&refused));
+    let products = [
+        ("VirtualBox", "<memorySize>1026</memorySize>", "vmx-13", "1026 MB"),
+        ("vmware server", "<memorySize>1028</memorySize><hwType>15</hwType>", "vmx-15", "1028 MB"),
+    ];
+    for (name, profile, family, memory) in products {
+        request(name, profile);
+        let assert = room.generate(&[&arguments[..], &["--force"]].concat()).success();
+        assert_eq!(stdout(&assert), "out/web.ova\nout/report.json\n");
+        let package = fs::read(room.path("out/web.ova")).unwrap();
+        let package = String::from_utf8_lossy(&package);
+        assert!(
+            package.starts_with("web.ovf\0") && package.contains(family) && package.contains(memory),
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn the_timestamp_is_source_date_epoch_where_no_flag_says_otherwise() {
     let room = Room::new();
     let with_epoch = |epoch: &str| {

@@ -75,6 +75,7 @@ const MAX_NAME: usize = 100;
 const OCTAL_LIMIT: u64 = 1 << 33;
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "the numbers of tests are small")]
 mod tests {
     use super::*;
 

@@ -158,7 +158,10 @@ fn what_no_archive_holds_is_refused_before_anything_is_written() {
     };
     let mut old = machine("img");
     old.timestamp.seconds = -1;
-    assert_eq!(refusal(&old, &[disk.clone()]), (ErrorKind::Unsupported, Some("timestamp".to_owned())));
+    assert_eq!(
+        refusal(&old, std::slice::from_ref(&disk)),
+        (ErrorKind::Unsupported, Some("timestamp".to_owned()))
+    );
     let long = machine(&"n".repeat(90));
     assert_eq!(refusal(&long, &[disk]), (ErrorKind::LimitExceeded, Some("name".to_owned())));
     assert_eq!(refusal(&machine("img"), &[]), (ErrorKind::Unsupported, None));

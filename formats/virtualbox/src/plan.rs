@@ -54,8 +54,8 @@ impl VirtualBox {
         disks: &[DiskLayout],
         level: u8,
     ) -> Result<OvaPlan> {
-        // VirtualBox gives an imported disk a new UUID: this one links the envelope's parts, no more.
-        let disk_uuid = |number: u32| uuid(machine, &format!("package disk {number}"));
+        // VirtualBox gives an imported disk a new UUID: this one links the envelope's parts.
+        let disk_uuid = |number: u32| diskwright_format_vmdk::image_uuid(machine, number);
         let count = disks.len();
         let settings = self.attach(settings, disk_uuid, vec![String::new(); count])?;
         // OVF alone cannot ask VirtualBox for UEFI. Where BIOS will do, an envelope without VirtualBox's element is the one

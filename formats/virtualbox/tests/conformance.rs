@@ -113,6 +113,11 @@ fn a_uefi_package_carries_the_firmware_for_both_products() {
         let of_disk = |disk: &Xml| format!("{{{}}}", disk.attribute("uuid"));
         assert_eq!(images, ova.ovf.all("DiskSection/Disk").iter().map(of_disk).collect::<Vec<_>>());
         assert_eq!(identities(&ova.xml).len(), 4);
+        // They stand in the disks' descriptors, too.
+        let text = String::from_utf8_lossy(&ova.bytes);
+        for image in images {
+            assert!(text.contains(&format!("ddb.uuid.image = \"{}\"", image.trim_matches(['{', '}']))));
+        }
     }
 }
 
@@ -260,17 +265,17 @@ fn what_virtualbox_cannot_have_is_refused_by_name() {
     for options in [VirtualBoxOptions::default(), package()] {
         let odd = altered("img", |machine| machine.memory = MIB / 2);
         let expected = (ErrorKind::Unsupported, "memorySize".to_owned());
-        assert_eq!(refusal(&odd, &[disk.clone()], options.clone()), expected);
+        assert_eq!(refusal(&odd, std::slice::from_ref(&disk), options.clone()), expected);
         let large = altered("img", |machine| machine.memory = 3 << 40);
         let expected = (ErrorKind::LimitExceeded, "memorySize".to_owned());
-        assert_eq!(refusal(&large, &[disk.clone()], options.clone()), expected);
+        assert_eq!(refusal(&large, std::slice::from_ref(&disk), options.clone()), expected);
         let many = altered("img", |machine| machine.cpus = 65);
         let expected = (ErrorKind::LimitExceeded, "cpus".to_owned());
-        assert_eq!(refusal(&many, &[disk.clone()], options.clone()), expected);
+        assert_eq!(refusal(&many, std::slice::from_ref(&disk), options.clone()), expected);
         let mut arm = machine("img");
         arm.operating_system.architecture = "aarch64".to_owned();
         let expected = (ErrorKind::Unsupported, "targetFormat".to_owned());
-        assert_eq!(refusal(&arm, &[disk.clone()], options.clone()), expected);
+        assert_eq!(refusal(&arm, std::slice::from_ref(&disk), options.clone()), expected);
         let expected = (ErrorKind::LimitExceeded, String::new());
         assert_eq!(refusal(&machine("img"), &vec![disk.clone(); 31], options), expected);
     }

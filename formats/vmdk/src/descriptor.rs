@@ -2,6 +2,7 @@
 
 use diskwright_core::format::Machine;
 use diskwright_core::{Error, ErrorKind, Result};
+use uuid::Uuid;
 
 use crate::encode::{DESCRIPTOR_SECTORS, SECTOR};
 use crate::options::AdapterType;
@@ -53,9 +54,10 @@ impl Descriptor<'_> {
             ExtentKind::Stream => ("streamOptimized", "SPARSE", ""),
             ExtentKind::Flat => ("monolithicFlat", "FLAT", " 0"),
         };
-        let sectors = self.sectors;
-        let content = content_id(self.machine.seed.u32(&self.label("content")));
-        let long = self.machine.seed.uuid(&self.label("long content")).simple().to_string();
+        let Self { machine, number, sectors, .. } = *self;
+        let content = content_id(machine.seed.u32(&label(machine, number, "content")));
+        let long = machine.seed.uuid(&label(machine, number, "long content")).simple().to_string();
+        let image = image_uuid(machine, number);
         let long = long.get(..24).unwrap_or_default();
         let (cylinders, heads, sectors_per_track) = geometry(self.adapter, sectors);
         let adapter = self.adapter.name();
@@ -80,6 +82,7 @@ impl Descriptor<'_> {
              ddb.longContentID = \"{long}{content:08x}\"\n\
              ddb.toolsInstallType = \"4\"\n\
              ddb.toolsVersion = \"2147483647\"\n\
+             ddb.uuid.image = \"{image}\"\n\
              ddb.virtualHWVersion = \"4\"\n"
         ))
     }
@@ -97,11 +100,17 @@ impl Descriptor<'_> {
         text.resize(room, 0);
         Ok(text)
     }
+}
 
-    /// Machines of one seed that have different names have different disks.
-    fn label(&self, what: &str) -> String {
-        format!("vmdk {} {} {what}", self.machine.name, self.number)
-    }
+/// The UUID by which VirtualBox knows the image of disk `number` (from 1): what its descriptor holds, and what a `.vbox`
+/// file or an envelope that names it must say. It differs between machines of one seed that have different names.
+pub fn image_uuid(machine: &Machine, number: u32) -> Uuid {
+    machine.seed.uuid(&label(machine, number, "image"))
+}
+
+/// Machines of one seed that have different names have different disks.
+fn label(machine: &Machine, number: u32, what: &str) -> String {
+    format!("vmdk {} {number} {what}", machine.name)
 }
 
 /// A content id must be neither of the two that mean "none".
@@ -164,6 +173,7 @@ mod tests {
             &format!("ddb.longContentID = \"{}{cid}\"", &long[..24]),
             "ddb.toolsInstallType = \"4\"",
             "ddb.toolsVersion = \"2147483647\"",
+            &format!("ddb.uuid.image = \"{}\"", machine.seed.uuid("vmdk web-1 1 image")),
             "ddb.virtualHWVersion = \"4\"",
             "",
         ];

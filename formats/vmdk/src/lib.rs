@@ -8,6 +8,7 @@ mod sparse;
 mod stream;
 mod write;
 
+pub use descriptor::image_uuid;
 pub use options::{AdapterType, Subformat, VmdkOptions};
 pub use plan::Vmdk;
 pub use stream::StreamImage;

@@ -192,7 +192,7 @@ fn a_guest_can_be_named_in_either_spelling() {
         let folder = tempfile::tempdir().unwrap();
         for compress in [false, true] {
             let format = configured(compress, &[("os-type", given)]).unwrap();
-            write(format.as_ref(), &machine("img"), &[disk.clone()], folder.path(), 1).unwrap();
+            write(format.as_ref(), &machine("img"), std::slice::from_ref(&disk), folder.path(), 1).unwrap();
         }
         assert_eq!(vmx(&folder.path().join("img.vmx"))["guestOS"], in_vmx);
         let ova = std::fs::read(folder.path().join("img.ova")).unwrap();
