@@ -21,7 +21,8 @@ Usage: cargo xtask TASK
   tree             make the Debian 12 machine that the end-to-end tests scan
   virtualbox       make the tree in which VirtualBox imports and converts what we write
   arrows           check which crate may depend on which
-  test [--quick]   do all of the above, then run every check and test; --quick leaves out the boots";
+  test [--quick]   do all of the above, then run every check and test; --quick leaves out the boots
+                   and the appliance of more than 8 GiB";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

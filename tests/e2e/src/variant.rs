@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
-use diskwright::builtin_registry;
 
 use crate::{Generated, Tool, generate};
 
@@ -54,13 +53,7 @@ impl Batch {
     /// # Errors
     /// If the program fails.
     pub fn generate(&self, scan: &Path, output: &Path, more: &[&str]) -> Result<Generated> {
-        generate(scan, &self.built_in()?, output, &[self.settings, more].concat())
-    }
-
-    /// Its formats, as far as they are built in.
-    fn built_in(&self) -> Result<Vec<&'static str>> {
-        let registry = builtin_registry()?;
-        Ok(self.formats.iter().copied().filter(|id| registry.find(id).is_some()).collect())
+        generate(scan, self.formats, output, &[self.settings, more].concat())
     }
 }
 
@@ -114,14 +107,6 @@ impl Variant {
     /// If there is none.
     pub fn named(name: &str) -> Result<&'static Self> {
         VARIANTS.iter().find(|variant| variant.name == name).with_context(|| format!("no variant {name}"))
-    }
-
-    /// Whether its format is built in.
-    ///
-    /// # Errors
-    /// If the registry cannot be made.
-    pub fn is_built_in(&self) -> Result<bool> {
-        Ok(builtin_registry()?.find(self.format).is_some())
     }
 
     /// The file of it that a run of its batch left.
