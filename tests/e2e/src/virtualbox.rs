@@ -54,9 +54,25 @@ impl VirtualBox {
 
     /// Imports the appliance at `ova`, as VirtualBox sees it, as a new machine.
     ///
+    /// VirtualBox reads a disk on to its end by a thread that is sometimes late, and then hashes too little: of a small
+    /// appliance that is in order, its own among them, it says now and then that a digest does not match. It is asked
+    /// again then; whether the digests are right is for `sha256sum` to say.
+    ///
     /// # Errors
     /// With all it wrote, if it refuses the appliance or the machine has not one disk.
     pub fn import(&self, room: &Path, ova: &str) -> Result<Imported> {
+        let mut tries = 1;
+        loop {
+            match self.import_once(room, ova) {
+                Err(error) if tries < MOST_TRIES && error.to_string().contains("Digest mismatch") => {
+                    tries += 1
+                }
+                done => return done,
+            }
+        }
+    }
+
+    fn import_once(&self, room: &Path, ova: &str) -> Result<Imported> {
         let machines = inside(MACHINES);
         let mut imported =
             Imported { settings: room.join(SETTINGS), machines: room.join(MACHINES), disk: String::new() };
@@ -155,6 +171,9 @@ pub fn inside(name: &str) -> String {
 
 /// The directory of VirtualBox's settings in the directory that a command works in.
 pub const SETTINGS: &str = "virtualbox-settings";
+
+/// With SHA-512 on a busy machine, two imports of five go wrong.
+const MOST_TRIES: u32 = 16;
 
 /// The directory of imported machines, there.
 const MACHINES: &str = "virtualbox-machines";

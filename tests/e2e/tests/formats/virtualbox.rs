@@ -160,7 +160,8 @@ fn appliance_with_the_stream_of_qemu_img_is_refused() -> Result<()> {
     for variant in VARIANTS.iter().filter(|variant| variant.kind == Kind::Ova) {
         let appliance = appliance_of_small_scan(variant, room.path())?;
         let unpacked = tempfile::tempdir_in(room.path())?;
-        let members = unpack(&tar, &appliance, unpacked.path())?;
+        let mut members = unpack(&tar, &appliance, unpacked.path())?;
+        members.retain(|name| !name.ends_with(".mf"));
         let disk = members.iter().find(|name| name.ends_with(".vmdk")).context("no disk")?;
         let swap = |writer: &str| -> Result<()> {
             fs::copy(room.path().join(writer), unpacked.path().join(disk))?;
@@ -172,6 +173,29 @@ fn appliance_with_the_stream_of_qemu_img_is_refused() -> Result<()> {
         let refused = virtualbox.import(room.path(), &inside("swapped.ova"));
         let error = refused.err().with_context(|| format!("{} was taken", variant.name))?;
         assert!(error.to_string().contains("VERR_EOF"), "{error}");
+    }
+    Ok(())
+}
+
+/// Asking again does not get a wrong digest through.
+#[test]
+fn appliance_with_a_wrong_digest_is_refused() -> Result<()> {
+    let (Some(tar), Some(virtualbox)) = (Tool::find("tar"), VirtualBox::find()) else { return Ok(()) };
+    let room = tempfile::tempdir()?;
+    for variant in VARIANTS.iter().filter(|variant| variant.kind == Kind::Ova) {
+        let appliance = appliance_of_small_scan(variant, room.path())?;
+        let unpacked = tempfile::tempdir_in(room.path())?;
+        let members = unpack(&tar, &appliance, unpacked.path())?;
+        let manifest = members.iter().find(|name| name.ends_with(".mf")).context("no manifest")?;
+        let manifest = unpacked.path().join(manifest);
+        let mut text = fs::read_to_string(&manifest)?.trim_end().to_owned();
+        let last = text.pop().context("an empty manifest")?;
+        text.push(if last == '0' { '1' } else { '0' });
+        fs::write(&manifest, text + "\n")?;
+        pack(&tar, unpacked.path(), &members, &room.path().join("wrong.ova"))?;
+        let refused = virtualbox.import(room.path(), &inside("wrong.ova"));
+        let error = refused.err().with_context(|| format!("{} was taken", variant.name))?;
+        assert!(error.to_string().contains("Digest mismatch"), "{error}");
     }
     Ok(())
 }
@@ -219,12 +243,12 @@ fn appliance_of_small_scan(variant: &Variant, room: &Path) -> Result<PathBuf> {
     generated.output(variant.format, variant.suffix)
 }
 
-/// Unpacks an appliance; its members but the manifest, in their order.
+/// Unpacks an appliance; its members in their order.
 fn unpack(tar: &Tool, appliance: &Path, room: &Path) -> Result<Vec<String>> {
     let listed = tar.run(&["--list".as_ref(), "--file".as_ref(), appliance.as_os_str()])?;
     let flags = ["--extract", "--file"].map(AsRef::as_ref);
     tar.run(&[&flags[..], &[appliance.as_os_str(), "--directory".as_ref(), room.as_os_str()]].concat())?;
-    Ok(listed.lines().filter(|name| !name.ends_with(".mf")).map(str::to_owned).collect())
+    Ok(listed.lines().map(str::to_owned).collect())
 }
 
 fn pack(tar: &Tool, room: &Path, members: &[String], appliance: &Path) -> Result<()> {
