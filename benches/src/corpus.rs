@@ -15,6 +15,11 @@ pub enum Corpus {
     ManySmall,
 }
 
+/// All corpora.
+pub fn corpora() -> Vec<Corpus> {
+    vec![Corpus::Noise, Corpus::Words, Corpus::ManySmall]
+}
+
 impl Corpus {
     /// The name that benches show.
     pub fn name(self) -> &'static str {

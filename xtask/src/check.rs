@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 use crate::workspace::Workspace;
 use crate::{arrows, command, made, oracles};
@@ -32,6 +33,7 @@ pub(crate) fn run_all(workspace: &Workspace, boots: Boots) -> Result<bool> {
         let mut doc = workspace.cargo(&["doc", "--locked", "--workspace", "--no-deps", "--quiet"]);
         plain(doc.env("RUSTDOCFLAGS", "--deny warnings"))
     });
+    course.step("features", || features(workspace));
     course.step("arrows", || arrows::check(workspace).map(|()| Counts::one_passed()));
     course.step("deny", || deny(workspace, &["bans", "licenses", "sources"]));
     course.step("advisories", || advisories(workspace));
@@ -146,6 +148,19 @@ fn tests(workspace: &Workspace, arguments: &[&str]) -> Result<Counts> {
         bail!("{cargo:?} ran no test");
     }
     Ok(counts)
+}
+
+/// An embedder may leave out any format: the facade compiles with none, and with each alone.
+fn features(workspace: &Workspace) -> Result<Counts> {
+    let packages = workspace.metadata.get("packages").and_then(Value::as_array).context("no packages")?;
+    let facade = packages.iter().find(|package| package.get("name").is_some_and(|name| name == "diskwright"));
+    let features = facade.and_then(|facade| facade.get("features")?.as_object()).context("no features")?;
+    let alone = features.keys().map(String::as_str).filter(|feature| *feature != "default");
+    for feature in std::iter::once("").chain(alone) {
+        let arguments = ["check", "--locked", "--package", "diskwright", "--lib", "--no-default-features"];
+        command::run(workspace.cargo(&arguments).args(["--features", feature]))?;
+    }
+    Ok(Counts::one_passed())
 }
 
 /// Runs the README's first command as it stands there.

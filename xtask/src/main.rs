@@ -1,4 +1,4 @@
-//! Developer tasks: `cargo xtask setup`, `tree`, `virtualbox`, `arrows`, `test`.
+//! Developer tasks: `cargo xtask setup`, `tree`, `virtualbox`, `arrows`, `compare`, `test`.
 //!
 //! Nothing here depends on the rest of the workspace, so that a task starts within seconds on a fresh clone.
 
@@ -10,6 +10,7 @@ mod apt;
 mod arrows;
 mod check;
 mod command;
+mod compare;
 mod made;
 mod oracles;
 mod workspace;
@@ -21,6 +22,8 @@ Usage: cargo xtask TASK
   tree             make the Debian 12 machine that the end-to-end tests scan
   virtualbox       make the tree in which VirtualBox imports and converts what we write
   arrows           check which crate may depend on which
+  compare [--tree DIRECTORY]
+                   time tree to finished image, ours beside mke2fs and qemu-img, and write the table
   test [--quick]   do all of the above, then run every check and test; --quick leaves out the boots
                    and the appliance of more than 8 GiB";
 
@@ -48,6 +51,8 @@ fn run(arguments: &[&str]) -> Result<bool> {
         ["tree"] => println!("{}", made::TREE.make(&workspace)?.display()),
         ["virtualbox"] => println!("{}", made::VIRTUALBOX.make(&workspace)?.display()),
         ["arrows"] => arrows::check(&workspace)?,
+        ["compare"] => return compare::run(&workspace, None, 5),
+        ["compare", "--tree", tree] => return compare::run(&workspace, Some(tree), 5),
         ["test"] => return check::run_all(&workspace, check::Boots::Run),
         ["test", "--quick"] => return check::run_all(&workspace, check::Boots::LeaveOut),
         ["help" | "--help" | "-h"] => println!("{USAGE}"),

@@ -147,6 +147,7 @@ const ORACLES: &[Oracle] = &[
     package("python3-libvmdk"),
     package("python3-libqcow"),
     package("python3-venv"),
+    program("time", "time"),
 ];
 
 const CARGO_DENY: &str = "0.20.2";

@@ -26,6 +26,11 @@ pub(crate) enum Command {
     Plan(Box<PlanArguments>),
     /// List the formats with their names and options
     Formats(FormatsArguments),
+    /// Check images against the rules of the products that import them
+    ///
+    /// Takes OVA, OVF, VMDK, VMX, VBOX, VDI and QCOW2 files, ours or others', and those beside them that they name. Prints
+    /// a line for each rule broken; exits with 1 if one is whose severity is an error.
+    Lint(LintArguments),
     /// Print a completion script for a shell
     Completions(CompletionsArguments),
     /// Print a manual page in roff: `diskwright man generate | man -l -`
@@ -77,6 +82,25 @@ pub(crate) struct FormatsArguments {
     /// How the list is printed
     #[arg(long, value_enum, default_value_t = OutputMode::Text)]
     pub(crate) output: OutputMode,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LintArguments {
+    /// The files to check
+    #[arg(value_name = "FILE", required_unless_present = "rules", value_hint = ValueHint::FilePath)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Fail on warnings, too
+    #[arg(long)]
+    pub(crate) strict: bool,
+
+    /// How the findings are printed
+    #[arg(long, value_enum, default_value_t = OutputMode::Text)]
+    pub(crate) output: OutputMode,
+
+    /// List all rules instead
+    #[arg(long, conflicts_with_all = ["files", "strict"])]
+    pub(crate) rules: bool,
 }
 
 #[derive(Debug, Args)]

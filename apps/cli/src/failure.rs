@@ -13,6 +13,8 @@ pub(crate) enum Failure {
     Engine(Error),
     /// Standard output or error cannot be written.
     Output(io::Error),
+    /// What was asked for was done, and the answer, already printed, is bad.
+    Answered,
 }
 
 impl Failure {
@@ -36,6 +38,7 @@ impl Failure {
                 }
                 ExitCode::from(if is_usage(&error) { USAGE } else { FAILED })
             }
+            Self::Answered => ExitCode::from(FAILED),
             // A closed pipe has no reader to tell.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(FAILED),
             Self::Output(error) => {

@@ -14,6 +14,7 @@ mod arguments;
 mod failure;
 mod formats;
 mod generate;
+mod lint;
 mod pages;
 mod plan;
 mod prepare;
@@ -46,6 +47,7 @@ pub fn run(registry: &Registry, arguments: impl IntoIterator<Item = OsString>) -
         Command::Generate(arguments) => generate::generate(registry, &arguments),
         Command::Plan(arguments) => plan::plan(registry, &arguments),
         Command::Formats(arguments) => formats::formats(registry, arguments.output),
+        Command::Lint(arguments) => lint::lint(&arguments),
         Command::Completions(arguments) => pages::completions(arguments.shell),
         Command::Man(arguments) => pages::man(arguments.command.as_deref()),
     };

@@ -1,4 +1,5 @@
-use crate::{Seed, Timestamp};
+use crate::partition::SectorSize;
+use crate::{Error, ErrorKind, Result, Seed, Timestamp};
 
 /// The machine that an image is for, as far as formats describe it.
 #[derive(Clone, Debug)]
@@ -14,6 +15,8 @@ pub struct Machine {
     pub firmware: Firmware,
     /// The guest.
     pub operating_system: OperatingSystem,
+    /// The logical sector in which the disks' partition tables count.
+    pub sector_size: SectorSize,
     /// Where identifiers come from.
     pub seed: Seed,
     /// The build's time, for fields that hold one.
@@ -42,7 +45,7 @@ pub struct OperatingSystem {
 }
 
 impl Machine {
-    /// A machine with one processor, 1 GiB of memory and BIOS, whose system is unknown.
+    /// A machine with one processor, 1 GiB of memory, BIOS and sectors of 512 bytes, whose system is unknown.
     pub fn new(name: impl Into<String>, seed: Seed, timestamp: Timestamp) -> Self {
         Self {
             name: name.into(),
@@ -50,8 +53,23 @@ impl Machine {
             cpus: 1,
             firmware: Firmware::Bios,
             operating_system: OperatingSystem::default(),
+            sector_size: SectorSize::default(),
             seed,
             timestamp,
         }
+    }
+
+    /// Refuses disks that count in other sectors than those of 512 bytes, for formats whose disks have no others: what
+    /// boots from them would look for the partition table in the wrong places.
+    ///
+    /// # Errors
+    /// `ErrorKind::Unsupported`, with `sector_size` as the field, naming `format`.
+    pub fn require_sectors_of_512(&self, format: &str) -> Result<()> {
+        if self.sector_size == SectorSize::Bytes512 {
+            return Ok(());
+        }
+        let text =
+            format!("disks of {format} have sectors of 512 bytes, not of {}", self.sector_size.bytes());
+        Err(Error::new(ErrorKind::Unsupported, text).with_field("sector_size"))
     }
 }

@@ -15,7 +15,7 @@ mod registry;
 
 use std::fmt;
 
-pub use encoding::{ChunkCodec, Codec, Encoding};
+pub use encoding::{ChunkCodec, Codec, CustomCodec, Encoding};
 pub use machine::{Firmware, Machine, OperatingSystem};
 pub use options::{FormatOptions, OptionSpec, OptionValues};
 pub use registry::{FormatEntry, FormatInfo, Registry};

@@ -40,7 +40,7 @@ pub const INFO: FormatInfo = FormatInfo {
             key: "level",
             values: OptionValues::Integer { min: 1, max: 19 },
             default: "",
-            summary: "how hard to compress: deflate 1..9, zstd 1..19, default 3",
+            summary: "how hard to compress: deflate 1..9, default 5; zstd 1..19, default 3",
         },
         OptionSpec {
             key: "cluster-size",

@@ -16,7 +16,7 @@ pub struct Qcow2Options {
 /// The codec of compressed clusters. A cluster that would not become smaller is stored as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
-    /// Raw deflate with a window of 4 KiB, level 1..=9, default 3: read by all that read QCOW2.
+    /// Raw deflate with a window of 4 KiB, level 1..=9, default 5: read by all that read QCOW2.
     #[expect(missing_docs, reason = "said above")]
     Deflate { level: u8 },
     /// zstd, level 1..=19, default 3: read by QEMU 5.1 and later.
@@ -74,11 +74,11 @@ impl Compression {
 }
 
 fn compression(options: &FormatOptions) -> Result<Compression> {
-    let level = options.number_if_given("level")?.unwrap_or(DEFAULT_LEVEL);
-    let level = u8::try_from(level).unwrap_or(u8::MAX);
+    let given = options.number_if_given("level")?;
+    let level = |default| u8::try_from(given.unwrap_or(default)).unwrap_or(u8::MAX);
     let compression = match options.text("compression") {
-        "zstd" => Compression::Zstd { level },
-        _ => Compression::Deflate { level },
+        "zstd" => Compression::Zstd { level: level(DEFAULT_ZSTD) },
+        _ => Compression::Deflate { level: level(DEFAULT_DEFLATE) },
     };
     compression.check()?;
     Ok(compression)
@@ -90,4 +90,6 @@ fn invalid(key: &str, text: String) -> Error {
 
 /// Readers may inflate a cluster with no more than this window.
 const WINDOW_BITS: u8 = 12;
-const DEFAULT_LEVEL: i64 = 3;
+/// The lowest level whose images are as small as those that QEMU makes.
+const DEFAULT_DEFLATE: i64 = 5;
+const DEFAULT_ZSTD: i64 = 3;

@@ -33,6 +33,7 @@ impl TargetFormat for Vdi {
     }
 
     fn plan(&self, machine: &Machine, disks: &[DiskLayout]) -> Result<Box<dyn ImagePlan>> {
+        machine.require_sectors_of_512("VDI")?;
         let mut outputs = Vec::new();
         let mut images = Vec::new();
         for (number, disk) in (1_u32..).zip(disks) {

@@ -48,7 +48,7 @@ pub const INFO: FormatInfo = FormatInfo {
             key: "level",
             values: OptionValues::Integer { min: 1, max: 12 },
             default: "",
-            summary: "how hard to compress, with compress only; default 1",
+            summary: "how hard to compress, with compress only; default 3",
         },
     ],
 };

@@ -1,5 +1,6 @@
 use diskwright_core::format::FormatOptions;
 use diskwright_core::{Error, ErrorKind, Result};
+use diskwright_ovf::DEFAULT_LEVEL;
 
 /// How a machine for VirtualBox is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub enum Form {
     /// A `.vbox` file and a VDI for each disk, to run from.
     #[default]
     Machine,
-    /// An OVA, to be imported; zlib level 1..=12, default 1.
+    /// An OVA, to be imported; zlib level 1..=12, default 3.
     #[expect(missing_docs, reason = "said above")]
     Package { level: u8 },
 }
@@ -75,8 +76,8 @@ impl VirtualBoxOptions {
         let level = options.number_if_given("level")?;
         let form = match (options.compress(), level) {
             (true, level) => {
-                let level = level.unwrap_or(DEFAULT_LEVEL);
-                Form::Package { level: u8::try_from(level).unwrap_or(u8::MAX) }
+                let level = level.map_or(DEFAULT_LEVEL, |level| u8::try_from(level).unwrap_or(u8::MAX));
+                Form::Package { level }
             }
             (false, None) => Form::Machine,
             (false, Some(_)) => {
@@ -96,6 +97,3 @@ impl VirtualBoxOptions {
         Ok(Self { form, controller, nic, os_type })
     }
 }
-
-/// As all formats with zlib streams have it, so that targets of one order share them.
-const DEFAULT_LEVEL: i64 = 1;

@@ -59,6 +59,7 @@ enum Images {
 impl VmdkPlan {
     /// Plans one more disk.
     fn add(&mut self, options: VmdkOptions, machine: &Machine, number: u32, disk: &DiskLayout) -> Result<()> {
+        machine.require_sectors_of_512("VMDK")?;
         let adapter = options.adapter;
         let stem = match number {
             1 => machine.name.clone(),

@@ -29,7 +29,7 @@ impl StreamImage {
     /// The content ids follow from the machine's seed and name and the disk's number.
     ///
     /// # Errors
-    /// `ErrorKind::Unsupported` for a disk that is not whole grains of 64 KiB, and for a file name with anything but
+    /// `ErrorKind::Unsupported` for a disk that is not whole grains of 64 KiB, for sectors of other than 512 bytes, and for a file name with anything but
     /// `[A-Za-z0-9._-]`; `ErrorKind::LimitExceeded` for a disk that is too large, or whose file might be;
     /// `ErrorKind::InvalidOption` for a level out of range.
     pub fn new(
@@ -41,6 +41,7 @@ impl StreamImage {
         adapter: AdapterType,
     ) -> Result<Self> {
         check_level(level)?;
+        machine.require_sectors_of_512("VMDK")?;
         let capacity = disk.size();
         check_capacity(capacity, MAX_CAPACITY)?;
         let extent = Extent { kind: ExtentKind::Stream, file_name };

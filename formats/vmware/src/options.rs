@@ -1,5 +1,6 @@
 use diskwright_core::format::FormatOptions;
 use diskwright_core::{Error, ErrorKind, Result};
+use diskwright_ovf::DEFAULT_LEVEL;
 use diskwright_ovf::{Digest, VmwareGuest};
 
 use crate::hardware::HardwareVersion;
@@ -27,7 +28,7 @@ pub enum Form {
     /// A `.vmx` file and a VMDK for each disk, to run from.
     #[default]
     Machine,
-    /// An OVA, to be imported; zlib level 1..=12, default 1; the manifest is left out for no digest, default that of
+    /// An OVA, to be imported; zlib level 1..=12, default 3; the manifest is left out for no digest, default that of
     /// [`HardwareVersion::digest`].
     #[expect(missing_docs, reason = "said above")]
     Package { level: u8, digest: Option<Digest> },
@@ -145,7 +146,8 @@ impl VmwareOptions {
 
 fn form(options: &FormatOptions, hardware: HardwareVersion) -> Result<Form> {
     if options.compress() {
-        let level = options.number_if_given("level")?.unwrap_or(DEFAULT_LEVEL);
+        let level = options.number_if_given("level")?;
+        let level = level.map_or(DEFAULT_LEVEL, |level| u8::try_from(level).unwrap_or(u8::MAX));
         let digest = match options.text("digest") {
             "sha1" => Some(Digest::Sha1),
             "sha256" => Some(Digest::Sha256),
@@ -153,7 +155,7 @@ fn form(options: &FormatOptions, hardware: HardwareVersion) -> Result<Form> {
             "none" => None,
             _ => Some(hardware.digest()),
         };
-        return Ok(Form::Package { level: u8::try_from(level).unwrap_or(u8::MAX), digest });
+        return Ok(Form::Package { level, digest });
     }
     let given = ["digest", "level"].into_iter().filter(|key| !options.text(key).is_empty());
     let problems = given.map(|key| invalid(key, "it needs the compress flag".to_owned()));
@@ -164,6 +166,3 @@ fn form(options: &FormatOptions, hardware: HardwareVersion) -> Result<Form> {
 fn invalid(key: &str, text: String) -> Error {
     Error::new(ErrorKind::InvalidOption, text).with_field(format!("vmware.{key}"))
 }
-
-/// As all formats with zlib streams have it, so that targets of one order share them.
-const DEFAULT_LEVEL: i64 = 1;

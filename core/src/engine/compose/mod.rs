@@ -268,6 +268,7 @@ fn machine(
     let mut machine = Machine::new(name, order.seed.clone(), order.timestamp);
     machine.memory = settings.memory.value.bytes();
     machine.cpus = settings.cpus.value;
+    machine.sector_size = settings.sector_size.value;
     let prefers_uefi = settings.scanned_firmware == Some(crate::profile::Firmware::Uefi);
     machine.firmware =
         if boots.uefi && (prefers_uefi || !boots.bios) { Firmware::Uefi } else { Firmware::Bios };

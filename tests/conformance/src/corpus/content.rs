@@ -8,17 +8,17 @@ use super::chance::mix;
 
 /// The bytes of one file: known at every offset without being stored.
 #[derive(Clone, Debug)]
-pub(super) struct Content {
-    pub(super) seed: u64,
-    pub(super) texture: Texture,
-    pub(super) size: u64,
+pub(crate) struct Content {
+    pub(crate) seed: u64,
+    pub(crate) texture: Texture,
+    pub(crate) size: u64,
     /// What is not a hole; `None` for all of it.
-    pub(super) data: Option<Arc<[DataRange]>>,
+    pub(crate) data: Option<Arc<[DataRange]>>,
 }
 
 /// What the data of a file is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Texture {
+pub(crate) enum Texture {
     /// Incompressible.
     Noise,
     /// Lines that compress well.

@@ -1,18 +1,22 @@
-//! Trees made from a seed: every kind of entry and attribute that a Linux machine may have.
+//! Trees and disks made from a seed.
 //!
 //! ```text
-//! seed, Shape ──Tree::random──> entries + contents by formula ──ScanSource──> a test
+//! seed, Shape ──Tree::random──> entries + contents by formula ──ScanSource──> a test of the engine
+//! seed, size ───Disk::random──> parts between known zeros ─────DiskLayout──> a test of a format
 //! ```
 
 mod attributes;
 mod chance;
-mod content;
+pub(crate) mod content;
+mod disk;
 mod grow;
 
 use std::sync::Arc;
 
 use diskwright_core::scan::{Entry, ScanSource, ScanSummary, SourceContent};
 use diskwright_core::{Error, ErrorKind, ReadAt, Result};
+
+pub use self::disk::{Disk, noise, text};
 
 use self::chance::Chance;
 use self::content::Content;

@@ -1,0 +1,9 @@
+//! The rules as data, a table for each kind of file.
+
+pub(crate) mod ova;
+pub(crate) mod ovf;
+pub(crate) mod qcow2;
+pub(crate) mod vbox;
+pub(crate) mod vdi;
+pub(crate) mod vmdk;
+pub(crate) mod vmx;

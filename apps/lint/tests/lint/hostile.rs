@@ -1,0 +1,150 @@
+//! Valid files, cut anywhere and with every field set to extremes: findings or an error, never a panic.
+
+use diskwright_core::ReadAt;
+
+use crate::support::{self, Package, broken, ova, valid};
+
+#[test]
+fn valid_files_of_every_kind_have_no_findings() {
+    for package in valid() {
+        let report = package.lint();
+        // Few readers have zstd, which the image cannot help.
+        let is_clean = report.findings.iter().all(|finding| finding.rule.id == "qcow2-zstd");
+        assert!(is_clean, "{}: {:#?}", package.main, report.findings);
+    }
+}
+
+#[test]
+fn a_file_cut_at_any_length_is_reported_or_refused() {
+    for package in valid() {
+        let whole = &package.files[&package.main];
+        for len in lengths(whole.len()) {
+            let mut cut = package.clone();
+            cut.files.insert(package.main.clone(), whole[..len].to_vec());
+            let Ok(report) = cut.try_lint() else { continue };
+            let rest = &whole[len..];
+            // Texts may lose their last line end, and images zeros that nobody misses.
+            let is_harmless = rest.iter().all(|byte| *byte == 0 || byte.is_ascii_whitespace());
+            let is_line = std::str::from_utf8(&whole[..len])
+                .is_ok_and(|text| package.main.ends_with("vmx") || text.contains("DescriptorFile"));
+            assert!(
+                is_harmless || is_line || !report.findings.is_empty(),
+                "{} cut to {len} of {} bytes is found clean",
+                package.main,
+                whole.len()
+            );
+        }
+    }
+}
+
+/// Every length within headers, texts and first tables and at the end; of the long data between, every 509th.
+fn lengths(len: usize) -> impl Iterator<Item = usize> {
+    let dense = len.min(6 * 1024);
+    (0..dense).chain((dense..len).step_by(509)).chain(len.saturating_sub(1100)..len)
+}
+
+#[test]
+fn fields_set_to_extremes_never_panic() {
+    for package in valid() {
+        let len = package.files[&package.main].len().min(3 * 4096);
+        for at in (0..len.saturating_sub(8)).step_by(4) {
+            // Long texts and descriptors change nothing from here on.
+            if at > 1600 && at % 64 != 0 {
+                continue;
+            }
+            for value in [[0_u8; 8], [0xff; 8], [0x7f; 8], 1_u64.to_le_bytes(), (1_u64 << 63).to_be_bytes()] {
+                for width in [4, 8] {
+                    let _ = package.clone().patched(at, &value[..width]).try_lint();
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn tables_set_to_extremes_never_panic() {
+    for package in valid() {
+        let len = package.files[&package.main].len();
+        let step = (len / 400).max(4) & !3;
+        for at in (0..len.saturating_sub(8)).step_by(step) {
+            for value in [[0xff_u8; 8], [0x40, 0, 0, 0, 0, 0, 0, 0xff], [0; 8]] {
+                let _ = package.clone().patched(at, &value).try_lint();
+            }
+        }
+    }
+}
+
+#[test]
+fn deep_and_wide_documents_are_refused() {
+    let deep = format!("<Envelope>{}", "<a>".repeat(100_000));
+    assert_eq!(broken(&Package::new("x.ovf", deep).lint()), ["ovf-well-formed"]);
+    let wide = format!("<Envelope>{}</Envelope>", "<a/>".repeat(100_000));
+    assert_eq!(broken(&Package::new("x.ovf", wide).lint()), ["ovf-well-formed"]);
+}
+
+/// An archive with 9 GiB of nothing in a member, which is not in memory.
+struct Large {
+    start: Vec<u8>,
+    size: u64,
+}
+
+impl ReadAt for Large {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> std::io::Result<()> {
+        let start = usize::try_from(offset).unwrap().min(self.start.len());
+        let stored = &self.start[start..(start + buf.len()).min(self.start.len())];
+        buf.fill(0);
+        buf[..stored.len()].copy_from_slice(stored);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_member_of_more_than_8_gib_is_read_as_gnu_writes_it() {
+    const NINE_GIB: u64 = 9 << 30;
+    let large = |is_gnu: bool| {
+        let mut member = ova::Member::new("notes", "");
+        member.size = Some([&[0x80, 0, 0, 0], &NINE_GIB.to_be_bytes()[..]].concat());
+        member.is_gnu = is_gnu;
+        let mut start: Vec<u8> = ova::members().iter().flat_map(ova::Member::to_tar).collect();
+        start.extend(member.to_tar());
+        let size = start.len() as u64 + NINE_GIB + 1024;
+        broken(
+            &diskwright_lint::lint_source("img.ova", &Large { start, size }, &diskwright_lint::Alone)
+                .unwrap(),
+        )
+    };
+    assert_eq!(large(true), [""; 0]);
+    assert_eq!(large(false), ["ova-size-encoding"]);
+}
+
+#[test]
+fn a_name_that_leads_out_of_the_folder_is_not_followed() {
+    let directory = tempfile::tempdir().unwrap();
+    let inner = directory.path().join("inner");
+    std::fs::create_dir(&inner).unwrap();
+    std::fs::write(directory.path().join("disk.vmdk"), b"KDMV").unwrap();
+    let machine = support::text::vmx().edited("\"disk.vmdk\"", "\"../disk.vmdk\"");
+    let path = inner.join("img.vmx");
+    std::fs::write(&path, &machine.files["img.vmx"]).unwrap();
+    assert_eq!(broken(&diskwright_lint::lint(&path).unwrap()), ["vmx-disk-file"]);
+}
+
+#[test]
+fn an_unknown_file_is_an_error_that_says_what_was_seen() {
+    let cases: [(&[u8], &str); 5] = [
+        (b"", "an empty file"),
+        (b"\x1f\x8b\x08\0", "a gzip stream"),
+        (b"<?xml version=\"1.0\"?><!-- <x> --><domain type='kvm'>", "an XML document with the root domain"),
+        (b"hello\nworld", "text that begins with \"hello\""),
+        (&[0, 1, 2, 255], "a file that begins with [00, 01, 02, ff]"),
+    ];
+    for (bytes, seen) in cases {
+        let error = Package::new("x.ova", bytes).try_lint().unwrap_err();
+        assert_eq!(error.kind(), diskwright_core::ErrorKind::Unsupported);
+        assert!(error.to_string().contains(seen), "{error}");
+    }
+}
