@@ -6,4 +6,5 @@ mod boots;
 mod built;
 mod bytes;
 mod large;
+mod lint;
 mod virtualbox;
