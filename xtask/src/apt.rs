@@ -40,10 +40,12 @@ impl Source {
         )
     }
 
-    /// An APT sources file for one suite of this source.
-    pub(crate) fn sources_file(&self, suite: &str) -> String {
+    /// An APT sources file for one suite of this source and some of its components.
+    pub(crate) fn sources_file(&self, suite: &str, components: &str) -> String {
         let Self { uris, signed_by } = self;
-        format!("Types: deb\nURIs: {uris}\nSuites: {suite}\nComponents: main\nSigned-By: {signed_by}\n")
+        format!(
+            "Types: deb\nURIs: {uris}\nSuites: {suite}\nComponents: {components}\nSigned-By: {signed_by}\n"
+        )
     }
 }
 

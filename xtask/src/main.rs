@@ -1,4 +1,4 @@
-//! Developer tasks: `cargo xtask setup`, `tree`, `arrows`, `compare`, `test`.
+//! Developer tasks: `cargo xtask setup`, `tree`, `virtualbox`, `arrows`, `compare`, `test`.
 //!
 //! Nothing here depends on the rest of the workspace, so that a task starts within seconds on a fresh clone.
 
@@ -11,8 +11,8 @@ mod arrows;
 mod check;
 mod command;
 mod compare;
+mod made;
 mod oracles;
-mod tree;
 mod workspace;
 
 const USAGE: &str = "\
@@ -20,10 +20,12 @@ Usage: cargo xtask TASK
 
   setup            install the foreign tools that the tests need
   tree             make the Debian 12 machine that the end-to-end tests scan
+  virtualbox       make the tree in which VirtualBox imports and converts what we write
   arrows           check which crate may depend on which
   compare [--tree DIRECTORY]
                    time tree to finished image, ours beside mke2fs and qemu-img, and write the table
-  test [--quick]   do all of the above, then run every check and test; --quick leaves out the boots";
+  test [--quick]   do all of the above, then run every check and test; --quick leaves out the boots
+                   and the appliance of more than 8 GiB";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -42,8 +44,12 @@ fn main() -> ExitCode {
 fn run(arguments: &[&str]) -> Result<bool> {
     let workspace = workspace::Workspace::load()?;
     match arguments {
-        ["setup"] => oracles::install(&workspace)?,
-        ["tree"] => println!("{}", tree::make(&workspace)?.display()),
+        ["setup"] => {
+            oracles::install(&workspace)?;
+            made::PYTHON.make(&workspace)?;
+        }
+        ["tree"] => println!("{}", made::TREE.make(&workspace)?.display()),
+        ["virtualbox"] => println!("{}", made::VIRTUALBOX.make(&workspace)?.display()),
         ["arrows"] => arrows::check(&workspace)?,
         ["compare"] => return compare::run(&workspace, None, 5),
         ["compare", "--tree", tree] => return compare::run(&workspace, Some(tree), 5),

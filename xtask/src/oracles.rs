@@ -50,6 +50,7 @@ fn missing_packages() -> Vec<&'static str> {
     let missing = |oracle: &&Oracle| match oracle.witness {
         Witness::Program(name) => command::program(name).is_none(),
         Witness::File(path) => !Path::new(path).exists(),
+        Witness::Package => apt::installed_version(oracle.package).is_none(),
     };
     ORACLES.iter().filter(missing).map(|oracle| oracle.package).collect()
 }
@@ -65,7 +66,7 @@ fn install_packages(packages: &[&str]) -> Result<()> {
     }
     if !emulators.is_empty() {
         let suite = format!("{}-backports", apt::release()?);
-        let sources = apt::Source::of_machine()?.sources_file(&suite);
+        let sources = apt::Source::of_machine()?.sources_file(&suite, "main");
         std::fs::write(BACKPORTS, sources).context(BACKPORTS)?;
         apt::update()?;
         apt::install(&emulators, Some(&suite))?;
@@ -96,10 +97,16 @@ struct Oracle {
 enum Witness {
     Program(&'static str),
     File(&'static str),
+    /// Where it lies depends on the machine: the package itself.
+    Package,
 }
 
 const fn program(name: &'static str, package: &'static str) -> Oracle {
     Oracle { witness: Witness::Program(name), package }
+}
+
+const fn package(name: &'static str) -> Oracle {
+    Oracle { witness: Witness::Package, package: name }
 }
 
 const ORACLES: &[Oracle] = &[
@@ -130,6 +137,16 @@ const ORACLES: &[Oracle] = &[
     program("zstd", "zstd"),
     program("strace", "strace"),
     program("python3", "python3"),
+    program("gzip", "gzip"),
+    program("file", "file"),
+    program("7zz", "7zip"),
+    program("vmdkinfo", "libvmdk-utils"),
+    program("qcowinfo", "libqcow-utils"),
+    program("xmllint", "libxml2-utils"),
+    program("unshare", "util-linux"),
+    package("python3-libvmdk"),
+    package("python3-libqcow"),
+    package("python3-venv"),
     program("time", "time"),
 ];
 

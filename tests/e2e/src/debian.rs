@@ -2,10 +2,12 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
-use crate::skip;
+use crate::variant::Image;
+use crate::{Attachment, Emulator, Firmware, MachineModel, skip};
 
 /// The machine: `root` is it unpacked, `root.tar` the same tree as an archive.
 #[derive(Clone, Debug)]
@@ -36,6 +38,28 @@ impl DebianTree {
     pub fn archive(&self) -> PathBuf {
         self.directory.join("root.tar")
     }
+}
+
+/// How the tests order its disk.
+pub const SETTINGS: [&str; 8] =
+    ["--disk-size", "4G", "--firmware", "both", "--kernel-parameter", "console=ttyS0", "--name", "machine"];
+
+/// Boots the disk in `image`, and sees the machine that was scanned ask for a login on its serial console.
+///
+/// # Errors
+/// With the console's text, if it does not get there, complains on the way or is another machine.
+pub fn assert_boots(
+    emulator: &Emulator,
+    image: &Image,
+    machine: (MachineModel, Attachment),
+    firmware: Firmware,
+) -> Result<()> {
+    let console = emulator.boot_until(image, machine, firmware, "login:", BOOT_DEADLINE)?;
+    for complaint in ["recovering journal", "Failed to mount", "Failed to activate swap", "[FAILED]"] {
+        ensure!(!console.contains(complaint), "{complaint}:\n{console}");
+    }
+    ensure!(console.contains("debian-twelve login:"), "another machine booted:\n{console}");
+    Ok(())
 }
 
 /// A directory on the target directory's disk that one test program at a time may use; empty at first, removed when
@@ -76,7 +100,9 @@ impl Drop for Workshop {
 }
 
 /// The target directory: tests lie in `TARGET/PROFILE/deps`.
-fn target() -> Result<PathBuf> {
+pub(crate) fn target() -> Result<PathBuf> {
     let program = std::env::current_exe()?;
     Ok(program.ancestors().nth(3).context("the tests lie in no target directory")?.to_path_buf())
 }
+
+const BOOT_DEADLINE: Duration = Duration::from_secs(420);

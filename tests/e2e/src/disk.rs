@@ -100,6 +100,31 @@ pub fn next_data(file: &File, position: u64, end: u64) -> io::Result<Option<(u64
     }
 }
 
+/// The offset of the first byte that is not the same in both files.
+///
+/// # Errors
+/// If a file cannot be read.
+pub fn first_difference(one: &Path, other: &Path) -> Result<Option<u64>> {
+    let (one, other) = (File::open(one)?, File::open(other)?);
+    let size = one.metadata()?.len();
+    if other.metadata()?.len() != size {
+        return Ok(Some(size.min(other.metadata()?.len())));
+    }
+    let mut buffers = [vec![0; 1 << 20], vec![0; 1 << 20]];
+    let mut offset = 0;
+    while offset < size {
+        let wanted = usize::try_from(size - offset)?.min(1 << 20);
+        let [first, second] = &mut buffers;
+        one.read_exact_at(&mut first[..wanted], offset)?;
+        other.read_exact_at(&mut second[..wanted], offset)?;
+        if let Some(index) = (0..wanted).find(|&index| first[index] != second[index]) {
+            return Ok(Some(offset + u64::try_from(index)?));
+        }
+        offset += u64::try_from(wanted)?;
+    }
+    Ok(None)
+}
+
 /// e2fsck finds nothing in the file system in `file`, and changes nothing.
 ///
 /// # Errors

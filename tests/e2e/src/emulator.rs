@@ -3,21 +3,39 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
+use crate::variant::Image;
 use crate::{Tool, skip};
 
 /// The machine that QEMU imitates.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum MachineModel {
-    /// i440FX; the disk is on IDE.
+    /// i440FX.
     Pc,
-    /// Q35; the disk is on AHCI.
+    /// Q35.
     Q35,
+}
+
+/// What the disk hangs on.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Attachment {
+    /// The machine's own controller: IDE of i440FX, AHCI of Q35.
+    OnBoard,
+    /// LSI Logic SAS, which stands in for the parallel LSI Logic: QEMU imitates that one with a chip of another family.
+    LsiSas,
+    /// VMware's paravirtual SCSI.
+    Pvscsi,
+    /// A virtio block device.
+    VirtioBlock,
+    /// NVM Express.
+    Nvme,
 }
 
 /// What starts the machine.
@@ -54,25 +72,28 @@ impl Emulator {
         Some(Self { qemu, code, variables })
     }
 
-    /// Boots the raw disk `image`, which stays unchanged, until `text` is on the serial console.
+    /// Boots the disk in `image`, which stays unchanged, until `text` is on the serial console.
+    ///
+    /// No more than two machines run at a time in one test program; others wait.
     ///
     /// # Errors
     /// With the console's text, if the machine stops, breaks down or has not got there by the deadline.
     pub fn boot_until(
         &self,
-        image: &Path,
-        model: MachineModel,
+        image: &Image,
+        machine: (MachineModel, Attachment),
         firmware: Firmware,
         text: &str,
         deadline: Duration,
     ) -> Result<String> {
-        let directory = tempfile::tempdir_in(image.parent().context("an image without a directory")?)?;
+        let directory = tempfile::tempdir_in(image.path.parent().context("an image without a directory")?)?;
         let console = directory.path().join("console");
         File::create(&console)?;
-        let mut command = self.command(image, model, firmware, &directory)?;
+        let mut command = self.command(image, machine, firmware, &directory)?;
         command.arg("-serial").arg(format!("file:{}", console.display()));
         let errors = directory.path().join("errors");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&errors)?);
+        let _seat = Seat::take();
         let mut running = Running(command.spawn().with_context(|| format!("{command:?}"))?);
         let start = Instant::now();
         loop {
@@ -90,17 +111,18 @@ impl Emulator {
                 std::thread::sleep(Duration::from_millis(200));
                 continue;
             };
-            bail!("{model:?} with {firmware:?} {failure}\nThe console's end:\n{}", end_of(&said));
+            bail!("{machine:?} with {firmware:?} {failure}\nThe console's end:\n{}", end_of(&said));
         }
     }
 
     fn command(
         &self,
-        image: &Path,
-        model: MachineModel,
+        image: &Image,
+        (model, attachment): (MachineModel, Attachment),
         firmware: Firmware,
         directory: &TempDir,
     ) -> Result<Command> {
+        let format = image.kind.qemu().with_context(|| format!("QEMU cannot open {:?}", image.kind))?;
         let mut command = self.qemu.command();
         command.env("TMPDIR", directory.path());
         command.args([
@@ -126,11 +148,55 @@ impl Emulator {
             ]);
             command.args(["-drive".into(), format!("if=pflash,format=raw,file={}", own.display())]);
         }
-        command.args(["-drive".into(), format!("if=none,id=disk,format=raw,file={}", image.display())]);
-        command.args(["-device", "ide-hd,drive=disk,bus=ide.0"]);
+        let file = image.path.display();
+        command.args(["-drive".into(), format!("if=none,id=disk,format={format},file={file}")]);
+        for device in attachment.devices() {
+            command.args(["-device", device]);
+        }
         Ok(command)
     }
 }
+
+impl Attachment {
+    /// The controller, where it is not on board, and the disk.
+    fn devices(self) -> &'static [&'static str] {
+        match self {
+            Self::OnBoard => &["ide-hd,drive=disk,bus=ide.0"],
+            // Linux finds no disk on it that has no world wide name.
+            Self::LsiSas => &["mptsas1068,id=scsi", "scsi-hd,drive=disk,bus=scsi.0,wwn=0x5000c50000000001"],
+            Self::Pvscsi => &["pvscsi,id=scsi", "scsi-hd,drive=disk,bus=scsi.0"],
+            Self::VirtioBlock => &["virtio-blk-pci,drive=disk"],
+            Self::Nvme => &["nvme,drive=disk,serial=disk"],
+        }
+    }
+}
+
+/// How many machines run at a time: each keeps a core busy, and a deadline is a time on the clock.
+const AT_ONCE: usize = 2;
+
+/// Leave to run a machine, given back when dropped.
+struct Seat;
+
+impl Seat {
+    fn take() -> Self {
+        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        while *taken >= AT_ONCE {
+            taken = GIVEN_BACK.wait(taken).unwrap_or_else(PoisonError::into_inner);
+        }
+        *taken += 1;
+        Self
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        GIVEN_BACK.notify_one();
+    }
+}
+
+static TAKEN: Mutex<usize> = Mutex::new(0);
+static GIVEN_BACK: Condvar = Condvar::new();
 
 /// A running emulator, killed when dropped.
 struct Running(Child);

@@ -26,6 +26,24 @@ impl Generated {
         Ok(self.outputs.first().context("generate named no output")?)
     }
 
+    /// The output of the format `id` whose name ends with `suffix`.
+    ///
+    /// # Errors
+    /// If the report lists none.
+    pub fn output(&self, id: &str, suffix: &str) -> Result<PathBuf> {
+        let listed =
+            self.report.get("outputs").and_then(Value::as_array).context("the report lists no output")?;
+        let name = listed.iter().find_map(|output| {
+            let is_it = output.get("format")?.as_str()? == id;
+            // The extent of a flat VMDK ends like its descriptor; readers open the descriptor.
+            let name = output.get("path")?.as_str()?;
+            (is_it && name.ends_with(suffix) && !name.ends_with("-flat.vmdk")).then_some(name)
+        });
+        let name = name.with_context(|| format!("{id} left no {suffix}: {listed:?}"))?;
+        let found = self.outputs.iter().find(|path| path.ends_with(name));
+        Ok(found.with_context(|| format!("{name} was not named"))?.clone())
+    }
+
     /// The paths inside the guest that the report says were edited, relative to the root.
     ///
     /// # Errors
@@ -50,13 +68,19 @@ impl Generated {
     }
 }
 
-/// Runs `diskwright generate --scan SCAN --format raw --output OUTPUT` with a fixed seed and time and `more` arguments.
+/// Runs `diskwright generate --scan SCAN --output OUTPUT` for `formats` with a fixed seed and time and `more` arguments.
 ///
 /// # Errors
 /// With all it wrote, if it fails or names what is not there.
-pub fn generate<Argument: AsRef<OsStr>>(scan: &Path, output: &Path, more: &[Argument]) -> Result<Generated> {
+pub fn generate<Argument: AsRef<OsStr>>(
+    scan: &Path,
+    formats: &[&str],
+    output: &Path,
+    more: &[Argument],
+) -> Result<Generated> {
     let mut command = Command::new(program()?);
-    command.args(["generate", "--format", "raw", "--seed", "end to end", "--timestamp", "1700000000"]);
+    command.args(["generate", "--seed", "end to end", "--timestamp", "1700000000"]);
+    command.args(formats.iter().flat_map(|format| ["--format", format]));
     command.args(["--progress", "none", "--scan"]).arg(scan).arg("--output").arg(output).args(more);
     let finished = command.stdin(Stdio::null()).output().with_context(|| format!("{command:?}"))?;
     let (out, errors) =

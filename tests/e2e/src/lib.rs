@@ -3,7 +3,8 @@
 //! ```text
 //! scan ─ generate ─> disk ─ disk::partitions ─> extract ─┬─> checks (e2fsck, fsck.fat, sgdisk)
 //!                     │                                  └─> Mounted ─ attributes::snapshot ─> differences
-//!                     └─ Emulator ─> login prompt
+//!                     ├─ Emulator ─> login prompt
+//!                     └─ Image ─ Reader ─> the same bytes, or a refusal
 //! ```
 //!
 //! A program that is not installed skips the test that needs it, with its name; where `DISKWRIGHT_REQUIRE_ORACLES` is
@@ -15,11 +16,15 @@ pub mod disk;
 mod emulator;
 mod generate;
 mod mounted;
+mod reader;
 mod tool;
+pub mod variant;
+pub mod virtualbox;
 
-pub use emulator::{Emulator, Firmware, MachineModel};
+pub use emulator::{Attachment, Emulator, Firmware, MachineModel};
 pub use generate::{Generated, generate};
 pub use mounted::Mounted;
+pub use reader::{READERS, Reader, Readers, Verdict};
 pub use tool::{Tool, is_root, skip};
 
 /// The README's examples compile.

@@ -28,6 +28,11 @@ impl Tool {
         Some(Self { path: found? })
     }
 
+    /// The program at `path`.
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self { path }
+    }
+
     /// A command that runs the program in the C locale.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.path);
@@ -71,6 +76,7 @@ pub fn skip(reason: &str) {
     println!("skipped: {reason}");
 }
 
-fn text(output: &Output) -> String {
+/// What a program wrote, standard output first.
+pub(crate) fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }

@@ -56,7 +56,7 @@ fn small_scan_becomes_a_disk_that_shows_it() -> Result<()> {
         return Ok(());
     };
     let directory = tempfile::tempdir()?;
-    let generated = generate(&small_scan(), &directory.path().join("out"), &["--boot", "none"])?;
+    let generated = generate(&small_scan(), &["raw"], &directory.path().join("out"), &["--boot", "none"])?;
     let partitions = disk::partitions(&sfdisk, generated.disk()?)?;
     let [partition] = partitions.as_slice() else { anyhow::bail!("not one partition: {partitions:?}") };
     let root = directory.path().join("root");
@@ -100,8 +100,12 @@ fn a_partition_list_splits_the_tree_by_mount_points() -> Result<()> {
         {"mount_point": "/home/operator1", "file_system": "fat32", "size": "40M"},
         {"mount_point": "/", "grow": true}]}"#;
     fs::write(&profile, list)?;
-    let generated =
-        generate(&small_scan(), &directory.path().join("out"), &["--profile".as_ref(), profile.as_os_str()])?;
+    let generated = generate(
+        &small_scan(),
+        &["raw"],
+        &directory.path().join("out"),
+        &["--profile".as_ref(), profile.as_os_str()],
+    )?;
     let partitions = disk::partitions(&sfdisk, generated.disk()?)?;
     let warnings = generated.report.get("warnings").map(ToString::to_string).unwrap_or_default();
     assert!(warnings.contains("home/operator1"), "what FAT cannot carry is not told: {warnings}");

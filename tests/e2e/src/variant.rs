@@ -1,0 +1,184 @@
+//! Every form in which a disk can be had.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+
+use crate::{Generated, Tool, generate};
+
+/// One run of the program: several targets of one order.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch {
+    /// Its name here.
+    pub name: &'static str,
+    /// The ids of its formats.
+    pub formats: &'static [&'static str],
+    /// What else the order says.
+    pub settings: &'static [&'static str],
+}
+
+/// The runs that make every variant.
+pub const BATCHES: &[Batch] = &[
+    Batch {
+        name: "stored",
+        formats: &["raw", "qcow2", "vdi", "vmdk", "virtualbox", "vmware"],
+        settings: &[],
+    },
+    Batch {
+        name: "packed",
+        formats: &["raw", "qcow2", "vmdk", "virtualbox", "vmware"],
+        settings: &["--compress"],
+    },
+    Batch {
+        name: "zstd",
+        formats: &["raw", "qcow2"],
+        settings: &["--compress", "--option", "compression=zstd"],
+    },
+    Batch { name: "flat", formats: &["vmdk"], settings: &["--option", "subformat=flat"] },
+];
+
+impl Batch {
+    /// The batch `name`.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn named(name: &str) -> Result<&'static Self> {
+        BATCHES.iter().find(|batch| batch.name == name).with_context(|| format!("no batch {name}"))
+    }
+
+    /// Runs it: `scan` becomes the files of its formats in `output`.
+    ///
+    /// # Errors
+    /// If the program fails.
+    pub fn generate(&self, scan: &Path, output: &Path, more: &[&str]) -> Result<Generated> {
+        generate(scan, self.formats, output, &[self.settings, more].concat())
+    }
+}
+
+/// One form of a disk.
+#[derive(Clone, Copy, Debug)]
+pub struct Variant {
+    /// Its name, in tables and messages.
+    pub name: &'static str,
+    /// The batch that makes it.
+    pub batch: &'static str,
+    /// The id of its format.
+    pub format: &'static str,
+    /// What the name of the file ends with that a reader opens.
+    pub suffix: &'static str,
+    /// What that file is.
+    pub kind: Kind,
+}
+
+/// The variants, in the order of the readers' table.
+pub const VARIANTS: &[Variant] = &[
+    variant("raw", "stored", "raw", ".raw", Kind::Raw),
+    variant("raw, gzip", "packed", "raw", ".raw.gz", Kind::Gzip),
+    variant("raw, zstd", "zstd", "raw", ".raw.zst", Kind::Zstd),
+    variant("qcow2", "stored", "qcow2", ".qcow2", Kind::Qcow2),
+    variant("qcow2, deflate", "packed", "qcow2", ".qcow2", Kind::Qcow2),
+    variant("qcow2, zstd", "zstd", "qcow2", ".qcow2", Kind::Qcow2),
+    variant("vdi", "stored", "vdi", ".vdi", Kind::Vdi),
+    variant("vmdk, sparse", "stored", "vmdk", ".vmdk", Kind::Vmdk),
+    variant("vmdk, flat", "flat", "vmdk", ".vmdk", Kind::Vmdk),
+    variant("vmdk, stream-optimised", "packed", "vmdk", ".vmdk", Kind::Vmdk),
+    variant("virtualbox: .vdi", "stored", "virtualbox", ".vdi", Kind::Vdi),
+    variant("virtualbox: .ova", "packed", "virtualbox", ".ova", Kind::Ova),
+    variant("vmware: .vmdk", "stored", "vmware", ".vmdk", Kind::Vmdk),
+    variant("vmware: .ova", "packed", "vmware", ".ova", Kind::Ova),
+];
+
+const fn variant(
+    name: &'static str,
+    batch: &'static str,
+    format: &'static str,
+    suffix: &'static str,
+    kind: Kind,
+) -> Variant {
+    Variant { name, batch, format, suffix, kind }
+}
+
+impl Variant {
+    /// The variant `name`.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn named(name: &str) -> Result<&'static Self> {
+        VARIANTS.iter().find(|variant| variant.name == name).with_context(|| format!("no variant {name}"))
+    }
+
+    /// The file of it that a run of its batch left.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn image(&self, generated: &Generated) -> Result<Image> {
+        let path = generated.output(self.format, self.suffix)?;
+        Ok(Image { path, kind: self.kind })
+    }
+}
+
+/// A file that holds a disk.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The disk's bytes.
+    Raw,
+    /// The disk's bytes in gzip members.
+    Gzip,
+    /// The disk's bytes in zstd frames.
+    Zstd,
+    /// QCOW2.
+    Qcow2,
+    /// VDI.
+    Vdi,
+    /// VMDK, or the descriptor of one.
+    Vmdk,
+    /// An appliance: a tar archive with a VMDK in it.
+    Ova,
+}
+
+impl Kind {
+    /// How QEMU calls it; nothing if QEMU cannot open it.
+    pub fn qemu(self) -> Option<&'static str> {
+        match self {
+            Self::Raw => Some("raw"),
+            Self::Qcow2 => Some("qcow2"),
+            Self::Vdi => Some("vdi"),
+            Self::Vmdk => Some("vmdk"),
+            Self::Gzip | Self::Zstd | Self::Ova => None,
+        }
+    }
+}
+
+impl Image {
+    /// The image in the appliance, unpacked into `room`; of anything else, itself.
+    ///
+    /// # Errors
+    /// If tar fails or finds no image.
+    pub fn innermost(&self, tar: &Tool, room: &Path) -> Result<Self> {
+        if self.kind != Kind::Ova {
+            return Ok(self.clone());
+        }
+        let members = tar.run(&["--list".as_ref(), "--file".as_ref(), self.path.as_os_str()])?;
+        let disks: Vec<&str> = members.lines().filter(|name| name.ends_with(".vmdk")).collect();
+        let [disk] = disks.as_slice() else { bail!("not one disk in the appliance:\n{members}") };
+        let path = room.join(disk);
+        let mut unpack = tar.command();
+        unpack.args(["--extract", "--to-stdout", "--file"]).arg(&self.path).arg(disk);
+        let status = unpack.stdout(Stdio::from(File::create(&path)?)).status()?;
+        if !status.success() {
+            bail!("{unpack:?}: {status}");
+        }
+        Ok(Self { path, kind: Kind::Vmdk })
+    }
+}

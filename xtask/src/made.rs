@@ -1,0 +1,98 @@
+//! What the tests need and what is too large to commit: made under the target directory by committed recipes.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::workspace::Workspace;
+use crate::{apt, command};
+
+/// A directory that a recipe makes.
+pub(crate) struct Made {
+    /// What it is, for messages.
+    what: &'static str,
+    /// Its name in the target directory.
+    directory: &'static str,
+    /// The recipe, from the workspace's root: a shell script that is given an APT sources file and the directory.
+    recipe: &'static str,
+    /// The Debian suite and the components that the sources file names.
+    suite: &'static str,
+    components: &'static str,
+    /// Why only root can make it, if so.
+    root_because: Option<&'static str>,
+}
+
+/// The Debian 12 machine that the end-to-end tests scan: `root` is it unpacked, `root.tar` the same tree as an archive.
+pub(crate) const TREE: Made = Made {
+    what: "the Debian tree",
+    directory: "debian-12-tree",
+    recipe: "fixtures/recipes/debian-tree.sh",
+    suite: "bookworm",
+    components: "main",
+    root_because: Some("it holds device nodes and foreign owners"),
+};
+
+/// VirtualBox, whose importer and disk library judge our images. Stable Debian has had none since version 10.
+pub(crate) const VIRTUALBOX: Made = Made {
+    what: "VirtualBox",
+    directory: "virtualbox",
+    recipe: "fixtures/recipes/virtualbox.sh",
+    suite: "sid",
+    components: "main contrib",
+    root_because: Some("it runs as root of its own tree"),
+};
+
+/// A Python with the disk-image libraries that the tests read with.
+pub(crate) const PYTHON: Made = Made {
+    what: "the Python of the readers",
+    directory: "readers-python",
+    recipe: "fixtures/recipes/readers-python.sh",
+    suite: "bookworm",
+    components: "main",
+    root_because: None,
+};
+
+impl Made {
+    /// Makes the directory unless this very recipe made it before, and returns where it is.
+    pub(crate) fn make(&self, workspace: &Workspace) -> Result<PathBuf> {
+        let Self { what, directory, .. } = *self;
+        let recipe = workspace.root.join(self.recipe);
+        let wanted = std::fs::read_to_string(&recipe).context(self.recipe)?;
+        let made = workspace.target.join(directory);
+        let record = made.join("recipe.sh");
+        let is_made = || std::fs::read_to_string(&record).is_ok_and(|of_made| of_made == wanted);
+
+        // Several checkouts may share one target directory.
+        std::fs::create_dir_all(&workspace.target)?;
+        let lock = File::create(workspace.target.join(format!("{directory}.lock")))?;
+        lock.lock().with_context(|| format!("waiting for another run to make {what}"))?;
+        if is_made() {
+            return Ok(made);
+        }
+        if let Some(reason) = self.root_because
+            && !command::is_root()
+        {
+            bail!("only root can make {what}: {reason}");
+        }
+        println!("making {what}");
+        let part = workspace.target.join(format!("{directory}.part"));
+        remove(&part)?;
+        let sources = workspace.target.join(format!("{directory}.sources"));
+        std::fs::write(&sources, apt::Source::of_machine()?.sources_file(self.suite, self.components))?;
+        command::run(Command::new("sh").arg(&recipe).arg(&sources).arg(&part))
+            .with_context(|| format!("making {what}"))?;
+        std::fs::write(part.join("recipe.sh"), &wanted)?;
+        remove(&made)?;
+        std::fs::rename(&part, &made)?;
+        Ok(made)
+    }
+}
+
+fn remove(directory: &Path) -> Result<()> {
+    if directory.exists() {
+        std::fs::remove_dir_all(directory).with_context(|| directory.display().to_string())?;
+    }
+    Ok(())
+}
