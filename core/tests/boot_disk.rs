@@ -1,7 +1,6 @@
 //! Whole disks: the boot plan of a tree, laid out by us, under SeaBIOS and OVMF.
 
 mod boot;
-mod oracle;
 
 use std::path::Path;
 

@@ -1,7 +1,6 @@
 //! GRUB's core for BIOS against `grub-mkimage`, and disks with it under SeaBIOS.
 
 mod boot;
-mod oracle;
 
 use std::io::Read;
 use std::path::Path;
@@ -9,6 +8,7 @@ use std::process::Command;
 
 use boot::{Firmware, copy_files, ext4, gpt_disk, host_directory, mbr_disk, run, tree_of};
 use diskwright_core::boot::grub_bios::{CORE_MODULES, CoreSearch, GrubBuild};
+use diskwright_oracle::tool;
 
 const UUID: &str = "6d1f6a0e-52a3-4f0b-9c39-0f2b7a5f4c11";
 const SEARCH: CoreSearch<'_> = CoreSearch { file_system: UUID, prefix: "/boot/grub" };
@@ -16,7 +16,7 @@ const BUILD: &str = "/usr/lib/grub/i386-pc";
 
 /// What `grub-mkimage` makes of the modules and the configuration that our core has.
 fn foreign_core(directory: &Path) -> Option<Vec<u8>> {
-    let mkimage = oracle::tool("grub-mkimage")?;
+    let mkimage = tool("grub-mkimage")?;
     let config = directory.join("load.cfg");
     let image = directory.join("core.img");
     std::fs::write(&config, format!("search.fs_uuid {UUID} root\nset prefix=($root)/boot/grub\n")).unwrap();
@@ -73,7 +73,7 @@ fn an_installed_core_gives_the_same_payload_again() {
 #[test]
 fn a_module_that_the_old_core_lacks_comes_from_its_directory() {
     let directory = tempfile::tempdir().unwrap();
-    let (Some(build), Some(mkimage)) = (host_directory(BUILD), oracle::tool("grub-mkimage")) else { return };
+    let (Some(build), Some(mkimage)) = (host_directory(BUILD), tool("grub-mkimage")) else { return };
     let installed = directory.path().join("i386-pc");
     copy_files(build, &installed, |name| name.ends_with(".mod"));
     std::fs::copy(build.join("boot.img"), installed.join("boot.img")).unwrap();

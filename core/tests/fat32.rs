@@ -1,7 +1,6 @@
 //! FAT32 file systems, judged by fsck.fat and read back by mtools.
 
 mod disk;
-mod oracle;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +15,7 @@ use diskwright_core::partition::SectorSize;
 use diskwright_core::scan::{Attributes, DeviceNumber, Entry, EntryObject, SourceContent};
 use diskwright_core::tree::{FileTree, Findings, NodeId, Strictness, TreeView};
 use diskwright_core::{ErrorKind, Timestamp};
-use oracle::tool;
+use diskwright_oracle::tool;
 use proptest::prelude::*;
 
 const MIB: u64 = 1 << 20;

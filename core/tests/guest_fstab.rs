@@ -1,7 +1,5 @@
 //! Amended file system tables as util-linux reads them.
 
-mod oracle;
-
 use std::process::Command;
 use std::sync::Arc;
 
@@ -11,6 +9,7 @@ use diskwright_core::guest::{
 use diskwright_core::scan::{Attributes, Entry, EntryObject, ScanSource, ScanSummary, SourceContent};
 use diskwright_core::tree::{FileTree, Findings, TreeBuilder, Whiteouts};
 use diskwright_core::{BytesReader, ReadAt, Result};
+use diskwright_oracle::tool;
 
 /// A tree with one file.
 struct OneFile(&'static str, &'static str);
@@ -77,7 +76,7 @@ fn read_by_findmnt(findmnt: &std::path::Path, table: &[u8]) -> Vec<[String; 4]> 
 
 #[test]
 fn libmount_reads_amended_tables_as_we_do() {
-    let Some(findmnt) = oracle::tool("findmnt") else { return };
+    let Some(findmnt) = tool("findmnt") else { return };
     let tables = [
         "",
         "# nothing but a comment",
@@ -122,7 +121,7 @@ fn libmount_reads_amended_tables_as_we_do() {
 
 #[test]
 fn findmnt_finds_no_mistake_in_a_table_but_the_devices_that_are_not_here() {
-    let Some(findmnt) = oracle::tool("findmnt") else { return };
+    let Some(findmnt) = tool("findmnt") else { return };
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(
         file.path(),

@@ -1,7 +1,6 @@
 //! Partition tables, judged by sgdisk, sfdisk, fdisk, parted, blkid and the `gpt` crate.
 
 mod disk;
-mod oracle;
 
 use std::path::Path;
 
@@ -10,7 +9,7 @@ use diskwright_core::partition::{
     Growth, PartitionEntry, PartitionKind, PartitionTable, RootArchitecture, SectorSize, SizeRequest,
     TableKind, arrange,
 };
-use oracle::tool;
+use diskwright_oracle::tool;
 use proptest::prelude::*;
 use uuid::Uuid;
 

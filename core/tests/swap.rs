@@ -1,12 +1,11 @@
 //! Swap areas, compared with those of mkswap.
 
 mod disk;
-mod oracle;
 
 use disk::{Image, empty_tree, run};
 use diskwright_core::ErrorKind;
 use diskwright_core::filesystem::swap::{MINIMUM_SIZE, SwapPlan};
-use oracle::tool;
+use diskwright_oracle::tool;
 use uuid::Uuid;
 
 const ID: Uuid = uuid::uuid!("0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9");

@@ -2,7 +2,8 @@
 //!
 //! Core knows no format; containers depend on core; packaging on core and containers; products on core, containers and
 //! packaging; `formats/all` on core and every format; the applications on everything but tests; the conformance kit on
-//! core only; the author's example in `docs` is outside and sees what an author sees. A format that is packaging or a
+//! core only; the judges of our tests on core and the kit, and whatever is ours may use them in its tests, the kit
+//! aside, which format authors have without them; the author's example in `docs` is outside and sees what an author sees. A format that is packaging or a
 //! product says so in its manifest: `[package.metadata.diskwright] room = "product"`.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -50,6 +51,8 @@ enum Room {
     AllFormats,
     Application,
     Conformance,
+    /// Foreign programs as judges, for tests.
+    Oracle,
     /// End-to-end tests and benches.
     Proof,
     /// A format author's crate, as the guide shows it.
@@ -72,6 +75,7 @@ impl Room {
             },
             (Some("apps"), Some(_)) => Self::Application,
             (Some("tests"), Some("conformance")) => Self::Conformance,
+            (Some("tests"), Some("oracle")) => Self::Oracle,
             (Some("tests"), Some(_)) | (Some("benches"), None) => Self::Proof,
             (Some("docs"), Some(_)) => Self::Author,
             (Some("xtask"), None) => Self::Task,
@@ -81,12 +85,16 @@ impl Room {
 
     fn may_use(self, other: Self, for_tests: bool) -> bool {
         use Room::{
-            AllFormats, Application, Author, Conformance, Container, Core, Packaging, Product, Proof, Task,
+            AllFormats, Application, Author, Conformance, Container, Core, Oracle, Packaging, Product, Proof,
+            Task,
         };
         match (self, other) {
             (_, Task | Author) | (Task, _) => false,
             (Author, Conformance | Proof) => for_tests,
             (_, Proof) => false,
+            (Author | Conformance | Oracle, Oracle) => false,
+            (from, Oracle) => for_tests || from == Proof,
+            (Oracle, other) => matches!(other, Core | Conformance),
             (Container | Packaging | Product | AllFormats | Application, Conformance) => for_tests,
             (Core, _) => false,
             (Container | Conformance, other) => other == Core,
@@ -220,14 +228,15 @@ mod tests {
     #[test]
     fn allowed_arrows_pass() {
         let complaints = forbidden(&[
-            member("core", Room::Core, &[]),
-            member("qcow2", Room::Container, &["core", "+kit"]),
-            member("ovf", Room::Packaging, &["core", "qcow2", "+kit"]),
-            member("vmware", Room::Product, &["core", "qcow2", "ovf", "+kit"]),
-            member("all", Room::AllFormats, &["core", "qcow2", "ovf", "vmware"]),
-            member("cli", Room::Application, &["all", "core"]),
+            member("core", Room::Core, &["+oracle"]),
+            member("qcow2", Room::Container, &["core", "+kit", "+oracle"]),
+            member("ovf", Room::Packaging, &["core", "qcow2", "+kit", "+oracle"]),
+            member("vmware", Room::Product, &["core", "qcow2", "ovf", "+kit", "+oracle"]),
+            member("all", Room::AllFormats, &["core", "qcow2", "ovf", "vmware", "+oracle"]),
+            member("cli", Room::Application, &["all", "core", "+oracle"]),
             member("kit", Room::Conformance, &["core"]),
-            member("e2e", Room::Proof, &["all", "cli", "kit"]),
+            member("oracle", Room::Oracle, &["core", "kit"]),
+            member("e2e", Room::Proof, &["all", "cli", "kit", "oracle"]),
             member("author", Room::Author, &["core", "all", "cli", "+kit", "+e2e"]),
             member("xtask", Room::Task, &["serde_json"]),
         ]);
@@ -253,6 +262,15 @@ mod tests {
             (Room::Application, "kit"),
             (Room::Application, "e2e"),
             (Room::Conformance, "raw"),
+            (Room::Core, "oracle"),
+            (Room::Container, "oracle"),
+            (Room::Product, "oracle"),
+            (Room::Application, "oracle"),
+            (Room::Conformance, "oracle"),
+            (Room::Conformance, "+oracle"),
+            (Room::Author, "+oracle"),
+            (Room::Oracle, "raw"),
+            (Room::Oracle, "e2e"),
             (Room::Proof, "xtask"),
             (Room::Task, "core"),
         ];
@@ -266,6 +284,7 @@ mod tests {
                 member("author", Room::Author, &[]),
                 member("cli", Room::Application, &[]),
                 member("kit", Room::Conformance, &[]),
+                member("oracle", Room::Oracle, &[]),
                 member("e2e", Room::Proof, &[]),
                 member("xtask", Room::Task, &[]),
             ]);

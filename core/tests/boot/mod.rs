@@ -13,8 +13,7 @@ use diskwright_core::Files;
 use diskwright_core::boot::grub_bios::BiosBoot;
 use diskwright_core::scan::{DirectorySource, OneFileSystem};
 use diskwright_core::tree::{FileTree, Findings, TreeBuilder, Whiteouts};
-
-use super::oracle;
+use diskwright_oracle::{skip, tool};
 
 pub mod disk;
 
@@ -24,9 +23,7 @@ pub fn host_directory(path: &str) -> Option<&Path> {
     if path.is_dir() {
         return Some(path);
     }
-    let required = std::env::var_os("DISKWRIGHT_REQUIRE_ORACLES").is_some_and(|value| value == "1");
-    assert!(!required, "{} is not there", path.display());
-    println!("skipped: {} is not there", path.display());
+    skip(&format!("{} is not there", path.display()));
     None
 }
 
@@ -50,7 +47,7 @@ pub fn copy_files(from: &Path, to: &Path, wanted: impl Fn(&str) -> bool) {
 
 /// An ext4 file system of `mebibytes` with the content of a directory, made by mke2fs.
 pub fn ext4(content: &Path, uuid: &str, mebibytes: u64) -> Option<Vec<u8>> {
-    let mke2fs = oracle::tool("mke2fs")?;
+    let mke2fs = tool("mke2fs")?;
     let image = content.with_extension("ext4");
     File::create(&image).unwrap().set_len(mebibytes << 20).unwrap();
     let mut command = Command::new(mke2fs);
@@ -61,7 +58,7 @@ pub fn ext4(content: &Path, uuid: &str, mebibytes: u64) -> Option<Vec<u8>> {
 
 /// A GPT disk by sgdisk: a BIOS boot partition (LBA 34 to 2047) with the core at `lba`, and a root partition.
 pub fn gpt_disk(disk: &Path, lba: u64, boot: &BiosBoot, root: &[u8]) {
-    let Some(sgdisk) = oracle::tool("sgdisk") else { return };
+    let Some(sgdisk) = tool("sgdisk") else { return };
     let root_end = 2048 + root.len() as u64 / 512;
     File::create(disk).unwrap().set_len((root_end + 2048) * 512).unwrap();
     let mut command = Command::new(sgdisk);
@@ -98,7 +95,7 @@ pub enum Firmware {
 /// Boots a disk and gives what it says on the serial line until one of `words` comes, the machine ends, or the time
 /// (seconds) is over.
 pub fn run(disk: &Path, firmware: Firmware, words: &[&str], seconds: u64) -> Option<String> {
-    let mut command = Command::new(oracle::tool("qemu-system-x86_64")?);
+    let mut command = Command::new(tool("qemu-system-x86_64")?);
     command.args(["-accel", "tcg", "-m", "1024", "-display", "none", "-serial", "stdio", "-monitor", "none"]);
     command.args(["-no-reboot", "-net", "none", "-machine", "q35"]);
     let drive = |path: &Path, rest: &str| format!("file={},format=raw,{rest}", path.display());

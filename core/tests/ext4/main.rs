@@ -6,8 +6,6 @@ mod compare;
 mod directories;
 mod files;
 mod image;
-#[path = "../oracle/mod.rs"]
-mod oracle;
 mod plain;
 mod random;
 mod scan;

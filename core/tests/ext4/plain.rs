@@ -4,6 +4,7 @@ use diskwright_core::filesystem::ext4::{Ext4Features, Ext4Plan};
 use diskwright_core::scan::{Attributes, DeviceNumber, EntryObject};
 use diskwright_core::tree::{NodeId, TreeView};
 use diskwright_core::{ErrorKind, Timestamp};
+use diskwright_oracle::tool;
 
 use crate::compare::assert_same;
 use crate::image::{ALL, Image, MIB, layout, options};
@@ -180,7 +181,7 @@ fn wrong_sizes_and_options_are_refused_by_name() {
 fn the_oracle_notices_a_damaged_volume() {
     use std::os::unix::fs::FileExt;
     let image = Image::new(&varied().view(), options(Ext4Features::Modern), 32 * MIB);
-    if crate::oracle::tool("e2fsck").is_none() {
+    if tool("e2fsck").is_none() {
         return;
     }
     let file = std::fs::File::options().read(true).write(true).open(&image.path).unwrap();

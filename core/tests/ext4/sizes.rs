@@ -6,11 +6,11 @@ use std::process::Command;
 use diskwright_core::ErrorKind;
 use diskwright_core::filesystem::ext4::{Ext4Features, Ext4Plan};
 use diskwright_core::scan::DataRange;
+use diskwright_oracle::tool;
 
 use crate::compare::assert_same;
 use crate::directories::assert_lives_on;
 use crate::image::{ALL, BLOCK, GIB, Image, MIB, layout, options};
-use crate::oracle;
 use crate::plain::varied;
 use crate::scan::{Scan, plain};
 
@@ -204,7 +204,7 @@ fn volumes_grow_offline_and_mounted() {
     {
         let image = Image::new(&view, options.clone(), blocks * BLOCK);
         image.assert_clean();
-        let Some(resize2fs) = oracle::tool("resize2fs") else { return };
+        let Some(resize2fs) = tool("resize2fs") else { return };
         std::fs::File::options().write(true).open(&image.path).unwrap().set_len(6 * GIB).unwrap();
         let grow = |target: &std::path::Path, to: &str| {
             let output = Command::new(&resize2fs).arg(target).arg(to).output().unwrap();

@@ -2,13 +2,14 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
 use diskwright_core::scan::{ScanSource, TarSource};
 use diskwright_core::tree::{FileTree, Findings, NodeId, Object, Strictness, TreeBuilder, Whiteouts};
 use diskwright_core::{Files, Result};
+use diskwright_oracle::tool;
 use sha2::{Digest, Sha256};
 
 /// An archive that grows by headers and contents.
@@ -299,28 +300,8 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 /// Runs a tool that must succeed; `None` when it is not installed.
-pub fn run(tool: &str, arguments: &[&str]) -> Option<Vec<u8>> {
-    let there = tool_path(tool);
-    if !require(tool, there.is_some()) {
-        return None;
-    }
-    let done = Command::new(there.unwrap()).args(arguments).env("LC_ALL", "C").output().unwrap();
-    assert!(done.status.success(), "{tool} {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+pub fn run(name: &str, arguments: &[&str]) -> Option<Vec<u8>> {
+    let done = Command::new(tool(name)?).args(arguments).env("LC_ALL", "C").output().unwrap();
+    assert!(done.status.success(), "{name} {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
     Some(done.stdout)
-}
-
-pub fn tool_path(tool: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let places = std::env::split_paths(&path).chain(["/sbin".into(), "/usr/sbin".into()]);
-    places.map(|place: PathBuf| place.join(tool)).find(|path| path.is_file())
-}
-
-/// Whether `what` is there; a run that must not skip fails without it.
-pub fn require(what: &str, is_there: bool) -> bool {
-    if !is_there {
-        let required = std::env::var_os("DISKWRIGHT_REQUIRE_ORACLES").is_some_and(|value| value == "1");
-        assert!(!required, "{what} is needed");
-        println!("skipped: {what} is not installed");
-    }
-    is_there
 }

@@ -1,12 +1,11 @@
 //! OVAs of a toy product, taken apart by foreign programs.
 
-mod support;
-
+use diskwright_conformance::corpus::{Disk, text};
 use diskwright_core::ErrorKind;
 use diskwright_core::format::{Firmware, FormatInfo, ImagePlan, Machine, TargetFormat};
 use diskwright_core::layout::DiskLayout;
+use diskwright_oracle::{Judges, machine, write};
 use diskwright_ovf::{Controller, Digest, Envelope, EnvelopeDisk, OvaPlan, SecureBoot};
-use support::{Disk, Judges, machine, text, write};
 
 #[derive(Clone, Copy, Debug)]
 struct Toy {

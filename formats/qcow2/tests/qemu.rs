@@ -1,14 +1,12 @@
 //! QCOW2 images judged by QEMU and by a small reader of their tables.
 
-mod support;
-
 use std::path::Path;
 
+use diskwright_conformance::corpus::{Disk, noise, text};
 use diskwright_core::ErrorKind;
 use diskwright_core::format::FormatOptions;
 use diskwright_format_qcow2::{ClusterBits, Compression, ENTRY, INFO, Qcow2, Qcow2Options};
-use support::oracle::tool;
-use support::{Disk, assert_converts_back, check, info, noise, path, run, text, write};
+use diskwright_oracle::{assert_converts_back, check, info, path, run, tool, write_disks};
 
 const DEFLATE: Option<Compression> = Some(Compression::Deflate { level: 3 });
 const ZSTD: Option<Compression> = Some(Compression::Zstd { level: 3 });
@@ -23,7 +21,7 @@ fn trial(bits: u8, compression: Option<Compression>, disk: &Disk) {
     let Some(qemu_img) = tool("qemu-img") else { return };
     let folder = tempfile::tempdir().unwrap();
     let image = folder.path().join("disk.qcow2");
-    let entries = write(&format(bits, compression), &[disk.layout()], folder.path(), 2).unwrap();
+    let entries = write_disks(&format(bits, compression), &[disk.layout()], folder.path(), 2).unwrap();
     assert_eq!(entries[0].length, image.metadata().unwrap().len());
     assert_eq!(entries[0].length % (1 << bits), 0);
     assert_eq!(entries[0].sha256, None);
@@ -97,7 +95,7 @@ fn a_sparse_disk_past_4_gib_costs_what_it_holds() {
         trial(16, compression, &disk);
     }
     let folder = tempfile::tempdir().unwrap();
-    let entries = write(&format(16, DEFLATE), &[disk.layout()], folder.path(), 2).unwrap();
+    let entries = write_disks(&format(16, DEFLATE), &[disk.layout()], folder.path(), 2).unwrap();
     // Header, L1, refcount table and block, five L2 tables, three clusters of noise, and what is aligned between.
     assert!(entries[0].length <= 18 << 16, "{}", entries[0].length);
 }
@@ -108,7 +106,7 @@ fn a_disk_of_zeros_has_no_l2_table() {
     let disk = Disk { size: 10 << 20, parts: vec![(0, vec![0; 10 << 20])] };
     trial(16, DEFLATE, &disk);
     let folder = tempfile::tempdir().unwrap();
-    let entries = write(&format(16, None), &[disk.layout()], folder.path(), 2).unwrap();
+    let entries = write_disks(&format(16, None), &[disk.layout()], folder.path(), 2).unwrap();
     // Header, L1, refcount block and refcount table.
     assert_eq!(entries[0].length, 4 << 16);
 }
@@ -119,7 +117,7 @@ fn several_disks_have_an_image_each() {
     let folder = tempfile::tempdir().unwrap();
     let disks = [Disk::mixed(3 << 20), Disk::mixed(5 << 20)];
     let layouts = disks.each_ref().map(Disk::layout);
-    let entries = write(&format(16, DEFLATE), &layouts, folder.path(), 2).unwrap();
+    let entries = write_disks(&format(16, DEFLATE), &layouts, folder.path(), 2).unwrap();
     let names: Vec<&str> = entries.iter().map(|entry| entry.path.as_str()).collect();
     assert_eq!(names, ["disk.qcow2", "disk-disk2.qcow2"]);
     for (disk, name) in disks.iter().zip(names) {
@@ -135,7 +133,8 @@ fn any_number_of_threads_gives_the_same_bytes() {
     for compression in [None, DEFLATE, ZSTD] {
         let images = [1, 2, 8].map(|threads| {
             let folder = tempfile::tempdir().unwrap();
-            write(&format(16, compression), std::slice::from_ref(&disk), folder.path(), threads).unwrap();
+            write_disks(&format(16, compression), std::slice::from_ref(&disk), folder.path(), threads)
+                .unwrap();
             std::fs::read(folder.path().join("disk.qcow2")).unwrap()
         });
         assert!(images[0] == images[1] && images[0] == images[2]);
@@ -150,7 +149,7 @@ fn qemu_can_write_into_it_afterwards() {
         let image = folder.path().join("disk.qcow2");
         let mut disk = Disk::mixed(24 << 20);
         disk.size = 700 << 20;
-        write(&format(bits, compression), &[disk.layout()], folder.path(), 2).unwrap();
+        write_disks(&format(bits, compression), &[disk.layout()], folder.path(), 2).unwrap();
         let commands = [
             "write -P 0x5a 1000k 300k",
             "write -P 0x5a 5M 4k",
@@ -185,7 +184,7 @@ fn deflated_clusters_inflate_through_a_window_of_4_kib() {
     for level in 1..=9 {
         let directory = folder.path().join(level.to_string());
         let format = format(16, Some(Compression::Deflate { level }));
-        write(&format, &[disk.layout()], &directory, 2).unwrap();
+        write_disks(&format, &[disk.layout()], &directory, 2).unwrap();
         let count = run(&python, &[script, path(&directory.join("disk.qcow2")), path(&raw)]);
         assert_eq!(count.trim(), "5", "level {level}");
     }
@@ -196,7 +195,7 @@ fn what_the_format_cannot_hold_is_refused_by_the_plan() {
     let folder = tempfile::tempdir().unwrap();
     let refusal = |format: &Qcow2, size: u64| {
         let disk = Disk { size, parts: vec![] };
-        write(format, &[disk.layout()], Path::new(folder.path()), 1).unwrap_err()
+        write_disks(format, &[disk.layout()], Path::new(folder.path()), 1).unwrap_err()
     };
     assert_eq!(refusal(&format(16, None), 1000).kind(), ErrorKind::Unsupported);
     let error = refusal(&format(12, None), (8 << 40) + 512);

@@ -1,17 +1,14 @@
 //! Raw images, plain and compressed, judged by gzip and zstd.
 
-#[path = "../../qcow2/tests/support/mod.rs"]
-mod support;
-
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
+use diskwright_conformance::corpus::{Disk, noise, text};
 use diskwright_core::ErrorKind;
 use diskwright_core::format::FormatOptions;
 use diskwright_format_raw::{Compression, ENTRY, INFO, Raw, RawOptions};
-use support::oracle::tool;
-use support::{Disk, noise, text, write};
+use diskwright_oracle::{tool, write_disks};
 
 const SIZES: [u64; 6] = [512, 4096, 1 << 20, (1 << 20) + 512, (9 << 20) - 512, 33 << 20];
 
@@ -36,12 +33,12 @@ fn plain_images_are_the_disk_and_its_zeros_are_holes() {
     for size in SIZES {
         let disk = Disk::mixed(size);
         let folder = tempfile::tempdir().unwrap();
-        write(&Raw::default(), &[disk.layout()], folder.path(), 2).unwrap();
+        write_disks(&Raw::default(), &[disk.layout()], folder.path(), 2).unwrap();
         assert!(std::fs::read(folder.path().join("disk.raw")).unwrap() == disk.bytes(0, disk.size), "{size}");
     }
     let disk = Disk { size: 1 << 40, parts: vec![(5 << 30, noise(4096, 3)), ((1 << 40) - 512, text(512))] };
     let folder = tempfile::tempdir().unwrap();
-    write(&Raw::default(), &[disk.layout()], folder.path(), 2).unwrap();
+    write_disks(&Raw::default(), &[disk.layout()], folder.path(), 2).unwrap();
     let metadata = folder.path().join("disk.raw").metadata().unwrap();
     assert_eq!(metadata.len(), 1 << 40);
     assert!(metadata.blocks() * 512 <= 256 << 10, "{} blocks", metadata.blocks());
@@ -58,7 +55,7 @@ fn gzip_and_zstd_give_the_disk_back() {
         for size in SIZES {
             let disk = Disk::mixed(size);
             let folder = tempfile::tempdir().unwrap();
-            write(&compressed(compression), &[disk.layout()], folder.path(), 2).unwrap();
+            write_disks(&compressed(compression), &[disk.layout()], folder.path(), 2).unwrap();
             let file = folder.path().join(format!("disk.{extension}"));
             assert!(unpacked(&program, &file) == disk.bytes(0, disk.size), "{extension}, {size}");
         }
@@ -75,7 +72,8 @@ fn any_number_of_threads_gives_the_same_bytes() {
         let disk = Disk::mixed(30 << 20).layout();
         let digests = [1, 2, 8].map(|threads| {
             let folder = tempfile::tempdir().unwrap();
-            let mut entries = write(&format, std::slice::from_ref(&disk), folder.path(), threads).unwrap();
+            let mut entries =
+                write_disks(&format, std::slice::from_ref(&disk), folder.path(), threads).unwrap();
             entries.remove(0).tree_digest
         });
         assert!(digests[0] == digests[1] && digests[0] == digests[2], "{format:?}");
@@ -87,7 +85,8 @@ fn a_downloadable_image_has_the_sha256_of_its_file() {
     let Some(sha256sum) = tool("sha256sum") else { return };
     let folder = tempfile::tempdir().unwrap();
     let disk = Disk::mixed(5 << 20).layout();
-    let entries = write(&compressed(Compression::Gzip { level: 1 }), &[disk], folder.path(), 2).unwrap();
+    let entries =
+        write_disks(&compressed(Compression::Gzip { level: 1 }), &[disk], folder.path(), 2).unwrap();
     let output = Command::new(sha256sum).arg(folder.path().join("disk.raw.gz")).output().unwrap();
     let told = String::from_utf8(output.stdout).unwrap();
     assert_eq!(entries[0].sha256.as_deref(), told.split(' ').next());

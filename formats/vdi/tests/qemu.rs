@@ -1,21 +1,18 @@
 //! VDI images judged by QEMU.
 
-#[path = "../../qcow2/tests/support/mod.rs"]
-mod support;
-
+use diskwright_conformance::corpus::{Disk, noise, text};
 use diskwright_core::ErrorKind;
 use diskwright_core::engine::OutputEntry;
 use diskwright_core::format::FormatOptions;
 use diskwright_format_vdi::{ENTRY, INFO, Vdi};
-use support::oracle::tool;
-use support::{Disk, assert_converts_back, check, info, noise, path, run, text, write};
+use diskwright_oracle::{assert_converts_back, check, info, path, run, tool, write_disks};
 
 /// Writes `disk` and has QEMU check it, describe it and convert it back.
 fn trial(disk: &Disk) -> Option<OutputEntry> {
     let qemu_img = tool("qemu-img")?;
     let folder = tempfile::tempdir().unwrap();
     let image = folder.path().join("disk.vdi");
-    let mut entries = write(&Vdi::default(), &[disk.layout()], folder.path(), 2).unwrap();
+    let mut entries = write_disks(&Vdi::default(), &[disk.layout()], folder.path(), 2).unwrap();
     assert_eq!(entries[0].length, image.metadata().unwrap().len());
     check(&qemu_img, "vdi", path(&image));
     let info = info(&qemu_img, path(&image));
@@ -62,7 +59,7 @@ fn any_number_of_threads_gives_the_same_bytes() {
     let disk = Disk::mixed(30 << 20).layout();
     let images = [1, 2, 8].map(|threads| {
         let folder = tempfile::tempdir().unwrap();
-        write(&Vdi::default(), std::slice::from_ref(&disk), folder.path(), threads).unwrap();
+        write_disks(&Vdi::default(), std::slice::from_ref(&disk), folder.path(), threads).unwrap();
         std::fs::read(folder.path().join("disk.vdi")).unwrap()
     });
     assert!(images[0] == images[1] && images[0] == images[2]);
@@ -73,7 +70,7 @@ fn every_disk_has_an_image_and_uuids_of_its_own() {
     let Some(qemu_img) = tool("qemu-img") else { return };
     let folder = tempfile::tempdir().unwrap();
     let disks = [Disk::mixed(3 << 20), Disk { size: 2 << 20, parts: vec![] }, Disk::mixed(5 << 20)];
-    write(&Vdi::default(), &disks.each_ref().map(Disk::layout), folder.path(), 2).unwrap();
+    write_disks(&Vdi::default(), &disks.each_ref().map(Disk::layout), folder.path(), 2).unwrap();
     let mut uuids = Vec::new();
     for (disk, name) in disks.iter().zip(["disk.vdi", "disk-disk2.vdi", "disk-disk3.vdi"]) {
         let image = folder.path().join(name);
@@ -97,7 +94,7 @@ fn qemu_can_write_into_it_afterwards() {
     let image = folder.path().join("disk.vdi");
     let mut disk = Disk::mixed(24 << 20);
     disk.size = 700 << 20;
-    write(&Vdi::default(), &[disk.layout()], folder.path(), 2).unwrap();
+    write_disks(&Vdi::default(), &[disk.layout()], folder.path(), 2).unwrap();
     let commands = ["write -P 0x5a 1000k 300k", "write -P 0x5a 600M 2M", "flush"];
     let mut arguments = vec!["-f", "vdi", path(&image)];
     arguments.extend(commands.iter().flat_map(|command| ["-c", command]));
@@ -113,7 +110,7 @@ fn what_the_format_cannot_hold_is_refused_by_the_plan() {
     let folder = tempfile::tempdir().unwrap();
     let refusal = |size: u64| {
         let disk = Disk { size, parts: vec![] };
-        write(&Vdi::default(), &[disk.layout()], folder.path(), 1).unwrap_err().kind()
+        write_disks(&Vdi::default(), &[disk.layout()], folder.path(), 1).unwrap_err().kind()
     };
     assert_eq!(refusal((1 << 20) + 100), ErrorKind::Unsupported);
     assert_eq!(refusal((1 << 20) - 512), ErrorKind::Unsupported);

@@ -1,17 +1,15 @@
 //! Machines for VirtualBox, judged by foreign programs.
 
-#[path = "../../ovf/tests/support/mod.rs"]
-mod support;
-
 use std::path::Path;
 
+use diskwright_conformance::corpus::{Disk, text};
 use diskwright_core::ErrorKind;
 use diskwright_core::format::{FormatOptions, Machine};
 use diskwright_core::layout::DiskLayout;
 use diskwright_format_virtualbox::{
     ENTRY, Form, INFO, Nic, StorageController, VirtualBox, VirtualBoxOptions,
 };
-use support::{Disk, Judges, Xml, altered, assert_converts_back, machine, text, write};
+use diskwright_oracle::{Judges, Xml, altered, assert_converts_back, machine, write};
 
 const MIB: u64 = 1 << 20;
 
@@ -20,7 +18,7 @@ fn package() -> VirtualBoxOptions {
 }
 
 fn uefi(name: &str) -> Machine {
-    support::uefi(name, 1025)
+    diskwright_oracle::uefi(name, 1025)
 }
 
 fn layouts(disks: &[Disk]) -> Vec<DiskLayout> {

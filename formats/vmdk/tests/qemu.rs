@@ -1,20 +1,17 @@
 //! VMDK images judged by QEMU, and stream-optimised ones by a small reader that walks their markers.
 
-#[path = "../../qcow2/tests/support/mod.rs"]
-mod support;
-
 mod marker_walk;
 
 use std::path::{Path, PathBuf};
 
+use diskwright_conformance::corpus::{Disk, noise, text};
 use diskwright_core::ErrorKind;
 use diskwright_core::engine::OutputEntry;
 use diskwright_core::format::{FormatOptions, Machine, OutputRole, TargetFormat};
 use diskwright_core::{Seed, Timestamp};
 use diskwright_format_vmdk::{AdapterType, ENTRY, INFO, StreamImage, Subformat, Vmdk, VmdkOptions};
+use diskwright_oracle::{assert_converts_back, check, info, path, run, tool, write_disks};
 use marker_walk::walk;
-use support::oracle::tool;
-use support::{Disk, assert_converts_back, check, info, noise, path, run, text, write};
 
 const STREAM: Subformat = Subformat::Stream { level: 3 };
 const ALL: [Subformat; 3] = [Subformat::Sparse, Subformat::Flat, STREAM];
@@ -27,7 +24,7 @@ fn format(subformat: Subformat) -> Vmdk {
 
 /// Writes `disk`; gives the file that readers open and what was written.
 fn written(subformat: Subformat, disk: &Disk, folder: &Path) -> (PathBuf, Vec<OutputEntry>) {
-    let entries = write(&format(subformat), &[disk.layout()], folder, 2).unwrap();
+    let entries = write_disks(&format(subformat), &[disk.layout()], folder, 2).unwrap();
     for entry in &entries {
         assert_eq!(entry.length, folder.join(&entry.path).metadata().unwrap().len());
     }
@@ -191,7 +188,7 @@ fn any_number_of_threads_gives_the_same_bytes() {
     for (subformat, name) in ALL.into_iter().zip(["disk.vmdk", "disk-flat.vmdk", "disk.vmdk"]) {
         let images = [1, 2, 8].map(|threads| {
             let folder = tempfile::tempdir().unwrap();
-            write(&format(subformat), std::slice::from_ref(&disk), folder.path(), threads).unwrap();
+            write_disks(&format(subformat), std::slice::from_ref(&disk), folder.path(), threads).unwrap();
             std::fs::read(folder.path().join(name)).unwrap()
         });
         assert!(images[0] == images[1] && images[0] == images[2], "{subformat:?}");
@@ -205,7 +202,7 @@ fn every_disk_has_files_and_content_ids_of_its_own() {
     for subformat in ALL {
         let folder = tempfile::tempdir().unwrap();
         let layouts = disks.each_ref().map(Disk::layout);
-        let entries = write(&format(subformat), &layouts, folder.path(), 2).unwrap();
+        let entries = write_disks(&format(subformat), &layouts, folder.path(), 2).unwrap();
         let mut ids = Vec::new();
         for (disk, stem) in disks.iter().zip(["disk", "disk-disk2", "disk-disk3"]) {
             let image = folder.path().join(format!("{stem}.vmdk"));
@@ -250,7 +247,7 @@ fn what_the_format_cannot_hold_is_refused_by_the_plan() {
     let folder = tempfile::tempdir().unwrap();
     let refusal = |subformat, size: u64| {
         let disk = Disk { size, parts: vec![] };
-        write(&format(subformat), &[disk.layout()], folder.path(), 1).unwrap_err()
+        write_disks(&format(subformat), &[disk.layout()], folder.path(), 1).unwrap_err()
     };
     for subformat in ALL {
         for size in [512, GRAIN - 512, MIB + 512] {
@@ -269,7 +266,7 @@ fn what_the_format_cannot_hold_is_refused_by_the_plan() {
 fn the_adapter_type_decides_the_geometry() {
     let folder = tempfile::tempdir().unwrap();
     let format = Vmdk::new(VmdkOptions::default().with_adapter(AdapterType::Ide));
-    write(&format, &[Disk::mixed(10 * MIB).layout()], folder.path(), 1).unwrap();
+    write_disks(&format, &[Disk::mixed(10 * MIB).layout()], folder.path(), 1).unwrap();
     let head = std::fs::read(folder.path().join("disk.vmdk")).unwrap();
     let descriptor = String::from_utf8_lossy(&head[512..10_752]);
     assert!(descriptor.contains("ddb.adapterType = \"ide\"\n"), "{descriptor}");

@@ -1,16 +1,14 @@
 //! Machines for VMware, judged by foreign programs.
 
-#[path = "../../ovf/tests/support/mod.rs"]
-mod support;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use diskwright_conformance::corpus::{Disk, text};
 use diskwright_core::ErrorKind;
 use diskwright_core::format::{FormatOptions, Machine};
 use diskwright_core::layout::DiskLayout;
 use diskwright_format_vmware::{DiskController, ENTRY, Form, HardwareVersion, INFO, Vmware, VmwareOptions};
-use support::{Disk, Judges, Ova, altered, assert_converts_back, machine, text, write};
+use diskwright_oracle::{Judges, Ova, altered, assert_converts_back, machine, write};
 
 const MIB: u64 = 1 << 20;
 
@@ -30,7 +28,7 @@ fn configured(compress: bool, given: &[(&str, &str)]) -> diskwright_core::Result
 type VmwareFormat = std::sync::Arc<dyn diskwright_core::format::TargetFormat>;
 
 fn uefi(name: &str) -> Machine {
-    support::uefi(name, 1028)
+    diskwright_oracle::uefi(name, 1028)
 }
 
 /// Writes an OVA with these options and has it judged.

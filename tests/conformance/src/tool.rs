@@ -40,3 +40,13 @@ pub fn run<Argument: AsRef<OsStr>>(program: &Path, arguments: &[Argument]) -> Re
     }
     Ok(output.stdout)
 }
+
+/// Says why a test is skipped.
+///
+/// # Panics
+/// Where `DISKWRIGHT_REQUIRE_ORACLES=1` is set: there, a skipped test is a failed one.
+pub fn skip(reason: &str) {
+    let required = std::env::var_os("DISKWRIGHT_REQUIRE_ORACLES").is_some_and(|value| value == "1");
+    assert!(!required, "cannot be skipped here: {reason}");
+    println!("skipped: {reason}");
+}

@@ -19,7 +19,7 @@ impl DebianTree {
     /// Finds the machine in the target directory these tests were built in.
     ///
     /// # Panics
-    /// If it is missing and `DISKWRIGHT_REQUIRE_ORACLES` is set.
+    /// If it is missing and `DISKWRIGHT_REQUIRE_ORACLES=1` is set.
     pub fn find() -> Option<Self> {
         let directory = target().ok()?.join("debian-12-tree");
         if !directory.join("recipe.sh").is_file() {

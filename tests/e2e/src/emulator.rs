@@ -60,7 +60,7 @@ impl Emulator {
     /// Finds QEMU and OVMF.
     ///
     /// # Panics
-    /// If one is missing and `DISKWRIGHT_REQUIRE_ORACLES` is set.
+    /// If one is missing and `DISKWRIGHT_REQUIRE_ORACLES=1` is set.
     pub fn find() -> Option<Self> {
         let qemu = Tool::find("qemu-system-x86_64")?;
         let directory = Path::new("/usr/share/OVMF");

@@ -7,8 +7,8 @@
 //!                     └─ Image ─ Reader ─> the same bytes, or a refusal
 //! ```
 //!
-//! A program that is not installed skips the test that needs it, with its name; where `DISKWRIGHT_REQUIRE_ORACLES` is
-//! set, it fails it.
+//! A program that is not installed skips the test that needs it, with its name; where `DISKWRIGHT_REQUIRE_ORACLES=1`
+//! is set, it fails it.
 
 pub mod attributes;
 pub mod debian;
@@ -21,11 +21,12 @@ mod tool;
 pub mod variant;
 pub mod virtualbox;
 
+pub use diskwright_oracle::skip;
 pub use emulator::{Attachment, Emulator, Firmware, MachineModel};
 pub use generate::{Generated, generate};
 pub use mounted::Mounted;
 pub use reader::{READERS, Reader, Readers, Verdict};
-pub use tool::{Tool, is_root, skip};
+pub use tool::{Tool, is_root};
 
 /// The README's examples compile.
 #[doc = include_str!("../../../README.md")]

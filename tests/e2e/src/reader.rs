@@ -100,7 +100,7 @@ impl Readers {
     /// Finds them all.
     ///
     /// # Panics
-    /// If one is missing and `DISKWRIGHT_REQUIRE_ORACLES` is set.
+    /// If one is missing and `DISKWRIGHT_REQUIRE_ORACLES=1` is set.
     pub fn find() -> Option<Self> {
         let python = target().ok()?.join("readers-python/bin/python");
         if !python.is_file() {

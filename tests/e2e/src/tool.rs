@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result, bail};
+use diskwright_oracle::skip;
 
 /// A foreign program that is installed.
 #[derive(Clone, Debug)]
@@ -17,15 +18,9 @@ impl Tool {
     /// Finds the program `name`, also where root's programs lie.
     ///
     /// # Panics
-    /// If it is missing and `DISKWRIGHT_REQUIRE_ORACLES` is set.
+    /// If it is missing and `DISKWRIGHT_REQUIRE_ORACLES=1` is set.
     pub fn find(name: &str) -> Option<Self> {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let places = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
-        let found = places.map(|place: PathBuf| place.join(name)).find(|candidate| candidate.is_file());
-        if found.is_none() {
-            skip(&format!("{name} is not installed"));
-        }
-        Some(Self { path: found? })
+        diskwright_oracle::tool(name).map(Self::at)
     }
 
     /// The program at `path`.
@@ -58,22 +53,13 @@ impl Tool {
 /// Whether this process may mount; says so where it may not.
 ///
 /// # Panics
-/// If it may not and `DISKWRIGHT_REQUIRE_ORACLES` is set.
+/// If it may not and `DISKWRIGHT_REQUIRE_ORACLES=1` is set.
 pub fn is_root() -> bool {
     let is_root = Path::new("/proc/self").metadata().is_ok_and(|own| own.uid() == 0);
     if !is_root {
         skip("only root can mount");
     }
     is_root
-}
-
-/// Says why a test is skipped.
-///
-/// # Panics
-/// If `DISKWRIGHT_REQUIRE_ORACLES` is set: there, a skipped test is a failed one.
-pub fn skip(reason: &str) {
-    assert!(std::env::var_os("DISKWRIGHT_REQUIRE_ORACLES").is_none(), "cannot be skipped here: {reason}");
-    println!("skipped: {reason}");
 }
 
 /// What a program wrote, standard output first.

@@ -25,7 +25,7 @@ impl VirtualBox {
     /// Finds VirtualBox in the target directory these tests were built in.
     ///
     /// # Panics
-    /// If it is missing or cannot be run and `DISKWRIGHT_REQUIRE_ORACLES` is set.
+    /// If it is missing or cannot be run and `DISKWRIGHT_REQUIRE_ORACLES=1` is set.
     pub fn find() -> Option<Self> {
         let directory = target().ok()?.join("virtualbox");
         if !directory.join("recipe.sh").is_file() {

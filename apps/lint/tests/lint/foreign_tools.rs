@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use diskwright_lint::{Severity, lint};
+use diskwright_oracle::tool;
 use tempfile::TempDir;
 
-use crate::oracle;
 use crate::support::{broken, data, ova};
 
 /// A disk of 10 MiB, of which the first 3 and the last are not zero, and a place for images of it.
@@ -17,7 +17,7 @@ struct Room {
 
 impl Room {
     fn new() -> Option<Self> {
-        let qemu = oracle::tool("qemu-img")?;
+        let qemu = tool("qemu-img")?;
         let directory = tempfile::tempdir().unwrap();
         let mut disk = vec![0; 10 << 20];
         disk[..3 << 20].copy_from_slice(&data(3 << 20, 9));
@@ -120,7 +120,7 @@ fn packed(tar: &Path, flavour: &str) -> Vec<&'static str> {
 
 #[test]
 fn archives_of_gnu_tar_are_clean_but_with_pax_headers() {
-    let Some(tar) = oracle::tool("tar") else { return };
+    let Some(tar) = tool("tar") else { return };
     for flavour in ["ustar", "gnu", "v7"] {
         assert_eq!(packed(&tar, flavour), [""; 0], "{flavour}");
     }

@@ -3,7 +3,5 @@
 mod cases;
 mod foreign_tools;
 mod hostile;
-#[path = "../../../../core/tests/oracle/mod.rs"]
-mod oracle;
 mod rules;
 mod support;

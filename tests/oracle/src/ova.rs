@@ -1,68 +1,31 @@
-//! OVAs to write, and foreign programs that judge them: shared by the tests of packaging and products.
-#![allow(dead_code, unreachable_pub, reason = "tests are crates of their own, and use what they need")]
-
 use std::path::{Path, PathBuf};
 
-use diskwright_core::engine::{Engine, OutputEntry};
-use diskwright_core::format::{Firmware, Machine, TargetFormat};
-use diskwright_core::layout::DiskLayout;
-use diskwright_core::sink::{DirectorySink, Overwrite};
-use diskwright_core::{Files, Monitor, Result, Seed, Timestamp};
+use diskwright_conformance::corpus::Disk;
 use serde_json::Value;
 
-#[path = "../../../qcow2/tests/support/mod.rs"]
-pub mod disks;
-
-pub use disks::oracle::tool;
-pub use disks::{Disk, assert_converts_back, path, run, text};
-
-pub const TIME: i64 = 1_700_000_000;
-
-/// A Debian with BIOS.
-pub fn machine(name: &str) -> Machine {
-    let mut machine = Machine::new(name, Seed::from_text("conformance"), Timestamp::from_seconds(TIME));
-    machine.operating_system.id = "debian".to_owned();
-    machine.operating_system.version = "12".to_owned();
-    machine.operating_system.architecture = "x86_64".to_owned();
-    machine
-}
-
-/// A machine called `name` with a change.
-pub fn altered(name: &str, change: impl FnOnce(&mut Machine)) -> Machine {
-    let mut machine = machine(name);
-    change(&mut machine);
-    machine
-}
-
-/// As [`machine`], with UEFI, two processors and this memory in MiB.
-pub fn uefi(name: &str, memory_mib: u64) -> Machine {
-    altered(name, |machine| {
-        machine.firmware = Firmware::Uefi;
-        machine.cpus = 2;
-        machine.memory = memory_mib << 20;
-    })
-}
-
-pub fn write(
-    format: &dyn TargetFormat,
-    machine: &Machine,
-    disks: &[DiskLayout],
-    directory: &Path,
-    threads: usize,
-) -> Result<Vec<OutputEntry>> {
-    let sink = DirectorySink::create(Files::default(), directory, Overwrite::Refuse)?;
-    Engine::new().with_threads(threads).write_disks(disks, format, machine, Box::new(sink), &Monitor::new())
-}
+use crate::machine::TIME;
+use crate::qemu_img::{assert_converts_back, check, info};
+use crate::tool::{path, run, tool};
+use crate::xml::Xml;
 
 /// The programs without which an OVA is not judged.
+#[derive(Debug)]
 pub struct Judges {
+    /// tar.
     pub tar: PathBuf,
+    /// Python 3.
     pub python: PathBuf,
+    /// qemu-img.
     pub qemu_img: PathBuf,
+    /// xmllint.
     pub xmllint: PathBuf,
 }
 
 impl Judges {
+    /// All of them; `None` where one is missing.
+    ///
+    /// # Panics
+    /// If one is missing and `DISKWRIGHT_REQUIRE_ORACLES=1` is set.
     pub fn find() -> Option<Self> {
         Some(Self {
             tar: tool("tar")?,
@@ -72,13 +35,20 @@ impl Judges {
         })
     }
 
-    /// An XML file as Python sees it: `{"tag", "attributes", "text", "children"}`, names as `{namespace}name`.
+    /// The root of an XML file that is well formed.
+    ///
+    /// # Panics
+    /// If it is not.
     pub fn xml(&self, file: &Path) -> Xml {
         run(&self.xmllint, &["--noout", path(file)]);
-        Xml(serde_json::from_str(&run(&self.python, &["-c", XML_TO_JSON, path(file)])).unwrap())
+        Xml::read(&self.python, file)
     }
 
-    /// Takes an OVA apart and judges all that does not depend on the product: the archive, the manifest, the disks.
+    /// Takes an OVA apart and judges all that does not depend on the product: the archive, the manifest, whose
+    /// digests have this name (`SHA256`), the disks.
+    ///
+    /// # Panics
+    /// With the first thing that is not as it should be.
     pub fn ova(&self, ova: &Path, digest: Option<&str>, disks: &[Disk]) -> Ova {
         let bytes = std::fs::read(ova).unwrap();
         assert_eq!(bytes.len() % 10_240, 0);
@@ -118,10 +88,10 @@ impl Judges {
             assert_eq!(entries[index].attribute("fileRef"), files[index].attribute("id"));
             let populated: u64 = entries[index].attribute("populatedSize").parse().unwrap();
             assert_eq!(populated, populated_size(disk));
-            let info = disks::info(&self.qemu_img, path(&vmdk));
+            let info = info(&self.qemu_img, path(&vmdk));
             assert_eq!(info["format"], "vmdk");
             assert_eq!(info["virtual-size"], disk.size);
-            disks::check(&self.qemu_img, "vmdk", path(&vmdk));
+            check(&self.qemu_img, "vmdk", path(&vmdk));
             assert_converts_back(&self.qemu_img, "vmdk", &vmdk, disk);
         }
         check_references(&ovf);
@@ -209,14 +179,21 @@ fn check_references(ovf: &Xml) {
 }
 
 /// An OVA, taken apart and found good.
+#[derive(Debug)]
 pub struct Ova {
+    /// The envelope.
     pub ovf: Xml,
+    /// The envelope's text.
     pub xml: String,
+    /// The archive.
     pub bytes: Vec<u8>,
 }
 
 impl Ova {
-    /// The item of this resource type, which is the only one.
+    /// The item of this resource type.
+    ///
+    /// # Panics
+    /// If there is none, or another.
     pub fn item(&self, kind: u32) -> Xml {
         let items = self.ovf.all("VirtualSystem/VirtualHardwareSection/Item");
         let mut found =
@@ -226,78 +203,22 @@ impl Ova {
         item
     }
 
-    /// The value of a `vmw:Config`.
+    /// The value of a `vmw:Config`; `None` where there is none.
     pub fn config(&self, key: &str) -> Option<String> {
         let configs = self.ovf.all("VirtualSystem/VirtualHardwareSection/Config");
         configs.iter().find(|config| config.attribute("key") == key).map(|config| config.attribute("value"))
     }
 
-    /// The places of all disks on their controller.
+    /// The places of all disks on their controllers.
+    ///
+    /// # Panics
+    /// If a disk has none.
     pub fn units(&self) -> Vec<String> {
         let items = self.ovf.all("VirtualSystem/VirtualHardwareSection/Item");
         let disks = items.iter().filter(|item| item.text_of("HostResource").is_some());
         disks.map(|item| item.text_of("AddressOnParent").unwrap()).collect()
     }
 }
-
-/// An element.
-#[derive(Clone, Debug)]
-pub struct Xml(Value);
-
-impl Xml {
-    pub fn tag(&self) -> &str {
-        self.0["tag"].as_str().unwrap()
-    }
-
-    /// The name without its namespace.
-    pub fn name(&self) -> String {
-        local(self.tag())
-    }
-
-    pub fn children(&self) -> Vec<Self> {
-        self.0["children"].as_array().unwrap().iter().cloned().map(Self).collect()
-    }
-
-    pub fn text(&self) -> String {
-        self.0["text"].as_str().unwrap_or_default().to_owned()
-    }
-
-    /// An attribute by its local name; empty where there is none.
-    pub fn attribute(&self, name: &str) -> String {
-        let attributes = self.0["attributes"].as_object().unwrap();
-        let found = attributes.iter().find(|(key, _)| local(key) == name);
-        found.map(|(_, value)| value.as_str().unwrap().to_owned()).unwrap_or_default()
-    }
-
-    /// All elements on this path of local names.
-    pub fn all(&self, names: &str) -> Vec<Self> {
-        names.split('/').fold(vec![self.clone()], |found, name| {
-            let children = found.iter().flat_map(Self::children);
-            children.filter(|child| child.name() == name).collect()
-        })
-    }
-
-    pub fn only(&self, names: &str) -> Self {
-        let mut found = self.all(names);
-        assert_eq!(found.len(), 1, "{names}");
-        found.remove(0)
-    }
-
-    /// The text of the child of this local name.
-    pub fn text_of(&self, name: &str) -> Option<String> {
-        self.all(name).first().map(Self::text)
-    }
-}
-
-fn local(name: &str) -> String {
-    name.rsplit('}').next().unwrap_or_default().to_owned()
-}
-
-const XML_TO_JSON: &str = "
-import json, sys, xml.etree.ElementTree as tree
-def element(e):
-    return {'tag': e.tag, 'attributes': e.attrib, 'text': (e.text or '').strip(), 'children': [element(c) for c in e]}
-print(json.dumps(element(tree.parse(sys.argv[1]).getroot())))";
 
 const LIST_TAR: &str = "
 import json, sys, tarfile
