@@ -1,12 +1,13 @@
 //! The kit's trials; QEMU reads the images back.
 
-use diskwright_conformance::{Look, Sizes, Subject, readers};
+use diskwright_conformance::{Look, Sectors, Sizes, Subject, readers};
 use diskwright_format_qcow2::ENTRY;
 
 fn plain() -> Subject {
     Subject::new(ENTRY, readers::qemu_img("qcow2"))
         .with_granularity(64 << 10)
         .with_sizes(Sizes::SECTORS)
+        .with_sectors(Sectors::Also4096)
         .with_look(Look::Qcow2)
 }
 

@@ -1,12 +1,13 @@
 //! The kit's trials; tar and QEMU read the machines' disks back.
 
-use diskwright_conformance::{Identifiers, Look, Sizes, Subject, readers};
+use diskwright_conformance::{Identifiers, Look, Sectors, Sizes, Subject, readers};
 use diskwright_format_virtualbox::ENTRY;
 
 fn machine() -> Subject {
     Subject::new(ENTRY, readers::qemu_img_of("vdi", ".vdi"))
         .with_granularity(1 << 20)
         .with_sizes(Sizes::SECTORS.with_min(1 << 20))
+        .with_sectors(Sectors::Only512)
         .with_identifiers(Identifiers::FromSeed)
         .with_look(Look::Vdi)
 }
@@ -16,6 +17,7 @@ fn package() -> Subject {
         .with_compress()
         .with_granularity(64 << 10)
         .with_sizes(Sizes::multiple_of(64 << 10))
+        .with_sectors(Sectors::Only512)
         .with_identifiers(Identifiers::FromSeed)
         .with_look(Look::Tar)
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use diskwright_conformance::{Identifiers, Look, Reader, Sizes, Subject, readers};
+use diskwright_conformance::{Identifiers, Look, Reader, Sectors, Sizes, Subject, readers};
 use diskwright_format_vmdk::ENTRY;
 
 /// Each image by the file that QEMU opens: of the flat form, the descriptor.
@@ -18,6 +18,7 @@ fn sparse() -> Subject {
     Subject::new(ENTRY, images())
         .with_granularity(64 << 10)
         .with_sizes(Sizes::multiple_of(64 << 10))
+        .with_sectors(Sectors::Only512)
         .with_identifiers(Identifiers::FromSeed)
         .with_look(Look::Vmdk)
 }

@@ -40,5 +40,5 @@ mod watch;
 
 pub use heap::CountingHeap;
 pub use readers::{Images, RawDisk, Reader, Unreadable};
-pub use subject::{DiskCount, Identifiers, Look, Sizes, Subject, Writing, Zeros};
+pub use subject::{DiskCount, Identifiers, Look, Sectors, Sizes, Subject, Writing, Zeros};
 pub use trial::{Failure, Trial, Verdict};

@@ -50,6 +50,7 @@ macro_rules! trials {
             options_are_taken_within_their_bounds => Options,
             progress_rises_to_its_total => Progress,
             several_disks_read_back_or_are_refused => SeveralDisks,
+            sectors_of_4096_bytes_are_taken_or_refused => SectorSizes,
             it_looks_like_no_other_format => Probes,
         }
     };

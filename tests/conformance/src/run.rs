@@ -152,10 +152,20 @@ pub(crate) fn round_trip_as(
     format: Arc<dyn TargetFormat>,
     disks: &[Disk],
 ) -> Result<(), Problem> {
+    round_trip_by(&Run::new(), subject, format, disks)
+}
+
+/// As [`round_trip_as`], in a run of its own kind.
+pub(crate) fn round_trip_by(
+    run: &Run,
+    subject: &Subject,
+    format: Arc<dyn TargetFormat>,
+    disks: &[Disk],
+) -> Result<(), Problem> {
     let folder = tempfile::tempdir().map_err(no_room)?;
     let scratch = tempfile::tempdir().map_err(no_room)?;
     let layouts = disks.iter().map(Disk::layout).collect();
-    let entries = Run::new().to_folder(format, layouts, folder.path())?;
+    let entries = run.to_folder(format, layouts, folder.path())?;
     let names = entries.into_iter().map(|entry| entry.path).collect();
     let images = Images::new(folder.path(), scratch.path(), names);
     let read = subject.reader.read(&images)?;

@@ -23,6 +23,7 @@ pub struct Subject {
     pub(crate) zeros: Zeros,
     pub(crate) identifiers: Identifiers,
     pub(crate) disks: DiskCount,
+    pub(crate) sectors: Sectors,
     pub(crate) writing: Writing,
     pub(crate) looks: Vec<Look>,
     pub(crate) memory: u64,
@@ -70,6 +71,15 @@ pub enum DiskCount {
     Several,
 }
 
+/// The sectors in which a machine's disks may count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sectors {
+    /// Of 512 bytes; the plan refuses others with `Unsupported`, and `sector_size` as the field.
+    Only512,
+    /// Of 512 or 4096 bytes: the files say nothing of them, or say either.
+    Also4096,
+}
+
 /// How outputs are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Writing {
@@ -115,6 +125,7 @@ impl Subject {
             zeros: Zeros::Free,
             identifiers: Identifiers::None,
             disks: DiskCount::Several,
+            sectors: Sectors::Also4096,
             writing: Writing::Patches,
             looks: Vec::new(),
             memory: 64 << 20,
@@ -170,6 +181,12 @@ impl Subject {
     /// Declares how many disks a machine may have. Default: several.
     pub fn with_disks(mut self, disks: DiskCount) -> Self {
         self.disks = disks;
+        self
+    }
+
+    /// Declares in which sectors disks may count. Default: of 512 or 4096 bytes.
+    pub fn with_sectors(mut self, sectors: Sectors) -> Self {
+        self.sectors = sectors;
         self
     }
 

@@ -2,7 +2,7 @@
 
 mod toy;
 
-use diskwright_conformance::{CountingHeap, Identifiers, Look, Subject, Trial, Verdict, Zeros};
+use diskwright_conformance::{CountingHeap, Identifiers, Look, Sectors, Subject, Trial, Verdict, Zeros};
 use toy::{Fault, subject};
 
 #[global_allocator]
@@ -63,6 +63,8 @@ faults! {
     a_bound_refused_as_a_defect_is_rejected: RefusesABoundAsInternal => Options, "not as the option toy.level";
     an_option_without_any_value_is_rejected: RefusesEveryValue => Options, "no value of its own table";
     forgotten_disks_are_rejected: ForgetsOtherDisks => SeveralDisks, "disk 3";
+    sectors_that_are_taken_against_their_declaration_are_rejected: TakesEverySector => SectorSizes, "declares as refused";
+    sectors_refused_without_a_field_are_rejected: RefusesSectorsWithoutAField => SectorSizes, "by sector_size";
     a_format_that_looks_like_another_is_rejected: LooksLikeGzip => Probes, "looks like Gzip";
 }
 
@@ -86,6 +88,9 @@ fn declarations_that_are_not_true_are_rejected() {
     rejected(Trial::Identifiers, &subject(None).with_identifiers(Identifiers::None), "no identifiers");
     rejected(Trial::Probes, &subject(None).with_look(Look::Vdi), "no output looks like Vdi");
     rejected(Trial::Memory, &subject(None).with_memory(1 << 20), "bytes of heap");
+    rejected(Trial::SectorSizes, &subject(None).with_sectors(Sectors::Also4096), "sectors of 512 bytes");
+    let any = subject(Some(Fault::TakesEverySector)).with_sectors(Sectors::Also4096);
+    assert_eq!(Trial::SectorSizes.run(&any), Ok(Verdict::Passed));
     let stored = subject(Some(Fault::StoresKnownZeros)).with_zeros(Zeros::Stored);
     assert_eq!(Trial::KnownZeros.run(&stored), Ok(Verdict::Passed));
 }

@@ -8,6 +8,7 @@ mod options;
 mod outputs;
 mod probes;
 mod progress;
+mod sectors;
 mod zeros;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use diskwright_core::Error;
 use crate::readers::Unreadable;
 use crate::run::text_of;
 use crate::subject::Subject;
+use crate::tool::skip;
 
 /// One thing that every format keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +62,8 @@ pub enum Trial {
     Progress,
     /// Several disks read back, or are refused where that is declared.
     SeveralDisks,
+    /// A disk that counts in sectors of 4096 bytes reads back, or is refused by `sector_size` where that is declared.
+    SectorSizes,
     /// No output looks like another format to a program that probes it.
     Probes,
 }
@@ -91,7 +95,7 @@ pub(crate) enum Problem {
 
 impl Trial {
     /// All trials.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Description,
         Self::PurePlan,
         Self::RoundTrip,
@@ -110,6 +114,7 @@ impl Trial {
         Self::Options,
         Self::Progress,
         Self::SeveralDisks,
+        Self::SectorSizes,
         Self::Probes,
     ];
 
@@ -136,12 +141,7 @@ impl Trial {
     pub fn assert(self, subject: &Subject) {
         match self.run(subject) {
             Ok(Verdict::Passed) => {}
-            Ok(Verdict::Skipped(program)) => {
-                let required =
-                    std::env::var_os("DISKWRIGHT_REQUIRE_ORACLES").is_some_and(|value| value == "1");
-                assert!(!required, "{program} is not installed");
-                println!("skipped: {program} is not installed");
-            }
+            Ok(Verdict::Skipped(program)) => skip(&format!("{program} is not installed")),
             Err(failure) => panic!("{failure}"),
         }
     }
@@ -166,6 +166,7 @@ impl Trial {
             Self::Options => options::within_bounds(subject),
             Self::Progress => progress::rises(subject),
             Self::SeveralDisks => content::several_disks(subject),
+            Self::SectorSizes => sectors::of_4096_bytes(subject),
             Self::Probes => probes::no_other_format(subject),
         }
     }

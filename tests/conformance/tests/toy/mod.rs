@@ -12,12 +12,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use diskwright_conformance::{Identifiers, Reader, Sizes, Subject, Writing};
+use diskwright_conformance::{Identifiers, Reader, Sectors, Sizes, Subject, Writing};
 use diskwright_core::format::{
     Access, Assembler, Codec, Encoding, FormatEntry, FormatInfo, FormatOptions, ImagePlan, ImageWriter,
     Machine, OptionSpec, OptionValues, OutputRole, OutputSpec, Placer, Run, TargetFormat,
 };
 use diskwright_core::layout::DiskLayout;
+use diskwright_core::partition::SectorSize;
 use diskwright_core::{Error, ErrorKind, Result};
 
 pub(crate) use fault::Fault;
@@ -29,6 +30,7 @@ pub(crate) fn subject(fault: Option<Fault>) -> Subject {
     Subject::new(entry, Reader::new(reader::read))
         .with_configure(move |options| configure(info, fault, options))
         .with_sizes(Sizes::SECTORS)
+        .with_sectors(Sectors::Only512)
         .with_granularity(CHUNK.into())
         .with_identifiers(Identifiers::FromSeed)
         .with_writing(Writing::Streams)
@@ -100,6 +102,13 @@ impl TargetFormat for Toy {
 
     fn plan(&self, machine: &Machine, disks: &[DiskLayout]) -> Result<Box<dyn ImagePlan>> {
         let fault = self.fault;
+        match fault {
+            Some(Fault::TakesEverySector) => {}
+            Some(Fault::RefusesSectorsWithoutAField) if machine.sector_size != SectorSize::Bytes512 => {
+                return Err(Error::new(ErrorKind::Unsupported, "a toy has small sectors"));
+            }
+            _ => machine.require_sectors_of_512("a toy")?,
+        }
         let mut outputs = Vec::new();
         for (number, disk) in (1..).zip(disks) {
             if !disk.size().is_multiple_of(512) && fault != Some(Fault::TakesEverySize) {
