@@ -2,9 +2,10 @@
 //!
 //! Core knows no format; containers depend on core; packaging on core and containers; products on core, containers and
 //! packaging; `formats/all` on core and every format; the applications on everything but tests; the conformance kit on
-//! core only; the judges of our tests on core and the kit, and whatever is ours may use them in its tests, the kit
-//! aside, which format authors have without them; the author's example in `docs` is outside and sees what an author sees. A format that is packaging or a
-//! product says so in its manifest: `[package.metadata.diskwright] room = "product"`.
+//! core only; foreign programs as judges (`tests/oracle`) on core and the kit, and only tests on them: those of every room
+//! but the kit, which authors of formats have without them, and the author's example in `docs`, which is outside and sees
+//! what an author sees. A format that is packaging or a product says so in its manifest:
+//! `[package.metadata.diskwright] room = "product"`.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;

@@ -21,10 +21,10 @@ pub fn write(
     Engine::new().with_threads(threads).write_disks(disks, format, machine, Box::new(sink), &Monitor::new())
 }
 
-/// As [`write`], for a container, which takes nothing of the machine but its name, `disk`.
+/// As [`write()`], for a container, which takes nothing of the machine but its name, `disk`.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_disks(
     format: &dyn TargetFormat,
     disks: &[DiskLayout],

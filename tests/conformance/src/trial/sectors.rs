@@ -28,8 +28,8 @@ pub(super) fn of_4096_bytes(subject: &Subject) -> Result<(), Problem> {
 /// The least size from 3 MiB on that the format holds in whole sectors.
 fn whole_sectors(subject: &Subject) -> u64 {
     let least = subject.size_of_at_least(3 << 20);
-    let sizes = (0..SECTOR).map(|more| least + more * subject.sizes.multiple_of);
-    sizes.into_iter().find(|size| size.is_multiple_of(SECTOR)).unwrap_or(least)
+    let mut sizes = (0..SECTOR).map(|more| least + more * subject.sizes.multiple_of);
+    sizes.find(|size| size.is_multiple_of(SECTOR)).unwrap_or(least)
 }
 
 const SECTOR: u64 = SectorSize::Bytes4096.bytes();
