@@ -124,6 +124,7 @@ const ORACLES: &[Oracle] = &[
     program("mdir", "mtools"),
     program("sgdisk", "gdisk"),
     program("sfdisk", "fdisk"),
+    program("parted", "parted"),
     program("losetup", "mount"),
     program("mmdebstrap", "mmdebstrap"),
     Oracle {

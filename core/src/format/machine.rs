@@ -59,6 +59,14 @@ impl Machine {
         }
     }
 
+    /// Stem of the file name of disk `number` (from 1): the machine's name, for those after the first with the number.
+    pub fn disk_name(&self, number: u32) -> String {
+        match number {
+            1 => self.name.clone(),
+            _ => format!("{}-disk{number}", self.name),
+        }
+    }
+
     /// Refuses disks that count in other sectors than those of 512 bytes, for formats whose disks have no others: what
     /// boots from them would look for the partition table in the wrong places.
     ///

@@ -60,27 +60,10 @@ impl Encoder {
                 shrink(compressor.gzip_compress(chunk, &mut out[start..]), start, out)
             }
             Self::Zstd { context, always } => {
-                let room = if *always {
-                    zstd_safe::compress_bound(chunk.len())
-                } else {
-                    chunk.len().saturating_sub(1)
-                };
-                out.resize(start + room, 0);
-                match context.compress2(&mut out[start..], chunk) {
-                    Ok(len) => {
-                        out.truncate(start + len);
-                        true
-                    }
-                    // Without room for more than the chunk itself, "destination too small" says: verbatim.
-                    Err(_) if !*always => {
-                        out.truncate(start);
-                        false
-                    }
-                    Err(code) => {
-                        let text = format!("zstd: {}", zstd_safe::get_error_name(code));
-                        return Err(Error::new(ErrorKind::Internal, text));
-                    }
-                }
+                out.resize(start + zstd_safe::compress_bound(chunk.len()), 0);
+                let len = context.compress2(&mut out[start..], chunk).map_err(zstd_failed)?;
+                out.truncate(start + len);
+                *always || len < chunk.len()
             }
             Self::Custom(codec) => codec.encode(chunk, out)?,
         };
@@ -145,11 +128,14 @@ fn shrink(written: Result<usize, CompressionError>, start: usize, out: &mut Vec<
 }
 
 fn zstd(level: u8) -> Result<CCtx<'static>> {
-    let failed = |code| Error::new(ErrorKind::Internal, format!("zstd: {}", zstd_safe::get_error_name(code)));
     let mut context = CCtx::create();
-    context.set_parameter(CParameter::CompressionLevel(i32::from(level))).map_err(failed)?;
-    context.set_parameter(CParameter::ContentSizeFlag(true)).map_err(failed)?;
+    context.set_parameter(CParameter::CompressionLevel(i32::from(level))).map_err(zstd_failed)?;
+    context.set_parameter(CParameter::ContentSizeFlag(true)).map_err(zstd_failed)?;
     Ok(context)
+}
+
+fn zstd_failed(code: zstd_safe::ErrorCode) -> Error {
+    Error::new(ErrorKind::Internal, format!("zstd: {}", zstd_safe::get_error_name(code)))
 }
 
 /// Tables of libdeflate up to level 9, and of zlib, rounded up.

@@ -157,16 +157,16 @@ impl EncodedItem {
 fn work(shape: &Shape, schedule: &Schedule<'_>, monitor: &Monitor, encodes: bool) {
     let mut tools = None;
     while let Some(task) = schedule.next(encodes) {
-        let (order, was_piece) = (task.order(), matches!(task, Task::Piece { .. }));
+        let (place, was_piece) = (task.place(), matches!(task, Task::Piece { .. }));
         let done = catch_unwind(AssertUnwindSafe(|| perform(task, shape, schedule, monitor, &mut tools)));
         match done {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => schedule.fail(order, was_piece, error),
+            Ok(Err(error)) => schedule.fail(place, was_piece, error),
             Err(panic) => {
                 let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
                 let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
                 let error = Error::new(ErrorKind::Internal, format!("a worker panicked: {text}"));
-                schedule.fail(order, was_piece, error);
+                schedule.fail(place, was_piece, error);
             }
         }
     }

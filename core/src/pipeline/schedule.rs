@@ -27,12 +27,12 @@ struct State {
     slots: VecDeque<Option<Arc<Slot>>>,
     oldest: u64,
     lanes: Vec<Lane>,
-    pieces: VecDeque<(u64, PieceTask)>,
+    pieces: VecDeque<(Place, PieceTask)>,
     /// Pieces that are being written.
     pieces_running: usize,
     spare: Vec<Slot>,
-    /// The lowest item that failed; nothing at or after it goes on.
-    failed: Option<(u64, Error)>,
+    /// The first place that failed; nothing at or after it goes on.
+    failed: Option<(Place, Error)>,
     cancelled: bool,
     running: usize,
     read: u64,
@@ -45,21 +45,25 @@ struct Lane {
     target: Option<Target>,
 }
 
-/// Something to do. `order` is the item that it belongs to, by which errors are told apart.
+/// Which item, and which lane takes it: of several errors the first in this order is told, whoever came first.
+pub(super) type Place = (u64, usize);
+
+/// Something to do. `order` is the item that it belongs to.
 pub(super) enum Task {
-    Piece { order: u64, piece: PieceTask },
+    Piece { place: Place, piece: PieceTask },
     Put { order: u64, lane: usize, slot: Arc<Slot>, target: Target },
     Finish { order: u64, lane: usize, target: Target },
     Fill { order: u64, slot: Slot },
 }
 
 impl Task {
-    pub(super) fn order(&self) -> u64 {
+    /// By which errors are told apart.
+    pub(super) fn place(&self) -> Place {
         match self {
-            Self::Piece { order, .. }
-            | Self::Put { order, .. }
-            | Self::Finish { order, .. }
-            | Self::Fill { order, .. } => *order,
+            Self::Piece { place, .. } => *place,
+            Self::Put { order, lane, .. } | Self::Finish { order, lane, .. } => (*order, *lane),
+            // Before every lane that takes the item.
+            Self::Fill { order, .. } => (*order, 0),
         }
     }
 }
@@ -131,18 +135,18 @@ impl<'a> Schedule<'a> {
     }
 
     fn pick(&self, state: &mut State, encodes: bool) -> Option<Task> {
-        if let Some((order, piece)) = state.pieces.pop_front() {
+        if let Some((place, piece)) = state.pieces.pop_front() {
             state.pieces_running += 1;
-            return Some(Task::Piece { order, piece });
+            return Some(Task::Piece { place, piece });
         }
         if state.pieces_running >= MAX_PIECES {
             // The sink is slower than the rest: what would be assembled now had to wait in memory.
             return None;
         }
-        let limit = state.failed.as_ref().map_or(u64::MAX, |(order, _)| *order);
+        let limit = state.failed.as_ref().map_or((u64::MAX, 0), |(place, _)| *place);
         for lane in 0..state.lanes.len() {
             let order = state.lanes[lane].next;
-            if order >= limit || state.lanes[lane].target.is_none() {
+            if (order, lane) >= limit || state.lanes[lane].target.is_none() {
                 continue;
             }
             if order == self.total_items {
@@ -159,7 +163,7 @@ impl<'a> Schedule<'a> {
                 return Some(Task::Put { order, lane, slot, target });
             }
         }
-        if encodes && state.claimed < limit && state.slots.len() < self.window {
+        if encodes && state.claimed < limit.0 && state.slots.len() < self.window {
             let (disk, start, _) = self.items.next(&mut state.cursor)?;
             let order = state.claimed;
             state.claimed += 1;
@@ -180,7 +184,7 @@ impl<'a> Schedule<'a> {
 
     pub(super) fn put_done(&self, order: u64, lane: usize, target: Target, tasks: Vec<PieceTask>) {
         self.done(|state| {
-            state.pieces.extend(tasks.into_iter().map(|piece| (order, piece)));
+            state.pieces.extend(tasks.into_iter().map(|piece| ((order, lane), piece)));
             let lane = &mut state.lanes[lane];
             lane.next = order + 1;
             lane.target = Some(target);
@@ -199,11 +203,11 @@ impl<'a> Schedule<'a> {
     }
 
     /// A task has failed; `was_piece` if it was one.
-    pub(super) fn fail(&self, order: u64, was_piece: bool, error: Error) {
+    pub(super) fn fail(&self, place: Place, was_piece: bool, error: Error) {
         self.done(|state| {
             state.pieces_running -= usize::from(was_piece);
-            if state.failed.as_ref().is_none_or(|(first, _)| order < *first) {
-                state.failed = Some((order, error));
+            if state.failed.as_ref().is_none_or(|(first, _)| place < *first) {
+                state.failed = Some((place, error));
             }
         });
     }

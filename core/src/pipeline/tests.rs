@@ -310,3 +310,33 @@ fn a_stream_reserves_nothing() {
     assert_eq!(error.kind(), ErrorKind::Internal);
     assert!(error.to_string().contains("cannot be reserved"), "{error}");
 }
+
+/// Fails with its name at the first run, after a while.
+struct Failing(&'static str, std::time::Duration);
+
+impl Assembler for Failing {
+    fn put(&mut self, _: usize, _: &Run<'_>, _: &mut Placer<'_>) -> Result<()> {
+        std::thread::sleep(self.1);
+        Err(Error::new(ErrorKind::Internal, self.0))
+    }
+
+    fn finish(self: Box<Self>, _: &mut Placer<'_>) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn of_two_targets_that_fail_at_one_item_the_first_is_told() {
+    let disks = [disk(vec![(0, Some(noise(4096, 4)))], 1 << 20)];
+    for threads in [1, 2, 8] {
+        let mut sink = MemorySink::new();
+        let mut targets = Vec::new();
+        for (name, pause) in [("first", 30), ("second", 0)] {
+            let mut target = target(&mut sink, name, &disks, 4096);
+            target.writer.assembler = Box::new(Failing(name, std::time::Duration::from_millis(pause)));
+            targets.push(target);
+        }
+        let error = write(&disks, targets, threads, &Monitor::new()).unwrap_err();
+        assert!(error.to_string().contains("first"), "{threads} threads: {error}");
+    }
+}

@@ -35,10 +35,7 @@ impl TargetFormat for Vhd {
         let mut footers = Vec::new();
         for (number, disk) in (1_u32..).zip(disks) {
             let size = checked(disk.size())?;
-            let name = match number {
-                1 => format!("{}.vhd", machine.name),
-                _ => format!("{}-disk{number}.vhd", machine.name),
-            };
+            let name = format!("{}.vhd", machine.disk_name(number));
             // OK to saturate: a size was checked to be far below.
             let size_bound = size.saturating_add(FOOTER_BYTES);
             outputs.push(OutputSpec { name, role: OutputRole::Disk, size_bound, access: Access::Stream });

@@ -41,10 +41,7 @@ impl TargetFormat for Qcow2 {
         let mut outputs = Vec::new();
         let mut images = Vec::new();
         for (number, disk) in (1_u32..).zip(disks) {
-            let name = match number {
-                1 => format!("{}.qcow2", machine.name),
-                _ => format!("{}-disk{number}.qcow2", machine.name),
-            };
+            let name = format!("{}.qcow2", machine.disk_name(number));
             let role = if compression.is_some() { OutputRole::Package } else { OutputRole::Disk };
             let size_bound = bound(cluster_bits, disk)?;
             let access = Access::Patched { head: cluster_bits.size() };

@@ -33,10 +33,7 @@ impl TargetFormat for Raw {
         let extension = compression.map_or("raw", Compression::extension);
         let mut outputs = Vec::new();
         for (number, disk) in (1_u32..).zip(disks) {
-            let name = match number {
-                1 => format!("{}.{extension}", machine.name),
-                _ => format!("{}-disk{number}.{extension}", machine.name),
-            };
+            let name = format!("{}.{extension}", machine.disk_name(number));
             let role = if compression.is_some() { OutputRole::Package } else { OutputRole::Disk };
             let size_bound = if compression.is_some() { bound(disk.size())? } else { disk.size() };
             outputs.push(OutputSpec { name, role, size_bound, access: Access::Stream });

@@ -37,10 +37,7 @@ impl TargetFormat for Vdi {
         let mut outputs = Vec::new();
         let mut images = Vec::new();
         for (number, disk) in (1_u32..).zip(disks) {
-            let name = match number {
-                1 => format!("{}.vdi", machine.name),
-                _ => format!("{}-disk{number}.vdi", machine.name),
-            };
+            let name = format!("{}.vdi", machine.disk_name(number));
             let image = Image::new(machine, number, disk)?;
             let size_bound = image.len;
             outputs.push(OutputSpec { name, role: OutputRole::Disk, size_bound, access: Access::Stream });

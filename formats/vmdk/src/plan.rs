@@ -61,10 +61,7 @@ impl VmdkPlan {
     fn add(&mut self, options: VmdkOptions, machine: &Machine, number: u32, disk: &DiskLayout) -> Result<()> {
         machine.require_sectors_of_512("VMDK")?;
         let adapter = options.adapter;
-        let stem = match number {
-            1 => machine.name.clone(),
-            _ => format!("{}-disk{number}", machine.name),
-        };
+        let stem = machine.disk_name(number);
         let name = format!("{stem}.vmdk");
         match (&mut self.images, options.subformat) {
             (Images::Stream(images), Subformat::Stream { level }) => {

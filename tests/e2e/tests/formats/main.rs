@@ -7,4 +7,5 @@ mod built;
 mod bytes;
 mod large;
 mod lint;
+mod memory;
 mod virtualbox;
