@@ -20,7 +20,8 @@ pub struct Encoding {
 pub enum Codec {
     /// Nothing.
     Stored,
-    /// Raw deflate (RFC 1951) with a window of 2^`window_bits` bytes (9..=15), level 0..=9.
+    /// Raw deflate (RFC 1951) with a window of 2^`window_bits` bytes (9..=15), level 0..=9. A chunk whose bytes are
+    /// distributed as those of noise is given verbatim without a try.
     #[expect(missing_docs, reason = "said above")]
     Deflate { window_bits: u8, level: u8 },
     /// A zlib stream (RFC 1950) for each chunk, level 1..=12: at most 5 bytes larger for each 5000, and 6.

@@ -100,6 +100,9 @@ impl Encoder {
 /// The stream is always written to its end, even where it is longer than the chunk: zlib-rs 0.6.8 keeps a remainder
 /// of a stream that is cut off over `reset`, and runs out of room for the next.
 fn deflate(compress: &mut Compress, chunk: &[u8], out: &mut Vec<u8>) -> Result<bool> {
+    if is_dense(chunk) {
+        return Ok(false);
+    }
     let start = out.len();
     compress.reset();
     out.resize(start + chunk.len() + chunk.len() / 4 + 64, 0);
@@ -112,6 +115,39 @@ fn deflate(compress: &mut Compress, chunk: &[u8], out: &mut Vec<u8>) -> Result<b
     let len = compress.total_out() as usize;
     out.truncate(start + len);
     Ok(len < chunk.len())
+}
+
+/// Whether the bytes of `chunk` are distributed as those of noise, and so of what is compressed or encrypted already:
+/// trying takes as long as with any other chunk, and gains nothing. Bytes that are more even than chance would have them
+/// are a pattern, and noise that repeats is less even: both are tried.
+fn is_dense(chunk: &[u8]) -> bool {
+    // Most chunks are told by a sample.
+    let sample = Histogram::of(chunk.iter().step_by(SAMPLE_STEP));
+    sample.is_noise(SAMPLE_EXCESS) && Histogram::of(chunk.iter()).is_noise(chunk.len() as u64 / 50)
+}
+
+/// How often each byte occurs.
+struct Histogram {
+    counts: [u32; 256],
+    total: u64,
+}
+
+impl Histogram {
+    fn of<'a>(bytes: impl Iterator<Item = &'a u8>) -> Self {
+        let (mut counts, mut total) = ([0; 256], 0);
+        for byte in bytes {
+            counts[usize::from(*byte)] += 1;
+            total += 1;
+        }
+        Self { counts, total }
+    }
+
+    /// Whether chi-squared against even distribution, 255 for noise, is neither far below that nor above `most`.
+    fn is_noise(&self, most: u64) -> bool {
+        let squares: u64 = self.counts.iter().map(|count| u64::from(*count) * u64::from(*count)).sum();
+        let chi_squared = (256 * squares).saturating_sub(self.total * self.total) / self.total.max(1);
+        (LEAST_CHI_SQUARED..=most).contains(&chi_squared)
+    }
 }
 
 fn shrink(written: Result<usize, CompressionError>, start: usize, out: &mut Vec<u8>) -> bool {
@@ -138,6 +174,12 @@ fn zstd_failed(code: zstd_safe::ErrorCode) -> Error {
     Error::new(ErrorKind::Internal, format!("zstd: {}", zstd_safe::get_error_name(code)))
 }
 
+/// Of 64 KiB, 4096 bytes are looked at first.
+const SAMPLE_STEP: usize = 16;
+/// Five standard deviations above noise.
+const SAMPLE_EXCESS: u64 = 368;
+/// More than five standard deviations below noise.
+const LEAST_CHI_SQUARED: u64 = 128;
 /// Tables of libdeflate up to level 9, and of zlib, rounded up.
 const DEFLATE_BYTES: usize = 384 << 10;
 
@@ -218,6 +260,27 @@ mod tests {
             assert!(used.encode(&chunk(), &mut out).unwrap());
             assert!(out == fresh, "{codec:?}");
         }
+    }
+
+    #[test]
+    fn only_what_looks_like_noise_is_not_tried() {
+        for seed in 1..20 {
+            assert!(is_dense(&noise(65_536, seed)), "{seed}");
+            assert!(is_dense(&noise(1 << 20, seed)), "{seed}");
+        }
+        // Even by construction, repeating within the window, and text.
+        let counting: Vec<u8> = (0..65_536_u32).map(|at| at as u8).collect();
+        let strided: Vec<u8> = (0..65_536_u32).map(|at| (at * 77 + at / 256 * 13) as u8).collect();
+        for repeated in [1024, 2048, 4096] {
+            let bytes: Vec<u8> = noise(repeated, 3).into_iter().cycle().take(65_536).collect();
+            assert!(!is_dense(&bytes), "{repeated}");
+        }
+        for bytes in [counting, strided, chunk(), vec![7; 65_536], Vec::new(), noise(4096, 1)] {
+            assert!(!is_dense(&bytes));
+        }
+        let mut half = noise(65_536, 5);
+        half[32_768..].fill(b' ');
+        assert!(!is_dense(&half));
     }
 
     #[test]
