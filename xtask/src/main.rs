@@ -22,7 +22,7 @@ Usage: cargo xtask TASK
   tree             make the Debian 12 machine that the end-to-end tests scan
   virtualbox       make the tree in which VirtualBox imports and converts what we write
   arrows           check which crate may depend on which
-  compare [--tree DIRECTORY]
+  compare [--tree DIRECTORY] [--runs N]
                    time tree to finished image, ours beside mke2fs and qemu-img, and write the table
   test [--quick]   do all of the above, then run every check and test; --quick leaves out the boots
                    and the appliance of more than 8 GiB";
@@ -51,8 +51,7 @@ fn run(arguments: &[&str]) -> Result<bool> {
         ["tree"] => println!("{}", made::TREE.make(&workspace)?.display()),
         ["virtualbox"] => println!("{}", made::VIRTUALBOX.make(&workspace)?.display()),
         ["arrows"] => arrows::check(&workspace)?,
-        ["compare"] => return compare::run(&workspace, None, 5),
-        ["compare", "--tree", tree] => return compare::run(&workspace, Some(tree), 5),
+        ["compare", options @ ..] => return compare::run(&workspace, options),
         ["test"] => return check::run_all(&workspace, check::Boots::Run),
         ["test", "--quick"] => return check::run_all(&workspace, check::Boots::LeaveOut),
         ["help" | "--help" | "-h"] => println!("{USAGE}"),

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use jobs::{JOBS, Job, PAIRS, Pair};
 use measure::Figures;
 use row::{Cost, Limit, PairRow, Row};
@@ -20,8 +20,17 @@ use serde_json::{Value, json};
 use crate::workspace::Workspace;
 use crate::{command, made};
 
-/// Compares on the Debian tree, or on `tree`, in `runs` rounds; `false` when a ratio is above its target.
-pub(crate) fn run(workspace: &Workspace, tree: Option<&str>, runs: usize) -> Result<bool> {
+/// Compares on the Debian tree in five rounds, or as `options` say: `--tree DIRECTORY`, `--runs N`; `false` when a ratio
+/// is above its target.
+pub(crate) fn run(workspace: &Workspace, options: &[&str]) -> Result<bool> {
+    let (mut tree, mut runs) = (None, 5_usize);
+    for option in options.chunks(2) {
+        match option {
+            ["--tree", directory] => tree = Some(*directory),
+            ["--runs", number] => runs = number.parse().context("--runs takes a number")?,
+            other => bail!("compare does not know {other:?}"),
+        }
+    }
     let bench = Bench::prepare(workspace, tree)?;
     let mut rows = Vec::new();
     for job in JOBS {
