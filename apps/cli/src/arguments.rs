@@ -1,4 +1,3 @@
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -55,8 +54,8 @@ pub(crate) struct GenerateArguments {
     pub(crate) sha256: bool,
 
     /// Number of worker threads, at most 256 [default: one for each processor]; the outputs do not depend on it
-    #[arg(long, value_name = "N", help_heading = "Output")]
-    pub(crate) threads: Option<NonZeroUsize>,
+    #[arg(long, value_name = "N", help_heading = "Output", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) threads: Option<u16>,
 
     /// Progress on standard error: a bar on a terminal, JSON objects one a line, or nothing
     #[arg(long, value_enum, default_value_t = ProgressMode::Auto, help_heading = "Output")]

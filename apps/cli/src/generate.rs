@@ -23,7 +23,7 @@ pub(crate) fn generate(registry: &Registry, arguments: &GenerateArguments) -> Re
     }
     let mut engine = Engine::new();
     if let Some(threads) = arguments.threads {
-        engine = engine.with_threads(threads.get());
+        engine = engine.with_threads(usize::from(threads));
     }
     let watch = Watch::start(arguments.progress)?;
     let sink = DirectorySink::create(Files::default(), &arguments.output, overwrite)?;

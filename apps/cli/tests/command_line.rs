@@ -77,6 +77,7 @@ fn usage_errors_end_with_2_and_say_what_is_wrong() {
         (&["--format", "raw", "--firmware", "openboot"], "openboot"),
         (&["--format", "raw", "--sector-size", "1024"], "1024"),
         (&["--format", "raw", "--threads", "0"], "--threads"),
+        (&["--format", "raw", "--threads", "257"], "--threads"),
         (&["--format", "raw", "--name", "a/b"], "--name"),
         (&["--format", "raw", "--kernel-parameter", "a b"], "--kernel-parameter"),
         (&["--format", "raw", "--progress", "loud"], "loud"),

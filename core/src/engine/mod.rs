@@ -42,15 +42,18 @@ struct PlannedTarget {
 }
 
 impl Engine {
-    /// An engine with as many worker threads as the machine has processors.
+    /// Worker threads, at most.
+    pub const MAX_THREADS: usize = 256;
+
+    /// An engine with as many worker threads as the machine has processors, at most [`Engine::MAX_THREADS`].
     pub fn new() -> Self {
-        Self { threads: std::thread::available_parallelism().map_or(1, usize::from) }
+        Self { threads: 1 }.with_threads(std::thread::available_parallelism().map_or(1, usize::from))
     }
 
-    /// Sets the number of worker threads; what is not from 1 to 256 becomes the nearest that is, and the report says so.
-    /// Outputs do not depend on it.
+    /// Sets the number of worker threads; what is not from 1 to [`Engine::MAX_THREADS`] becomes the nearest that is, which
+    /// the report tells. Outputs do not depend on it.
     pub fn with_threads(mut self, threads: usize) -> Self {
-        self.threads = threads.clamp(1, pipeline::MAX_THREADS);
+        self.threads = threads.clamp(1, Self::MAX_THREADS);
         self
     }
 

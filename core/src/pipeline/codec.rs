@@ -8,11 +8,17 @@ use crate::format::{ChunkCodec, Codec};
 use crate::{Error, ErrorKind, Result};
 
 /// One worker's encoder for one codec, with its working memory.
-pub(crate) enum Encoder {
+pub(crate) struct Encoder {
+    method: Method,
+    /// Where a chunk is encoded to before it is known how long it becomes; only grows.
+    scratch: Vec<u8>,
+}
+
+enum Method {
     Stored,
     Deflate(Box<Compress>),
-    Zlib(Compressor, u8),
-    Gzip(Compressor, u8),
+    Zlib(Compressor),
+    Gzip(Compressor),
     Zstd { context: CCtx<'static>, always: bool },
     Custom(Arc<dyn ChunkCodec>),
 }
@@ -26,95 +32,105 @@ impl Encoder {
         let deflater = |level: u8| {
             CompressionLvl::new(i32::from(level)).map(Compressor::new).map_err(|_| out_of_range())
         };
-        Ok(match codec {
-            Codec::Stored => Self::Stored,
+        let method = match codec {
+            Codec::Stored => Method::Stored,
             Codec::Deflate { window_bits, level } => {
                 if !(9..=15).contains(window_bits) || *level > 9 {
                     return Err(out_of_range());
                 }
                 let level = flate2::Compression::new(u32::from(*level));
-                Self::Deflate(Box::new(Compress::new_with_window_bits(level, false, *window_bits)))
+                Method::Deflate(Box::new(Compress::new_with_window_bits(level, false, *window_bits)))
             }
-            Codec::Zlib { level } => Self::Zlib(deflater(*level)?, *level),
-            Codec::Gzip { level } => Self::Gzip(deflater(*level)?, *level),
-            Codec::Zstd { level } => Self::Zstd { context: zstd(*level)?, always: false },
-            Codec::ZstdFrame { level } => Self::Zstd { context: zstd(*level)?, always: true },
-            Codec::Custom(codec) => Self::Custom(Arc::clone(&codec.0)),
-        })
+            Codec::Zlib { level } => Method::Zlib(deflater(*level)?),
+            Codec::Gzip { level } => Method::Gzip(deflater(*level)?),
+            Codec::Zstd { level } => Method::Zstd { context: zstd(*level)?, always: false },
+            Codec::ZstdFrame { level } => Method::Zstd { context: zstd(*level)?, always: true },
+            Codec::Custom(codec) => Method::Custom(Arc::clone(&codec.0)),
+        };
+        Ok(Self { method, scratch: Vec::new() })
     }
 
     /// Appends `chunk` to `out`, encoded or verbatim; says whether it was encoded.
     pub(crate) fn encode(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<bool> {
-        let start = out.len();
-        let encoded = match self {
-            Self::Stored => false,
-            Self::Deflate(compress) => deflate(compress, chunk, out)?,
-            Self::Zlib(compressor, _) => {
-                let bound = compressor.zlib_compress_bound(chunk.len());
-                out.resize(start + bound, 0);
-                shrink(compressor.zlib_compress(chunk, &mut out[start..]), start, out)
+        let Self { method, scratch } = self;
+        let len = match method {
+            Method::Stored => None,
+            Method::Deflate(compress) => deflate(compress, chunk, scratch)?,
+            Method::Zlib(compressor) => {
+                let room = room(scratch, compressor.zlib_compress_bound(chunk.len()));
+                Some(compressor.zlib_compress(chunk, room).map_err(libdeflate_failed)?)
             }
-            Self::Gzip(compressor, _) => {
-                let bound = compressor.gzip_compress_bound(chunk.len());
-                out.resize(start + bound, 0);
-                shrink(compressor.gzip_compress(chunk, &mut out[start..]), start, out)
+            Method::Gzip(compressor) => {
+                let room = room(scratch, compressor.gzip_compress_bound(chunk.len()));
+                Some(compressor.gzip_compress(chunk, room).map_err(libdeflate_failed)?)
             }
-            Self::Zstd { context, always } => {
-                out.resize(start + zstd_safe::compress_bound(chunk.len()), 0);
-                let len = context.compress2(&mut out[start..], chunk).map_err(zstd_failed)?;
-                out.truncate(start + len);
-                *always || len < chunk.len()
+            Method::Zstd { context, always } => {
+                let room = room(scratch, zstd_safe::compress_bound(chunk.len()));
+                let len = context.compress2(room, chunk).map_err(zstd_failed)?;
+                (*always || len < chunk.len()).then_some(len)
             }
-            Self::Custom(codec) => codec.encode(chunk, out)?,
+            Method::Custom(codec) => {
+                let start = out.len();
+                let is_encoded = codec.encode(chunk, out)?;
+                if !is_encoded {
+                    out.truncate(start);
+                    out.extend_from_slice(chunk);
+                }
+                return Ok(is_encoded);
+            }
         };
-        if !encoded {
-            out.truncate(start);
-            out.extend_from_slice(chunk);
-        }
-        Ok(encoded)
+        out.extend_from_slice(len.map_or(chunk, |len| &scratch[..len]));
+        Ok(len.is_some())
     }
-}
 
-impl Encoder {
-    /// Bytes of working memory that it takes for chunks of `granularity` bytes. A codec of a format's own counts as none:
-    /// it is shared by all workers.
+    /// Bytes of working memory that an encoder takes for chunks of `granularity` bytes. A codec of a format's own counts
+    /// as none: it is shared by all workers.
     ///
     /// # Errors
-    /// As [`Encoder::encode`].
-    pub(crate) fn memory(mut self, granularity: usize) -> Result<usize> {
-        if matches!(self, Self::Zstd { .. }) {
-            // Only a context that has worked has its tables.
-            self.encode(&vec![0; granularity], &mut Vec::new())?;
-        }
-        Ok(match &self {
-            Self::Stored | Self::Custom(_) => 0,
-            Self::Deflate(_) => DEFLATE_BYTES,
-            Self::Zlib(_, level) | Self::Gzip(_, level) if *level < 10 => DEFLATE_BYTES,
+    /// As [`Encoder::new`] and [`Encoder::encode`].
+    pub(crate) fn memory(codec: &Codec, granularity: usize) -> Result<usize> {
+        Ok(match codec {
+            Codec::Stored | Codec::Custom(_) => 0,
             // Every match at every position is kept; 9 MiB are the most that libdeflate has.
-            Self::Zlib(..) | Self::Gzip(..) => (8 * granularity + (1 << 20)).min(9 << 20),
-            Self::Zstd { context, .. } => context.sizeof(),
+            Codec::Zlib { level: 10.. } | Codec::Gzip { level: 10.. } => {
+                (8 * granularity + (1 << 20)).min(9 << 20)
+            }
+            Codec::Deflate { .. } | Codec::Zlib { .. } | Codec::Gzip { .. } => DEFLATE_BYTES,
+            Codec::Zstd { .. } | Codec::ZstdFrame { .. } => {
+                let mut encoder = Self::new(codec)?;
+                // Only a context that has worked has its tables.
+                encoder.encode(&vec![0; granularity], &mut Vec::new())?;
+                if let Method::Zstd { context, .. } = &encoder.method { context.sizeof() } else { 0 }
+            }
         })
     }
 }
 
+/// The first `len` bytes of `scratch`, which gets them if it has not; what they hold is of no account.
+fn room(scratch: &mut Vec<u8>, len: usize) -> &mut [u8] {
+    if scratch.len() < len {
+        scratch.resize(len, 0);
+    }
+    &mut scratch[..len]
+}
+
+/// Bytes of the stream, `None` where it is not smaller than the chunk.
+///
 /// The stream is always written to its end, even where it is longer than the chunk: zlib-rs 0.6.8 keeps a remainder
 /// of a stream that is cut off over `reset`, and runs out of room for the next.
-fn deflate(compress: &mut Compress, chunk: &[u8], out: &mut Vec<u8>) -> Result<bool> {
+fn deflate(compress: &mut Compress, chunk: &[u8], scratch: &mut Vec<u8>) -> Result<Option<usize>> {
     if is_dense(chunk) {
-        return Ok(false);
+        return Ok(None);
     }
-    let start = out.len();
     compress.reset();
-    out.resize(start + chunk.len() + chunk.len() / 4 + 64, 0);
     let status = compress
-        .compress(chunk, &mut out[start..], FlushCompress::Finish)
+        .compress(chunk, room(scratch, chunk.len() + chunk.len() / 4 + 64), FlushCompress::Finish)
         .map_err(|error| Error::new(ErrorKind::Internal, "deflate failed").with_source(error))?;
     if status != Status::StreamEnd {
         return Err(Error::new(ErrorKind::Internal, "deflate did not end"));
     }
     let len = compress.total_out() as usize;
-    out.truncate(start + len);
-    Ok(len < chunk.len())
+    Ok((len < chunk.len()).then_some(len))
 }
 
 /// Whether the bytes of `chunk` are distributed as those of noise, and so of what is compressed or encrypted already:
@@ -150,24 +166,16 @@ impl Histogram {
     }
 }
 
-fn shrink(written: Result<usize, CompressionError>, start: usize, out: &mut Vec<u8>) -> bool {
-    match written {
-        Ok(len) => {
-            out.truncate(start + len);
-            true
-        }
-        Err(CompressionError::InsufficientSpace) => {
-            out.truncate(start);
-            false
-        }
-    }
-}
-
 fn zstd(level: u8) -> Result<CCtx<'static>> {
     let mut context = CCtx::create();
     context.set_parameter(CParameter::CompressionLevel(i32::from(level))).map_err(zstd_failed)?;
     context.set_parameter(CParameter::ContentSizeFlag(true)).map_err(zstd_failed)?;
     Ok(context)
+}
+
+/// The room was the bound that libdeflate itself gives.
+fn libdeflate_failed(error: CompressionError) -> Error {
+    Error::new(ErrorKind::Internal, "libdeflate passed its own bound").with_source(error)
 }
 
 fn zstd_failed(code: zstd_safe::ErrorCode) -> Error {

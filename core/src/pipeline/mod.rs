@@ -70,7 +70,6 @@ pub(crate) fn write(
     monitor: &Monitor,
 ) -> Result<Outcome> {
     let shape = Shape::new(disks, &targets)?;
-    let threads = threads.clamp(1, MAX_THREADS);
     let encoding = encoding_workers(threads, &shape)?;
     let window = window(encoding, &shape);
     let schedule = Schedule::new(&shape, targets, window, monitor);
@@ -303,7 +302,7 @@ fn is_zero(bytes: &[u8]) -> bool {
 fn encoding_workers(threads: usize, shape: &Shape) -> Result<usize> {
     let mut each = 1;
     for Encoding { granularity, codec } in shape.encodings.iter().flatten() {
-        each += Encoder::new(codec)?.memory(*granularity as usize)?;
+        each += Encoder::memory(codec, *granularity as usize)?;
     }
     Ok((ENCODER_BYTES / each).clamp(1, threads))
 }
@@ -328,8 +327,6 @@ impl crate::format::Assembler for Finished {
     }
 }
 
-/// Workers of one run, at most.
-pub(crate) const MAX_THREADS: usize = 256;
 /// What the encoders of all workers may take; the first worker has its own in any case.
 const ENCODER_BYTES: usize = 20 << 20;
 const WINDOW_BYTES: usize = 24 << 20;
