@@ -16,9 +16,11 @@ mod json;
 mod partitions;
 mod render;
 mod request;
+mod stub;
 mod xml;
 
 pub use request::ImageRequest;
+pub use stub::*;
 
 /// The namespace of the API's documents.
 pub const NAMESPACE: &str = "http://www.usharesoft.com/uforge";

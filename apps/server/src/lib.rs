@@ -1,1 +1,23 @@
-//! x
+//! The scan-image API over HTTP: a router to mount in any axum application, and a server to run.
+//!
+//! ```text
+//! request ─> net ─> routes (who may) ─> resources ─> store (SQL)      folder (uploads, images)
+//!                                          └─ jobs ─> build ─> Engine ──────────┘
+//! ```
+
+mod accounts;
+mod commands;
+mod failure;
+mod folder;
+mod resources;
+mod routes;
+mod server;
+mod settings;
+mod store;
+
+pub use commands::{main, run};
+pub use server::Server;
+pub use settings::{Quota, Settings};
+
+#[cfg(test)]
+mod trial;

@@ -1,0 +1,116 @@
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use diskwright::{Error, ErrorKind};
+
+use crate::store::StoreError;
+
+/// Why a request is not answered as asked.
+///
+/// As a response it is a bare status with itself among the extensions: the outermost layer, which knows method, URI and the
+/// syntax that is wanted, writes it as `uforgeError`.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) status: StatusCode,
+    /// Stable name of the kind of failure, whatever the language.
+    pub(crate) id: &'static str,
+    /// A sentence without its full stop.
+    pub(crate) message: String,
+    /// What the message is about: fields, paths, values.
+    pub(crate) parameters: Vec<String>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Failure {
+    /// A failure with status and name of its kind.
+    pub(crate) fn new(status: StatusCode, id: &'static str, message: impl Into<String>) -> Self {
+        Self { status, id, message: message.into(), parameters: Vec::new(), headers: Vec::new() }
+    }
+
+    /// 400: the request asks for something wrong.
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "request.invalid", message)
+    }
+
+    /// 401.
+    pub(crate) fn unauthenticated() -> Self {
+        let challenge = HeaderValue::from_static("Basic realm=\"diskwright\", charset=\"UTF-8\"");
+        Self::new(StatusCode::UNAUTHORIZED, "authentication.required", "login and password are needed")
+            .with_header(header::WWW_AUTHENTICATE, challenge)
+    }
+
+    /// 403.
+    pub(crate) fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "authorization.denied", message)
+    }
+
+    /// 404: there is no such thing, or it is somebody else's. `what` is a noun: `scan`, `image`.
+    pub(crate) fn unknown(what: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "resource.unknown", format!("there is no such {what}"))
+    }
+
+    /// 409.
+    pub(crate) fn conflict(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "resource.conflict", message)
+    }
+
+    /// 500: our fault; the cause goes to the log, not to the client.
+    pub(crate) fn internal(cause: impl std::fmt::Display) -> Self {
+        tracing::error!(%cause, "a request failed");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server.failure", "the server failed; its log says why")
+    }
+
+    /// Names what the message is about.
+    pub(crate) fn with_parameter(mut self, parameter: impl Into<String>) -> Self {
+        self.parameters.push(parameter.into());
+        self
+    }
+
+    /// Adds a header to the answer.
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        for (name, value) in &self.headers {
+            response.headers_mut().insert(name.clone(), value.clone());
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// An error of the engine about what the request asks: all problems, each with its field.
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let id = match error.kind() {
+            ErrorKind::InvalidProfile => "request.invalid",
+            ErrorKind::InvalidOption => "request.option",
+            ErrorKind::Unsupported => "request.unsupported",
+            ErrorKind::LimitExceeded => "request.limit",
+            ErrorKind::DoesNotFit => "request.size",
+            _ => return Self::internal(sentences(&error)),
+        };
+        let mut failure = Self::new(StatusCode::BAD_REQUEST, id, sentences(&error));
+        failure.parameters = std::iter::once(&error)
+            .chain(error.also())
+            .filter_map(|problem| problem.field().map(str::to_owned))
+            .collect();
+        failure
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::internal(error)
+    }
+}
+
+/// An error with the others that were found together with it.
+pub(crate) fn sentences(error: &Error) -> String {
+    let all: Vec<String> = std::iter::once(error).chain(error.also()).map(ToString::to_string).collect();
+    all.join("; ")
+}

@@ -1,0 +1,92 @@
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+/// The server's data directory, private to its user.
+///
+/// ```text
+/// state.db    the database
+/// secret      32 random bytes
+/// uploads/    trees that were uploaded
+/// images/     a directory for each image, `images/NUMBER`
+/// ```
+#[derive(Clone, Debug)]
+pub(crate) struct Folder {
+    root: PathBuf,
+    secret: [u8; SECRET],
+}
+
+impl Folder {
+    /// Opens the directory, made with everything in it if absent.
+    pub(crate) fn open(root: &Path) -> anyhow::Result<Self> {
+        for directory in [root, &root.join("uploads"), &root.join("images")] {
+            std::fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(directory)
+                .with_context(|| format!("cannot make {}", directory.display()))?;
+        }
+        let path = root.join("secret");
+        let secret = secret(&path).with_context(|| format!("cannot read or make {}", path.display()))?;
+        let secret: Result<[u8; SECRET], _> = secret.try_into();
+        ensure!(secret.is_ok(), "{} has not {SECRET} bytes", path.display());
+        Ok(Self { root: root.to_owned(), secret: secret.unwrap_or_default() })
+    }
+
+    /// The database's file.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.root.join("state.db")
+    }
+
+    /// Where uploads are kept.
+    pub(crate) fn uploads(&self) -> PathBuf {
+        self.root.join("uploads")
+    }
+
+    /// Where the files of an image appear when it is complete.
+    pub(crate) fn image(&self, id: i64) -> PathBuf {
+        self.root.join("images").join(id.to_string())
+    }
+
+    /// The path of something within the directory, as the database names it.
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// A key for `purpose` that only this server can make: HMAC-SHA256 under its secret.
+    pub(crate) fn key(&self, purpose: &str) -> [u8; 32] {
+        // HMAC takes keys of every length.
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.secret) else { return [0; 32] };
+        mac.update(purpose.as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+}
+
+/// The bytes of the secret's file, which is made if absent: whole under a private name, then linked, so that no other
+/// process ever reads half of it.
+fn secret(path: &Path) -> io::Result<Vec<u8>> {
+    match std::fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        read => return read,
+    }
+    let mut bytes = vec![0; SECRET];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    let draft = path.with_extension(std::process::id().to_string());
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    file.write_all(&bytes)?;
+    file.sync_all()?;
+    let linked = std::fs::hard_link(&draft, path);
+    std::fs::remove_file(&draft)?;
+    match linked {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => std::fs::read(path),
+        Err(error) => Err(error),
+        Ok(()) => Ok(bytes),
+    }
+}
+
+/// Bytes of the secret.
+const SECRET: usize = 32;

@@ -1,0 +1,155 @@
+use std::convert::Infallible;
+
+use axum::body::Body;
+use axum::extract::{FromRequestParts, OriginalUri, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use diskwright_request::{Document, LocalizedMessage, Syntax, UForgeError};
+use sha2::{Digest, Sha256};
+
+use crate::failure::Failure;
+use crate::store;
+
+/// The syntax that the client wants its answer in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted(pub(crate) Syntax);
+
+impl Wanted {
+    /// By the header `Accept`: JSON where it is named with a higher weight than XML, else XML.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let weight = |syntax: &[&str]| {
+            let ranges = accept.split(',').filter_map(|range| {
+                let mut parts = range.split(';').map(str::trim);
+                let kind = parts.next()?.to_ascii_lowercase();
+                let weight = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok());
+                syntax.contains(&kind.as_str()).then(|| weight.unwrap_or(1.0))
+            });
+            ranges.fold(0.0, f32::max)
+        };
+        let json = weight(&["application/json", "text/json"]);
+        let xml = weight(&["application/xml", "text/xml"]);
+        Self(if json > xml { Syntax::Json } else { Syntax::Xml })
+    }
+
+    /// `document` as the answer, with its entity tag: a digest of what is sent, which clients compare with its `digest`.
+    pub(crate) fn reply(self, status: StatusCode, mut document: impl Document) -> Response {
+        let digest = hex32(&Sha256::digest(document.render(self.0).as_bytes()));
+        document.set_digest(&digest);
+        let mut response = (status, document.render(self.0)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.0.media_type()));
+        headers.insert(header::VARY, HeaderValue::from_static("Accept"));
+        if let Ok(tag) = HeaderValue::from_str(&format!("\"{digest}\"")) {
+            headers.insert(header::ETAG, tag);
+        }
+        if let Some(time) = document.last_modified().and_then(http_date) {
+            headers.insert(header::LAST_MODIFIED, time);
+        }
+        response
+    }
+
+    /// 200 with `document`.
+    pub(crate) fn ok(self, document: impl Document) -> Response {
+        self.reply(StatusCode::OK, document)
+    }
+
+    /// 201 with `document`, which stands at `uri` from now on.
+    pub(crate) fn created(self, uri: &str, document: impl Document) -> Response {
+        let mut response = self.reply(StatusCode::CREATED, document);
+        if let Ok(uri) = HeaderValue::from_str(uri) {
+            response.headers_mut().insert(header::LOCATION, uri);
+        }
+        response
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Wanted {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.headers))
+    }
+}
+
+/// The outermost layer: failures become `uforgeError`s, and what the client already has is not sent again.
+pub(crate) async fn finish(request: Request, next: Next) -> Response {
+    let wanted = Wanted::of(request.headers());
+    let method = request.method().clone();
+    let uri =
+        request.extensions().get::<OriginalUri>().map_or_else(|| request.uri().clone(), |uri| uri.0.clone());
+    let conditions = request.headers().clone();
+    let response = next.run(request).await;
+    if response.status().is_client_error() || response.status().is_server_error() {
+        return error_document(wanted, &method, &uri.to_string(), response);
+    }
+    let is_read = method == Method::GET || method == Method::HEAD;
+    if is_read && response.status() == StatusCode::OK && is_known(&conditions, response.headers()) {
+        let (mut parts, _) = response.into_parts();
+        parts.status = StatusCode::NOT_MODIFIED;
+        parts.headers.remove(header::CONTENT_LENGTH);
+        return Response::from_parts(parts, Body::empty());
+    }
+    response
+}
+
+/// Whether the client has what is about to be sent (RFC 9110 §13.2.2: an entity tag counts before a date).
+fn is_known(conditions: &HeaderMap, answer: &HeaderMap) -> bool {
+    if let Some(known) = conditions.get(header::IF_NONE_MATCH) {
+        let (Ok(known), Some(Ok(tag))) = (known.to_str(), answer.get(header::ETAG).map(HeaderValue::to_str))
+        else {
+            return false;
+        };
+        let weak = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+        return known.trim() == "*" || known.split(',').any(|one| weak(one) == weak(tag));
+    }
+    let time = |headers: &HeaderMap, name| -> Option<i64> {
+        let text = headers.get(name)?.to_str().ok()?;
+        jiff::fmt::rfc2822::parse(text).ok().map(|time| time.timestamp().as_second())
+    };
+    match (time(conditions, header::IF_MODIFIED_SINCE), time(answer, header::LAST_MODIFIED)) {
+        (Some(since), Some(modified)) => modified <= since,
+        _ => false,
+    }
+}
+
+/// Whatever refused the request, its answer is a `uforgeError`.
+fn error_document(wanted: Wanted, method: &Method, uri: &str, response: Response) -> Response {
+    let status = response.status();
+    let failure = response.extensions().get::<Failure>().cloned().unwrap_or_else(|| {
+        let message = status.canonical_reason().unwrap_or("the request failed").to_ascii_lowercase();
+        Failure::new(status, "request.failure", message)
+    });
+    let document = UForgeError {
+        message: LocalizedMessage {
+            message: failure.message,
+            message_id: failure.id.to_owned(),
+            parameters: failure.parameters,
+        },
+        request_method: method.to_string(),
+        request_uri: uri.chars().take(MAX_URI).collect(),
+        status_code: status.as_u16(),
+        timestamp: store::now(),
+    };
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(wanted.0.media_type()));
+    Response::from_parts(parts, Body::from(document.render(wanted.0)))
+}
+
+/// `Tue, 24 Nov 2026 12:00:00 GMT` (RFC 9110 §5.6.7).
+pub(crate) fn http_date(milliseconds: i64) -> Option<HeaderValue> {
+    let time = jiff::Timestamp::from_millisecond(milliseconds).ok()?;
+    let text = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&time).ok()?;
+    HeaderValue::from_str(&text).ok()
+}
+
+/// The first 32 hexadecimal digits, the length of the API's digests.
+fn hex32(digest: &[u8]) -> String {
+    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What of a request's URI an error repeats.
+const MAX_URI: usize = 2048;

@@ -1,0 +1,53 @@
+use axum::extract::{FromRequestParts, RawPathParams, Request, State};
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::Response;
+
+use crate::accounts::Identity;
+use crate::failure::Failure;
+use crate::routes::Access;
+use crate::server::Server;
+
+/// Lets a request through to its handler, with the caller's [`Identity`] where there is one, or not.
+///
+/// Below `/users/{uid}` every other user's name is refused in the same way, whether there is such a user or not.
+pub(crate) async fn gate(
+    State((server, access)): State<(Server, Access)>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Failure> {
+    let (mut parts, body) = request.into_parts();
+    if access == Access::Open || access == Access::DownloadKey && brings_key(&parts) {
+        return Ok(next.run(Request::from_parts(parts, body)).await);
+    }
+    let identity = server.accounts().authenticate(&parts).await?;
+    if let Access::Entitled(any) = access
+        && !any.iter().any(|one| identity.is_entitled(*one))
+    {
+        let names: Vec<&str> = any.iter().map(|one| one.name()).collect();
+        return Err(Failure::forbidden(format!("the account lacks the entitlement {}", names.join(" or "))));
+    }
+    let path = RawPathParams::from_request_parts(&mut parts, &server).await.map_err(Failure::internal)?;
+    if let Some((_, uid)) = path.iter().find(|(name, _)| *name == "uid")
+        && !identity.is(uid)
+    {
+        return Err(Failure::forbidden("the resource is not the account's own"));
+    }
+    parts.extensions.insert(identity);
+    Ok(next.run(Request::from_parts(parts, body)).await)
+}
+
+fn brings_key(parts: &Parts) -> bool {
+    let query = parts.uri.query().unwrap_or_default();
+    query.split('&').any(|pair| pair.starts_with("downloadId="))
+}
+
+/// The caller, on routes that the gate lets nobody unknown through.
+impl FromRequestParts<Server> for Identity {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Server) -> Result<Self, Failure> {
+        let identity = parts.extensions.get::<Identity>().cloned();
+        identity.ok_or_else(Failure::unauthenticated)
+    }
+}

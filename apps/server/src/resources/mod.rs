@@ -1,0 +1,63 @@
+//! The resources of the scan-image API, a file each, and what all of their requests go through.
+//!
+//! ```text
+//! request ─> path (one slash each) ─> gate (who, may they) ─> handler ─> document ─> validators (ETag, 304)
+//!                                                               └─> Failure ─> uforgeError, as wanted
+//! ```
+
+mod answer;
+mod body;
+mod gate;
+mod ids;
+mod service;
+
+pub(crate) use answer::{Wanted, finish};
+pub(crate) use body::Body;
+pub(crate) use gate::gate;
+pub(crate) use ids::Ids;
+
+use axum::http::StatusCode;
+
+use crate::failure::Failure;
+use crate::routes::Route;
+
+/// The routes of all resources.
+pub(crate) fn routes() -> Vec<Route> {
+    [service::routes()].into_iter().flatten().collect()
+}
+
+/// For paths that are in no route.
+pub(crate) async fn unknown_path() -> Failure {
+    Failure::unknown("resource")
+}
+
+/// For methods that a path does not have.
+pub(crate) async fn unknown_method() -> Failure {
+    let message = "the resource does not have this method";
+    Failure::new(StatusCode::METHOD_NOT_ALLOWED, "request.method", message)
+}
+
+/// The request with each run of slashes in its path made one and none at its end: the official clients send both.
+pub(crate) fn with_single_slashes(mut request: axum::extract::Request) -> axum::extract::Request {
+    let uri = request.uri();
+    let segments: Vec<&str> = uri.path().split('/').filter(|segment| !segment.is_empty()).collect();
+    let mut path = format!("/{}", segments.join("/"));
+    if path == uri.path() {
+        return request;
+    }
+    if let Some(query) = uri.query() {
+        path.push('?');
+        path.push_str(query);
+    }
+    let mut parts = uri.clone().into_parts();
+    if let Ok(path) = path.parse() {
+        parts.path_and_query = Some(path);
+        if let Ok(mended) = axum::http::Uri::from_parts(parts) {
+            *request.uri_mut() = mended;
+        }
+    }
+    request
+}
+
+#[cfg(test)]
+mod tests;
