@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use diskwright_request::{Document, LocalizedMessage, Syntax, UForgeError};
+use diskwright_request::{Document, LocalizedMessage, Syntax, Time, UForgeError};
 use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
@@ -37,7 +37,10 @@ impl Wanted {
     /// `document` as the answer, with its entity tag: a digest of what is sent, which clients compare with its `digest`.
     pub(crate) fn reply(self, status: StatusCode, mut document: impl Document) -> Response {
         let digest = hex32(&Sha256::digest(document.render(self.0).as_bytes()));
-        document.set_digest(&digest);
+        let modified = document.common().and_then(|common| {
+            common.digest = Some(digest.clone());
+            common.last_modified
+        });
         let mut response = (status, document.render(self.0)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.0.media_type()));
@@ -45,7 +48,7 @@ impl Wanted {
         if let Ok(tag) = HeaderValue::from_str(&format!("\"{digest}\"")) {
             headers.insert(header::ETAG, tag);
         }
-        if let Some(time) = document.last_modified().and_then(http_date) {
+        if let Some(time) = modified.and_then(http_date) {
             headers.insert(header::LAST_MODIFIED, time);
         }
         response
@@ -123,15 +126,15 @@ fn error_document(wanted: Wanted, method: &Method, uri: &str, response: Response
         Failure::new(status, "request.failure", message)
     });
     let document = UForgeError {
-        message: LocalizedMessage {
-            message: failure.message,
-            message_id: failure.id.to_owned(),
-            parameters: failure.parameters,
-        },
-        request_method: method.to_string(),
-        request_uri: uri.chars().take(MAX_URI).collect(),
-        status_code: status.as_u16(),
-        timestamp: store::now(),
+        localized_error_msg: Some(LocalizedMessage {
+            message: Some(failure.message),
+            message_id: Some(failure.id.to_owned()),
+            parameters: Some(failure.parameters),
+        }),
+        request_method: Some(method.to_string()),
+        request_uri: Some(uri.chars().take(MAX_URI).collect()),
+        status_code: Some(status.as_u16().into()),
+        timestamp: Time::from_milliseconds(store::now()),
     };
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
@@ -140,8 +143,8 @@ fn error_document(wanted: Wanted, method: &Method, uri: &str, response: Response
 }
 
 /// `Tue, 24 Nov 2026 12:00:00 GMT` (RFC 9110 §5.6.7).
-pub(crate) fn http_date(milliseconds: i64) -> Option<HeaderValue> {
-    let time = jiff::Timestamp::from_millisecond(milliseconds).ok()?;
+pub(crate) fn http_date(time: Time) -> Option<HeaderValue> {
+    let time = jiff::Timestamp::from_millisecond(time.milliseconds()).ok()?;
     let text = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&time).ok()?;
     HeaderValue::from_str(&text).ok()
 }
