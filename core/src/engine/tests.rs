@@ -3,7 +3,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::*;
-use crate::format::{Codec, Encoding, FormatInfo, ImageWriter, TargetFormat};
+use crate::format::{Access, Codec, Encoding, FormatInfo, ImagePlan, ImageWriter, OutputRole, TargetFormat};
 use crate::pipeline::{Placer, Run};
 use crate::profile::{BootPolicy, Profile};
 use crate::scan::TarSource;
