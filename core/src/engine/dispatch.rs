@@ -219,3 +219,6 @@ pub(super) fn abort(sink: Box<dyn Sink>) {
         Ok(())
     });
 }
+
+#[cfg(test)]
+mod tests;

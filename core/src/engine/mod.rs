@@ -319,4 +319,6 @@ impl Clock {
 }
 
 #[cfg(test)]
+mod generation_tests;
+#[cfg(test)]
 mod tests;

@@ -66,7 +66,7 @@ impl crate::format::Assembler for PlainWriter {
     }
 }
 
-fn order(targets: usize) -> Order {
+pub(super) fn order(targets: usize) -> Order {
     let spool = std::env::temp_dir();
     let scan = TarSource::new(&Files::default(), Path::new(FIXTURE), &spool).unwrap();
     let targets = (0..targets).map(|_| Arc::new(Plain) as Arc<dyn TargetFormat>).collect();
