@@ -2,8 +2,9 @@ use diskwright_core::profile::{
     ByteSize, FileSystemKind, PartitionFlag, PartitionRequest, Profile, SectorSize, TableKind,
 };
 
-use crate::element::{Element, quoted};
-use crate::fields::{Fields, Findings};
+use super::element::Element;
+use super::fields::{Fields, Findings};
+use crate::text::quoted;
 
 /// Reads a partition table into the profile: one disk, without volume groups.
 pub(crate) fn read(path: &str, element: &Element, profile: &mut Profile, findings: &mut Findings) {

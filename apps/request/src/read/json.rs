@@ -3,14 +3,13 @@ use std::fmt;
 use diskwright_core::{Error, ErrorKind, Result};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::document::Value;
-use crate::element::{Budget, Element};
+use super::element::{Budget, Element};
 
 /// The root of a JSON document as an element called `root`: either an object with the one field `root`, or its content.
 ///
 /// The items of an array are elements of the same name; null is absence. A field given twice is two elements.
 pub(crate) fn parse(text: &str, root: &str) -> Result<Element> {
-    let budget = &mut Budget::new(text.len())?;
+    let budget = &mut Budget::new();
     let mut exceeded = None;
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let seed = Content { budget, exceeded: &mut exceeded, depth: 0 };
@@ -141,28 +140,4 @@ impl<'de> Visitor<'de> for Content<'_> {
 
 fn invalid(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidProfile, message)
-}
-
-/// The document with its root's name around it; a list is always an array in its wrapper.
-pub(crate) fn render(root: &str, value: &Value) -> String {
-    let mut document = serde_json::Map::new();
-    document.insert(root.to_owned(), to_json(value));
-    let mut text = serde_json::Value::Object(document).to_string();
-    text.push('\n');
-    text
-}
-
-fn to_json(value: &Value) -> serde_json::Value {
-    match value {
-        Value::Text(text) => text.as_str().into(),
-        Value::Number(number) => (*number).into(),
-        Value::Boolean(boolean) => (*boolean).into(),
-        Value::Object(fields) => {
-            fields.iter().map(|(name, value)| ((*name).to_owned(), to_json(value))).collect()
-        }
-        Value::List { item, values } => {
-            let values: Vec<serde_json::Value> = values.iter().map(to_json).collect();
-            [((*item).to_owned(), serde_json::Value::Array(values))].into_iter().collect()
-        }
-    }
 }

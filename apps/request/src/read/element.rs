@@ -27,15 +27,9 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// A document of `bytes` may begin.
-    ///
-    /// # Errors
-    /// `ErrorKind::LimitExceeded` when it is too long.
-    pub(crate) fn new(bytes: usize) -> Result<Self> {
-        if bytes > MAX_BYTES {
-            return Err(exceeded("the request is longer than 1 MiB"));
-        }
-        Ok(Self { elements: MAX_ELEMENTS })
+    /// What a document may have.
+    pub(crate) fn new() -> Self {
+        Self { elements: MAX_ELEMENTS }
     }
 
     /// One more element, `depth` levels below the root.
@@ -65,19 +59,19 @@ impl Budget {
     }
 }
 
-fn exceeded(message: &str) -> Error {
-    Error::new(ErrorKind::LimitExceeded, message)
+/// A document of `bytes` may be read.
+///
+/// # Errors
+/// `ErrorKind::LimitExceeded` when it is too long.
+pub(crate) fn check_length(bytes: usize) -> Result<()> {
+    if bytes > MAX_BYTES {
+        return Err(exceeded("the request is longer than 1 MiB"));
+    }
+    Ok(())
 }
 
-/// Input of any length, cut short for a message.
-pub(crate) fn quoted(text: &str) -> String {
-    const SHOWN: usize = 64;
-    if text.chars().count() > SHOWN {
-        let head: String = text.chars().take(SHOWN).collect();
-        format!("{head:?}…")
-    } else {
-        format!("{text:?}")
-    }
+fn exceeded(message: &str) -> Error {
+    Error::new(ErrorKind::LimitExceeded, message)
 }
 
 /// A published document has some 3 KiB, one with every object of the schema some 50.

@@ -1,9 +1,11 @@
+use diskwright_core::Result;
 use diskwright_core::profile::Profile;
-use diskwright_core::{Error, ErrorKind, Result};
 
-use crate::element::{Element, quoted};
-use crate::fields::{Fields, Findings};
-use crate::{json, partitions, render, xml};
+use super::element::Element;
+use super::fields::{Fields, Findings};
+use super::partitions;
+use crate::text::quoted;
+use crate::{Image, InstallProfile, TargetFormat};
 
 /// What a request to generate an image asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,48 +30,32 @@ impl ImageRequest {
     /// All problems of a well-formed document at once, each naming its field as a path below the root:
     /// `ErrorKind::InvalidProfile` for something wrong, `ErrorKind::Unsupported` for something that cannot be done;
     /// `ErrorKind::LimitExceeded` for a document that is too long, deep or large.
-    pub fn parse(document: &[u8]) -> Result<Self> {
-        let text = std::str::from_utf8(document)
-            .map_err(|error| invalid("the request is not UTF-8").with_source(error))?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let root = match text.trim_start().as_bytes().first() {
-            Some(b'<') => xml::parse(text)?,
-            Some(b'{') => json::parse(text, ROOT)?,
-            Some(_) => return Err(invalid("the request is neither XML nor JSON")),
-            None => return Err(invalid("the request is empty")),
-        };
-        if root.name != ROOT || root.is_foreign {
-            let message = format!("the request's root element is {}, not {ROOT}", quoted(&root.name));
-            return Err(invalid(message));
-        }
-        let mut findings = Findings::default();
-        let mut request = read_image(&root, &mut findings);
-        Error::collect(findings.problems)?;
-        request.notes = findings.notes;
+    pub fn parse(body: &[u8]) -> Result<Self> {
+        let (mut request, notes) = super::read(body, "image", read_image)?;
+        request.notes = notes;
         Ok(request)
     }
 
-    /// The XML form, sizes in MiB.
+    /// The document that asks for the same, sizes in MiB.
     ///
     /// The partition table kind GPT has no name in the schema and is left out: it is what absence means.
     ///
     /// # Errors
     /// `ErrorKind::Unsupported` naming every field of the profile that the schema cannot express.
-    pub fn to_xml(&self) -> Result<String> {
-        Ok(xml::render(ROOT, &render::image(self)?))
-    }
-
-    /// The JSON form: the fields of the XML form below the root's name.
-    ///
-    /// # Errors
-    /// As [`ImageRequest::to_xml`].
-    pub fn to_json(&self) -> Result<String> {
-        Ok(json::render(ROOT, &render::image(self)?))
+    pub fn to_image(&self) -> Result<Image> {
+        let mut profile = InstallProfile::from_profile(&self.profile)?;
+        profile.hardware_type.clone_from(&self.hardware_type);
+        let target = self.target_format.as_ref();
+        Ok(Image {
+            compress: self.compress,
+            target_format: target.map(|name| TargetFormat { name: Some(name.clone()), ..Default::default() }),
+            install_profile: Some(profile).filter(|profile| *profile != InstallProfile::default()),
+            ..Image::default()
+        })
     }
 }
 
-fn read_image(root: &Element, findings: &mut Findings) -> ImageRequest {
-    let mut fields = Fields::new("", root, findings);
+fn read_image(fields: &mut Fields<'_>, findings: &mut Findings) -> ImageRequest {
     let mut request = ImageRequest { compress: fields.boolean("compress", findings), ..Default::default() };
     let mut primitive =
         fields.one("format", findings).and_then(|format| format_name("format", format, findings));
@@ -164,12 +150,6 @@ pub(crate) fn kernel_parameters(text: &str) -> Result<Vec<String>, String> {
     }
     Ok(parameters)
 }
-
-fn invalid(message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::InvalidProfile, message)
-}
-
-const ROOT: &str = "image";
 
 const ECHOED_TARGET_FORMAT: &[&str] = &[
     "logo",

@@ -3,16 +3,16 @@ use quick_xml::NsReader;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::name::ResolveResult;
 
+use super::element::{Budget, Element};
 use crate::NAMESPACE;
-use crate::document::Value;
-use crate::element::{Budget, Element, quoted};
+use crate::text::quoted;
 
 /// The root element of an XML document.
 ///
 /// Document type declarations, entities other than the five predefined ones, and encodings other than UTF-8 are
 /// refused. An undeclared prefix is as good as none.
 pub(crate) fn parse(text: &str) -> Result<Element> {
-    let mut budget = Budget::new(text.len())?;
+    let mut budget = Budget::new();
     let mut reader = NsReader::from_str(text);
     reader.config_mut().expand_empty_elements = true;
     let mut open: Vec<Element> = Vec::new();
@@ -115,29 +115,4 @@ fn malformed(error: impl std::error::Error) -> Error {
 
 fn invalid(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidProfile, message)
-}
-
-/// The document as the API writes it: only the root is in the namespace.
-pub(crate) fn render(root: &str, value: &Value) -> String {
-    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n");
-    out.push_str(&format!("<ns0:{root} xmlns:ns0=\"{NAMESPACE}\">"));
-    render_content(value, &mut out);
-    out.push_str(&format!("</ns0:{root}>\n"));
-    out
-}
-
-fn render_element(name: &str, value: &Value, out: &mut String) {
-    out.push_str(&format!("<{name}>"));
-    render_content(value, out);
-    out.push_str(&format!("</{name}>"));
-}
-
-fn render_content(value: &Value, out: &mut String) {
-    match value {
-        Value::Text(text) => out.push_str(&quick_xml::escape::escape(text.as_str())),
-        Value::Number(number) => out.push_str(&number.to_string()),
-        Value::Boolean(boolean) => out.push_str(if *boolean { "true" } else { "false" }),
-        Value::Object(fields) => fields.iter().for_each(|(name, value)| render_element(name, value, out)),
-        Value::List { item, values } => values.iter().for_each(|value| render_element(item, value, out)),
-    }
 }

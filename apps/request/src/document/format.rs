@@ -1,0 +1,52 @@
+use super::{ImageFormatName, TargetFormatKind};
+use crate::render::object;
+
+object! {
+    /// A format that a user picks by its name.
+    TargetFormat: common: Common = "targetFormat" {
+        /// Its name: `VirtualBox`.
+        name: String => "name",
+        /// The primitive format behind it.
+        format: ImageFormat => "format",
+        /// The group in which it is shown.
+        category: Category => "category",
+        /// Its kind.
+        kind: TargetFormatKind => "type",
+        /// What to know of its images.
+        image_infos: String => "imageInfos",
+        /// Whether the user may use it.
+        access: bool => "access",
+        /// Whether it is in use at all.
+        active: bool => "active",
+        /// Whether it is offered first.
+        preselected: bool => "preselected",
+        /// Its place.
+        uri: String => "uri",
+    }
+}
+
+object! {
+    /// A primitive format.
+    ImageFormat: common: Common = "imageFormat" {
+        /// Whether the user may use it.
+        access: bool => "access",
+        /// Whether it is in use at all.
+        active: bool => "active",
+        /// Its name: `vbox`.
+        name: ImageFormatName => "name",
+        /// Whether it is offered first.
+        preselected: bool => "preselected",
+        /// Its place.
+        uri: String => "uri",
+    }
+}
+
+object! {
+    /// A group of formats.
+    Category: common: Common {
+        /// Its name: `Virtual`.
+        name: String => "name",
+        /// Its place.
+        uri: String => "uri",
+    }
+}
