@@ -17,9 +17,15 @@
 mod accounts;
 mod document;
 mod machine;
+#[cfg(test)]
+mod machine_tests;
 mod profile;
 mod read;
 mod render;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod schema_tests;
 mod syntax;
 mod text;
 mod time;
