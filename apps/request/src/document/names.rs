@@ -200,9 +200,12 @@ const LAYOUTS: &[(&str, &str)] = &[
     ("ua", "ua-utf"),
 ];
 
+#[cfg(test)]
+type Search = fn(&str) -> Option<&'static str>;
+
 /// Every table of synonyms, with the search that uses it.
 #[cfg(test)]
-pub(super) const SYNONYMS: &[(fn(&str) -> Option<&'static str>, &[(&str, &str)])] = &[
+pub(super) const SYNONYMS: &[(Search, &[(&str, &str)])] = &[
     (|name| DistributionName::of_os(name).map(DistributionName::name), OS_IDS),
     (|name| Architecture::of_machine(name).map(Architecture::name), MACHINES),
     (|name| FileSystemName::of_type(name).map(FileSystemName::name), FILE_SYSTEMS),
