@@ -37,3 +37,6 @@ pub use package::{FileEntry, ScannedFile, ScannedPackage};
 pub use scan::{Scan, ScanImport, ScannedInstance};
 pub use status::{ServiceStatus, Status};
 pub use user::{ApiKeyPair, Entitlement, Org, Role, User};
+
+#[cfg(test)]
+mod tests;

@@ -177,6 +177,17 @@ macro_rules! object {
             }
         }
 
+        #[cfg(test)]
+        impl crate::samples::Sample for $name {
+            fn sample(depth: usize) -> Option<Self> {
+                let below = depth.checked_sub(1)?;
+                Some(Self {
+                    $($($base: crate::samples::Sample::sample(below)?,)+)?
+                    $($field: crate::samples::Sample::sample(below),)*
+                })
+            }
+        }
+
         $(
             impl crate::Document for $name {
                 const ROOT: &'static str = $root;
@@ -198,3 +209,6 @@ macro_rules! object {
 }
 
 pub(crate) use object;
+
+#[cfg(test)]
+mod tests;
