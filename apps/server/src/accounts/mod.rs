@@ -157,3 +157,6 @@ impl Accounts {
         &self.passwords
     }
 }
+
+#[cfg(test)]
+mod tests;
