@@ -177,6 +177,7 @@ fn wrong_usage_is_told_with_code_2() {
         "administrator",
     );
     refused(room.run(&["user", "role", "guest"]), 2, "--add");
+    refused(room.run(&["key", "add", "guest", "--name", "a\nb"]), 2, "one line of 1 to 255 bytes");
     refused(room.run(&["user", "quota", "guest", "--bytes", "10"]), 2, "has no unit");
     refused(room.run(&["user", "quota", "guest", "--scans", "-1"]), 2, "-1");
 }

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::user::Whom;
-use super::{OutputMode, print};
+use super::{OutputMode, note, print};
 use crate::accounts::{new_public, secret};
 
 #[derive(Debug, Subcommand)]
@@ -24,11 +24,11 @@ pub(super) struct AddArguments {
     whom: Whom,
 
     /// What to call the key
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = note)]
     name: String,
 
     /// What the key is for
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = note)]
     description: Option<String>,
 
     /// How to write the key

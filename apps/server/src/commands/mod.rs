@@ -14,6 +14,7 @@ use anyhow::ensure;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use diskwright::format::Registry;
 
+use crate::accounts::is_note;
 use crate::folder::Folder;
 use crate::store::Store;
 
@@ -110,6 +111,12 @@ pub fn main(
         Ok(registry) => run(registry, arguments),
         Err(error) => failed(&error.into()),
     }
+}
+
+/// The value of an option that is a name or a note.
+fn note(text: &str) -> anyhow::Result<String> {
+    ensure!(is_note(text), "one line of 1 to 255 bytes is wanted");
+    Ok(text.to_owned())
 }
 
 /// Writes `text` to standard output.

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand, ValueHint};
 use serde_json::json;
 
 use super::limit::{LimitArguments, shown};
-use super::{DataArguments, OutputMode, print};
+use super::{DataArguments, OutputMode, note, print};
 use crate::accounts::{MAX_PASSWORD, Passwords, ROLES, check_password, is_login};
 use crate::folder::Folder;
 use crate::store::{Account, Limits, NewAccount, Store};
@@ -67,15 +67,15 @@ pub(super) struct AddArguments {
     roles: Vec<String>,
 
     /// Mail address
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = note)]
     email: Option<String>,
 
     /// First name
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = note)]
     first_name: Option<String>,
 
     /// Surname
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = note)]
     surname: Option<String>,
 
     #[command(flatten)]

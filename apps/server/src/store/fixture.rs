@@ -14,7 +14,7 @@ impl Store {
         let mut change = self.begin().await.unwrap();
         let instance: i64 = sqlx::query_scalar(
             "INSERT INTO scanned_instances (user_id, name, created, modified)
-             VALUES ($1, 'machine', 0, 0) RETURNING id",
+             SELECT $1, 'machine ' || (COALESCE(MAX(id), 0) + 1), 0, 0 FROM scanned_instances RETURNING id",
         )
         .bind(user)
         .fetch_one(&mut *change)
