@@ -33,7 +33,7 @@ fn a_scan_without_openat2_reads_the_same() {
     source.opener = Opener::stepwise();
     let mut content = None;
     source
-        .scan(&mut |entry| {
+        .scan(&mut |entry: Entry| {
             if let super::super::EntryObject::File { content: found, .. } = entry.object {
                 assert_eq!(entry.path, b"a/b/file");
                 content = Some(found);
@@ -60,7 +60,7 @@ fn short_reads_are_carried_on() {
         DirectorySource::new(made.path(), OneFileSystem::Stay, Files::gated(Arc::new(OneByte))).unwrap();
     let mut content = None;
     source
-        .scan(&mut |entry| {
+        .scan(&mut |entry: Entry| {
             if let super::super::EntryObject::File { content: found, .. } = entry.object {
                 content = Some(found);
             }
