@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use super::tests::order;
 use super::*;
 use crate::ReadAt;
-use crate::scan::{Entry, ScanSource, ScanSummary, ScanVisitor, SourceContent};
+use crate::scan::{ScanSource, ScanSummary, ScanVisitor, SourceContent};
 use crate::sink::{MemoryOutputs, MemorySink, Output};
 
 /// Scans that say that they have begun and go on when they are told to.

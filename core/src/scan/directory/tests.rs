@@ -1,5 +1,6 @@
 use super::*;
 use crate::FileOp;
+use crate::scan::Entry;
 use std::os::unix::fs::symlink;
 
 #[test]
