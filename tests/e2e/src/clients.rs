@@ -1,7 +1,6 @@
 //! The official clients of the scan-image API.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -12,7 +11,6 @@ use crate::{Tool, skip};
 #[derive(Clone, Debug)]
 pub struct Clients {
     python: Tool,
-    hammr: PathBuf,
 }
 
 impl Clients {
@@ -26,15 +24,10 @@ impl Clients {
             skip("the official clients are not there: cargo xtask clients");
             return None;
         }
-        Some(Self { python: Tool::at(directory.join("bin/python")), hammr: directory.join("bin/hammr") })
+        Some(Self { python: Tool::at(directory.join("bin/python")) })
     }
 
-    /// The program hammr, for this Python.
-    pub fn hammr(&self) -> &Path {
-        &self.hammr
-    }
-
-    /// Runs a program that uses the SDK, and returns what it printed.
+    /// Runs a program in it, which finds hammr beside its interpreter, and returns what it printed.
     ///
     /// # Errors
     /// With all it printed, if it fails.

@@ -12,12 +12,12 @@ use diskwright_e2e::server::{Installation, Server};
 
 #[test]
 fn sdk_generates_polls_downloads_cancels_and_deletes() -> Result<()> {
-    assert_done(SDK, "clients-sdk", |_| Vec::new())
+    assert_done(SDK, "clients-sdk")
 }
 
 #[test]
 fn hammr_lists_builds_downloads_cancels_and_deletes() -> Result<()> {
-    assert_done(AS_USER, "clients-hammr", |clients| vec![clients.hammr().into()])
+    assert_done(AS_USER, "clients-hammr")
 }
 
 /// The SDK is a judge only if it refuses what is wrong.
@@ -29,16 +29,15 @@ fn sdk_refuses_what_is_not_of_the_schema() -> Result<()> {
 }
 
 /// Runs a Python program, which ends with `delete`, against a server with one scan of a whole machine.
-fn assert_done(program: &str, room: &str, leading: fn(&Clients) -> Vec<Box<OsStr>>) -> Result<()> {
+fn assert_done(program: &str, room: &str) -> Result<()> {
     let (Some(clients), Some(tree)) = (Clients::find(), DebianTree::find()) else { return Ok(()) };
     let workshop = Workshop::enter(room)?;
     let server = server_with_scan(&workshop, &tree)?;
     let downloads = workshop.path().join("downloads");
     fs::create_dir(&downloads)?;
-    let mut arguments = leading(&clients);
-    arguments.extend([server.api().as_str(), LOGIN, PASSWORD, INSTANCE].map(|text| OsStr::new(text).into()));
-    arguments.push(downloads.as_os_str().into());
-    let arguments: Vec<&OsStr> = arguments.iter().map(AsRef::as_ref).collect();
+    let api = server.api();
+    let arguments = [&api, LOGIN, PASSWORD, INSTANCE].map(OsStr::new);
+    let arguments = [&arguments, [downloads.as_os_str()].as_slice()].concat();
     let printed = clients.run(program, &arguments).with_context(|| server.log())?;
     assert!(printed.lines().any(|step| step.ends_with("delete")), "it ends too early:\n{printed}");
     server.stop()
