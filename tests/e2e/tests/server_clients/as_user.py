@@ -1,6 +1,6 @@
-"""Runs hammr against the server as its users do: as_user.py HAMMR URL LOGIN PASSWORD SCANNED-INSTANCE ROOM
+"""Runs hammr against the server as its users do: as_user.py URL LOGIN PASSWORD SCANNED-INSTANCE ROOM
 
-HAMMR is its program, URL ends before /status, ROOM is an empty directory that also serves as its home. Each step
+URL ends before /status; hammr lies beside the interpreter; ROOM is an empty directory that also serves as its home. Each step
 prints a line. What hammr prints is what is looked at: it ends with 0 also where a generation failed, and with 2 where
 it was refused. It reads many fields without asking whether they are there, and then ends in a traceback.
 """
@@ -19,15 +19,16 @@ DEADLINE = 900
 
 
 def main():
-    program, url, login, password, instance, room = sys.argv[1:]
-    User(Hammr(program, url, login, password, Path(room)), instance).run()
+    url, login, password, instance, room = sys.argv[1:]
+    User(Hammr(url, login, password, Path(room)), instance).run()
 
 
 class Hammr:
     """The program, with its options for the server."""
 
-    def __init__(self, program, url, login, password, room):
-        self.program, self.url, self.login, self.password, self.room = program, url, login, password, room
+    def __init__(self, url, login, password, room):
+        self.program = str(Path(sys.executable).with_name("hammr"))
+        self.url, self.login, self.password, self.room = url, login, password, room
 
     def options(self, password=None):
         return ["--url", self.url, "--user", self.login, "--password", password or self.password]

@@ -209,8 +209,7 @@ class Session:
         # One that is complete before the cancel arrives shows nothing.
         for _ in range(8):
             ticket = self.image_call(None).Generate(self.order("qcow2", compress=True))
-            answer = self.image_call(ticket.dbId).Status.Cancel()
-            holds(isinstance(answer, uforge.OpStatus) or answer == b"", f"cancel is answered with {answer!r}")
+            self.cancel(ticket)
             status = self.finished(ticket)
             if flags(status) == "cancelled":
                 break
@@ -225,6 +224,16 @@ class Session:
         self.image_call(ticket.dbId).Delete()
         is_error(lambda: self.image_call(ticket.dbId).Get(), NOT_FOUND, "GET", f"/images/{ticket.dbId}")
         step("cancel")
+
+    def cancel(self, ticket):
+        call = self.image_call(ticket.dbId).Status.Cancel
+        try:
+            answer = call()
+        except Exception as error:
+            # Too late.
+            is_refusal(refusal_in(error), {409})
+        else:
+            holds(isinstance(answer, uforge.OpStatus) or answer == b"", f"cancel is answered with {answer!r}")
 
     def image_is_deleted(self, image):
         self.image_call(image.dbId).Delete()
@@ -316,14 +325,19 @@ def is_error(call, codes, method, path):
     try:
         answer = call()
     except Exception as error:
-        refusal = error.args[0] if error.args else None
-        if not isinstance(refusal, uforge.UForgeError):
-            raise
+        refusal = refusal_in(error)
     else:
         sys.exit(f"{method} {path} is not refused but answered with {answer!r}")
     is_refusal(refusal, codes)
     same(refusal.requestMethod, method, "requestMethod")
     holds(refusal.requestUri.partition("?")[0].endswith(path), f"requestUri {refusal.requestUri}, not {path}")
+
+
+def refusal_in(error):
+    """The document that the SDK raises; what else it raises is raised on."""
+    if not error.args or not isinstance(error.args[0], uforge.UForgeError):
+        raise error
+    return error.args[0]
 
 
 def is_document(answer, codes):
