@@ -39,3 +39,8 @@ pub use tool::{Tool, is_root};
 #[doc = include_str!("../../../README.md")]
 #[cfg(doctest)]
 pub struct Readme;
+
+/// The examples of the guide for embedders compile.
+#[doc = include_str!("../../../docs/embedding.md")]
+#[cfg(doctest)]
+pub struct EmbeddingGuide;
