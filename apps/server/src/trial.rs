@@ -58,6 +58,11 @@ impl Trial {
         Self { server, room }
     }
 
+    /// The number of the account `login`.
+    pub(crate) async fn user(&self, login: &str) -> i64 {
+        self.server.store().account(login).await.unwrap().unwrap().id
+    }
+
     /// Sends `request` below `/api` as it is.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.server.router().oneshot(request).await.unwrap();

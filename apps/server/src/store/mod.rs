@@ -3,6 +3,8 @@
 //! SQLite, embedded, in WAL mode: many readers, one writer. Every statement is written so that PostgreSQL can run it, too:
 //! `$n` placeholders, `RETURNING`, no rowid. A method that changes several rows does so in one transaction.
 
+pub(crate) mod garbage;
+pub(crate) mod quota;
 mod users;
 
 pub(crate) use users::Account;
