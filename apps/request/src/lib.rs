@@ -14,7 +14,9 @@
 //! **Sent.** Documents are plain data: every field may be absent, and what is absent is not written. They keep the
 //! schema's order, and where the schema lists the values of a field, others cannot be made.
 
+mod accounts;
 mod document;
+mod machine;
 mod profile;
 mod read;
 mod render;

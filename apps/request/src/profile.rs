@@ -36,9 +36,8 @@ impl Writer {
     fn install_profile(&mut self, profile: &Profile) -> InstallProfile {
         self.refuse_what_the_schema_lacks(profile);
         let partition_table = self.partition_table(profile);
-        let disk_size = profile.disk_size.filter(|_| partition_table.is_none());
         InstallProfile {
-            disk_size: disk_size.map(|size| self.mib("disk_size", size)),
+            disk_size: profile.disk_size.map(|size| self.mib("disk_size", size)),
             kernel_parameters: profile.kernel_parameters.as_deref().map(|list| self.kernel_parameters(list)),
             memory_size: profile.memory.map(|memory| self.mib("memory", memory)),
             partition_table,

@@ -1,3 +1,5 @@
+use diskwright_core::format::FormatInfo;
+
 use super::{ImageFormatName, TargetFormatKind};
 use crate::render::object;
 
@@ -22,6 +24,24 @@ object! {
         preselected: bool => "preselected",
         /// Its place.
         uri: String => "uri",
+    }
+}
+
+impl TargetFormat {
+    /// A built-in format, in use and open to the user; `None` if the API does not offer it.
+    pub fn of_format(info: &FormatInfo) -> Option<Self> {
+        Some(Self {
+            name: Some(info.api_name?.to_owned()),
+            format: Some(ImageFormat {
+                name: ImageFormatName::named(info.primitive?),
+                ..ImageFormat::default()
+            }),
+            category: Some(Category { name: Some("Virtual".to_owned()), ..Category::default() }),
+            kind: TargetFormatKind::named("virtual"),
+            access: Some(true),
+            active: Some(true),
+            ..Self::default()
+        })
     }
 }
 

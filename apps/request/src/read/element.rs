@@ -27,11 +27,6 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// What a document may have.
-    pub(crate) fn new() -> Self {
-        Self { elements: MAX_ELEMENTS }
-    }
-
     /// One more element, `depth` levels below the root.
     ///
     /// # Errors
@@ -47,6 +42,17 @@ impl Budget {
         Ok(())
     }
 
+    /// The name of an element, attribute or field.
+    ///
+    /// # Errors
+    /// `ErrorKind::LimitExceeded` when it is too long.
+    pub(crate) fn name(name: &str) -> Result<()> {
+        if name.len() > MAX_NAME {
+            return Err(exceeded("the request has a name of more than 256 bytes"));
+        }
+        Ok(())
+    }
+
     /// An element with that many attributes.
     ///
     /// # Errors
@@ -56,6 +62,12 @@ impl Budget {
             return Err(exceeded("an element of the request has more than 32 attributes"));
         }
         Ok(())
+    }
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { elements: MAX_ELEMENTS }
     }
 }
 
@@ -70,7 +82,7 @@ pub(crate) fn check_length(bytes: usize) -> Result<()> {
     Ok(())
 }
 
-fn exceeded(message: &str) -> Error {
+pub(crate) fn exceeded(message: &str) -> Error {
     Error::new(ErrorKind::LimitExceeded, message)
 }
 
@@ -79,3 +91,4 @@ const MAX_BYTES: usize = 1 << 20;
 const MAX_ELEMENTS: usize = 10_000;
 const MAX_DEPTH: usize = 32;
 const MAX_ATTRIBUTES: usize = 32;
+const MAX_NAME: usize = 256;

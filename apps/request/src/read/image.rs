@@ -1,5 +1,5 @@
 use diskwright_core::Result;
-use diskwright_core::profile::Profile;
+use diskwright_core::profile::{ByteSize, Profile};
 
 use super::element::Element;
 use super::fields::{Fields, Findings};
@@ -15,7 +15,7 @@ pub struct ImageRequest {
     pub compress: Option<bool>,
     /// Name of the target format: `targetFormat/name`, or what older clients send, the primitive `format/name`.
     pub target_format: Option<String>,
-    /// Hardware version, for formats that have an option `hardware-version`.
+    /// Number of the hardware version, for formats that have an option `hardware-version`.
     pub hardware_type: Option<String>,
     /// The install profile.
     pub profile: Profile,
@@ -91,13 +91,20 @@ fn read_install_profile(element: &Element, request: &mut ImageRequest, findings:
     let mut fields = Fields::new("installProfile", element, findings);
     let profile = &mut request.profile;
     profile.memory = fields.mib("memorySize", findings);
-    profile.disk_size = fields.mib("diskSize", findings);
+    profile.disk_size = fields.mib("diskSize", findings).filter(|size| {
+        // Clients that leave the choice to the service send it as 0.
+        let is_chosen = *size != ByteSize::ZERO;
+        if !is_chosen {
+            findings.note("request: installProfile.diskSize 0 is no size: one is found".to_owned());
+        }
+        is_chosen
+    });
     profile.swap_size = fields.mib("swapSize", findings);
     match fields.text("kernelParameters", findings).map(kernel_parameters).transpose() {
         Ok(parameters) => profile.kernel_parameters = parameters,
         Err(message) => findings.invalid(&fields.place("kernelParameters"), message),
     }
-    request.hardware_type = fields.text("hwType", findings).map(str::to_owned);
+    request.hardware_type = hardware_type(&mut fields, findings);
     if let Some(table) = fields.one("partitionTable", findings) {
         partitions::read(&fields.place("partitionTable"), table, profile, findings);
     }
@@ -110,6 +117,23 @@ fn read_install_profile(element: &Element, request: &mut ImageRequest, findings:
     fields.refuse_when(true, &["runSysprep", "updateTools"], findings);
     fields.refuse(UNSUPPORTED_PROFILE, findings);
     fields.finish(ECHOED_PROFILE, findings);
+}
+
+/// `13`, `vmx-13` and `vmx-07` are all in use; the number is what is meant.
+fn hardware_type(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<String> {
+    let text = fields.text("hwType", findings)?;
+    let has_prefix = text.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("vmx-"));
+    let number = if has_prefix { text.get(4..).unwrap_or_default() } else { text };
+    match number.parse::<u8>() {
+        Ok(version) if version > 0 && number.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some(version.to_string())
+        }
+        _ => {
+            let message = format!("{} is no hardware version: write it as 13 or vmx-13", quoted(text));
+            findings.invalid(&fields.place("hwType"), message);
+            None
+        }
+    }
 }
 
 /// The root user is named by clients that want nothing of it.

@@ -76,7 +76,8 @@ fn read_partition(
             read_partition(&place, partition, is_mbr, into, findings);
         }
         fields.finish(
-            &[ECHOED_PARTITION, &["size", "growable", "mbrBoot", "label", "mpoint"]].concat(),
+            &[ECHOED_PARTITION, &["size", "partitionSize", "growable", "mbrBoot", "label", "mpoint"]]
+                .concat(),
             findings,
         );
         return;
@@ -92,7 +93,7 @@ fn read_partition(
     let grows = fields.boolean("growable", findings) == Some(true);
     request.grow = grows.then_some(true);
     // A growing partition without a size of its own is sent with none or zero.
-    request.size = fields.mib("size", findings).filter(|size| !(grows && *size == ByteSize::ZERO));
+    request.size = size(&mut fields, findings).filter(|size| !(grows && *size == ByteSize::ZERO));
     if fields.boolean("mbrBoot", findings) == Some(true) {
         if is_mbr {
             request.flags = Some(vec![PartitionFlag::Active]);
@@ -104,6 +105,17 @@ fn read_partition(
     fields.refuse(&["logicalPartitions"], findings);
     fields.finish(ECHOED_PARTITION, findings);
     into.push(request);
+}
+
+/// The seed version of the schema calls it `partitionSize`.
+fn size(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<ByteSize> {
+    let [size, older] = ["size", "partitionSize"].map(|name| fields.mib(name, findings));
+    if let (Some(size), Some(older)) = (size, older)
+        && size != older
+    {
+        findings.invalid(&fields.place("partitionSize"), format!("{older}, but size says {size}"));
+    }
+    size.or(older)
 }
 
 fn file_system(kind: &str, fields: &Fields<'_>, findings: &mut Findings) -> Option<FileSystemKind> {
