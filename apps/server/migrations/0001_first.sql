@@ -2,7 +2,7 @@
 
 CREATE TABLE users (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
-    login         TEXT    NOT NULL UNIQUE,
+    login         TEXT    NOT NULL,
     password_hash TEXT    NOT NULL,
     email         TEXT,
     first_name    TEXT,
@@ -17,6 +17,8 @@ CREATE TABLE users (
     created       INTEGER NOT NULL,
     modified      INTEGER NOT NULL
 );
+-- No two logins differ in case alone.
+CREATE UNIQUE INDEX users_login ON users (lower(login));
 
 CREATE TABLE user_roles (
     user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
@@ -33,6 +35,7 @@ CREATE TABLE api_keys (
     public_key  TEXT    NOT NULL UNIQUE,
     created     INTEGER NOT NULL
 );
+CREATE INDEX api_keys_user ON api_keys (user_id);
 
 CREATE TABLE scanned_instances (
     id                   INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -9,6 +9,7 @@ mod accounts;
 mod commands;
 mod failure;
 mod folder;
+mod random;
 mod resources;
 mod routes;
 mod server;

@@ -37,7 +37,7 @@ impl Server {
             Some(threads) => Engine::new().with_threads(threads),
             None => Engine::new(),
         };
-        let accounts = Accounts::new(store.clone());
+        let accounts = Accounts::new(store.clone(), folder.clone())?;
         Ok(Self { shared: Arc::new(Shared { settings, registry, engine, store, folder, accounts }) })
     }
 
