@@ -7,9 +7,14 @@
 
 mod answer;
 mod body;
+mod downloads;
+mod formats;
 mod gate;
 mod ids;
+mod images;
+mod range;
 mod service;
+mod ticket;
 
 pub(crate) use answer::{Wanted, finish};
 pub(crate) use body::Body;
@@ -24,7 +29,10 @@ use crate::routes::Route;
 
 /// The routes of all resources.
 pub(crate) fn routes() -> Vec<Route> {
-    [service::routes()].into_iter().flatten().collect()
+    [service::routes(), images::routes(), downloads::routes(), formats::routes()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// For paths that are in no route.

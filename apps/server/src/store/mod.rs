@@ -4,10 +4,17 @@
 //! `$n` placeholders, `RETURNING`, no rowid. A method that changes several rows does so in one transaction.
 
 pub(crate) mod garbage;
+mod images;
+mod jobs;
 mod keys;
 pub(crate) mod quota;
 mod users;
 
+pub(crate) use images::{
+    Image, ImageEnd, ImageOrigin, ImageProgress, ImageSelection, ImageState, ImageTask, MadeImage, NewImage,
+    Stopping,
+};
+pub(crate) use jobs::{Job, JobKind, LEASE, MAX_ATTEMPTS};
 pub(crate) use keys::ApiKey;
 pub(crate) use users::{Account, Limits, NewAccount};
 
