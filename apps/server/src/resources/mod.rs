@@ -7,9 +7,14 @@
 
 mod answer;
 mod body;
+mod downloads;
+mod formats;
 mod gate;
 mod ids;
+mod images;
+mod range;
 mod service;
+mod ticket;
 mod users;
 
 pub(crate) use answer::{Wanted, finish};
@@ -25,7 +30,10 @@ use crate::routes::Route;
 
 /// The routes of all resources.
 pub(crate) fn routes() -> Vec<Route> {
-    [service::routes(), users::routes()].into_iter().flatten().collect()
+    [service::routes(), users::routes(), images::routes(), downloads::routes(), formats::routes()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// For paths that are in no route.
