@@ -21,4 +21,6 @@ pub use server::Server;
 pub use settings::{Quota, Settings};
 
 #[cfg(test)]
+mod matrix;
+#[cfg(test)]
 mod trial;

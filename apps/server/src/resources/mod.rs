@@ -10,6 +10,7 @@ mod body;
 mod gate;
 mod ids;
 mod service;
+mod users;
 
 pub(crate) use answer::{Wanted, finish};
 pub(crate) use body::Body;
@@ -24,7 +25,7 @@ use crate::routes::Route;
 
 /// The routes of all resources.
 pub(crate) fn routes() -> Vec<Route> {
-    [service::routes()].into_iter().flatten().collect()
+    [service::routes(), users::routes()].into_iter().flatten().collect()
 }
 
 /// For paths that are in no route.

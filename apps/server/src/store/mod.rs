@@ -3,12 +3,13 @@
 //! SQLite, embedded, in WAL mode: many readers, one writer. Every statement is written so that PostgreSQL can run it, too:
 //! `$n` placeholders, `RETURNING`, no rowid. A method that changes several rows does so in one transaction.
 
+#[cfg(test)]
+pub(crate) mod fixture;
 pub(crate) mod garbage;
 mod keys;
 pub(crate) mod quota;
 mod users;
 
-pub(crate) use keys::ApiKey;
 pub(crate) use users::{Account, Limits, NewAccount};
 
 use std::path::Path;
