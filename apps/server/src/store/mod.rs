@@ -6,10 +6,16 @@
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod garbage;
+mod instances;
 mod keys;
 pub(crate) mod quota;
+mod scans;
 mod users;
 
+pub(crate) use instances::{Instance, InstanceAdded, MAX_INSTANCES, NewInstance};
+pub(crate) use scans::{
+    DeadUpload, NewScan, NewUpload, ReadScan, Scan, ScanPackage, ScanState, ScanTask, Selection, Upload, UploadRefusal,
+};
 pub(crate) use users::{Account, Limits, NewAccount};
 
 use std::path::Path;

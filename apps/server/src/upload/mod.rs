@@ -1,0 +1,23 @@
+//! Uploads: a request's body, streamed into a private file, counted, checked.
+//!
+//! ```text
+//! body ─┐                  ┌─> what is it (tar, report, document)
+//! part ─┴─> Incoming (peek)┴─> Spool (file, digests) ─> Checksum ─> the scan's tree
+//! ```
+
+mod checksum;
+mod incoming;
+mod parts;
+mod receive;
+mod sniff;
+mod spool;
+
+pub(crate) use checksum::Checksum;
+pub(crate) use incoming::Incoming;
+pub(crate) use parts::Parts;
+pub(crate) use receive::{receive, spool_report};
+pub(crate) use sniff::{Kind, kind_of};
+pub(crate) use spool::Sums;
+
+#[cfg(test)]
+mod tests;
