@@ -38,7 +38,10 @@ impl Server {
             None => Engine::new(),
         };
         let accounts = Accounts::new(store.clone(), folder.clone())?;
-        Ok(Self { shared: Arc::new(Shared { settings, registry, engine, store, folder, accounts }) })
+        let server =
+            Self { shared: Arc::new(Shared { settings, registry, engine, store, folder, accounts }) };
+        server.tidy().await?;
+        Ok(server)
     }
 
     /// The API below its base path, to be mounted in any router: `Router::new().nest("/api", server.api())`.

@@ -9,6 +9,12 @@ mod answer;
 mod body;
 mod gate;
 mod ids;
+mod instances;
+mod listing;
+mod overlay;
+mod own;
+mod query;
+mod scans;
 mod service;
 mod users;
 
@@ -16,6 +22,8 @@ pub(crate) use answer::{Wanted, finish};
 pub(crate) use body::Body;
 pub(crate) use gate::gate;
 pub(crate) use ids::Ids;
+pub(crate) use own::{OwnInstance, OwnScan};
+pub(crate) use query::Query;
 
 use axum::http::StatusCode;
 
@@ -25,7 +33,10 @@ use crate::routes::Route;
 
 /// The routes of all resources.
 pub(crate) fn routes() -> Vec<Route> {
-    [service::routes(), users::routes()].into_iter().flatten().collect()
+    [service::routes(), users::routes(), instances::routes(), scans::routes(), overlay::routes()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// For paths that are in no route.

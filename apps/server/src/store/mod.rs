@@ -14,7 +14,8 @@ mod users;
 
 pub(crate) use instances::{Instance, InstanceAdded, MAX_INSTANCES, NewInstance};
 pub(crate) use scans::{
-    DeadUpload, NewScan, NewUpload, ReadScan, Scan, ScanPackage, ScanState, ScanTask, Selection, Upload, UploadRefusal,
+    DeadUpload, ForeignReport, NewScan, NewUpload, ReadScan, Scan, ScanPackage, ScanState, Selection, Upload,
+    UploadRefusal,
 };
 pub(crate) use users::{Account, Limits, NewAccount};
 

@@ -55,8 +55,10 @@ impl Checksum {
         if matches {
             return Ok(());
         }
-        let message = format!("the checksum is wrong: what arrived has the {kind} {found}; nothing was stored");
-        Err(Failure::new(axum::http::StatusCode::BAD_REQUEST, "upload.checksum", message).with_parameter("crc"))
+        let message =
+            format!("the checksum is wrong: what arrived has the {kind} {found}; nothing was stored");
+        Err(Failure::new(axum::http::StatusCode::BAD_REQUEST, "upload.checksum", message)
+            .with_parameter("crc"))
     }
 }
 
@@ -75,6 +77,15 @@ pub(crate) struct Sums {
     pub(crate) sha256: String,
     pub(crate) crc32: u32,
     pub(crate) md5: Option<String>,
+}
+
+impl Sums {
+    /// Those of something that is in memory.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        let mut digests = Digests::new(true);
+        digests.update(bytes);
+        digests.finish()
+    }
 }
 
 impl Digests {

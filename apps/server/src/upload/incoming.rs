@@ -23,7 +23,6 @@ pub(crate) struct Incoming {
     ahead: VecDeque<Bytes>,
     /// The small parts of a form, by name.
     fields: BTreeMap<String, String>,
-    len: Option<u64>,
     most: Option<u64>,
 }
 
@@ -57,7 +56,6 @@ impl Incoming {
                 source: Source::Body(stream),
                 ahead: VecDeque::new(),
                 fields: BTreeMap::new(),
-                len: hint.exact(),
                 most: hint.exact(),
             }),
         }
@@ -82,15 +80,10 @@ impl Incoming {
                 None => {
                     budget.0.store(u64::MAX, Ordering::Relaxed);
                     let source = Source::Form { field, form, budget };
-                    return Ok(Self { source, ahead: VecDeque::new(), fields, len: None, most });
+                    return Ok(Self { source, ahead: VecDeque::new(), fields, most });
                 }
             }
         }
-    }
-
-    /// The number of bytes, where the sender says it.
-    pub(crate) fn len(&self) -> Option<u64> {
-        self.len
     }
 
     /// As many bytes as come at most, where the sender says it.
@@ -130,6 +123,11 @@ impl Incoming {
         Ok((held <= limit).then(|| self.ahead.drain(..).flatten().collect()))
     }
 
+    /// Has `bytes`, which were taken whole, come once more.
+    pub(crate) fn put_back(&mut self, bytes: Vec<u8>) {
+        self.ahead.push_front(bytes.into());
+    }
+
     /// The next bytes; `None` at the end.
     ///
     /// Fails with 400 where the body ends too early or is no form.
@@ -150,7 +148,8 @@ impl Incoming {
         drop(field);
         budget.0.store(FORM_BYTES, Ordering::Relaxed);
         while let Some(field) = form.next_field().await.map_err(form_failure)? {
-            let name = small_name(&field).ok_or_else(|| Failure::invalid("the form has more than one file"))?;
+            let name =
+                small_name(&field).ok_or_else(|| Failure::invalid("the form has more than one file"))?;
             let text = field.text().await.map_err(form_failure)?;
             fields.insert(name, text);
         }
@@ -183,7 +182,9 @@ impl Budget {
             return Ok(bytes);
         }
         let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let left = left.checked_sub(len).ok_or_else(|| io::Error::other("the form's parts beside the file are too long"))?;
+        let left = left
+            .checked_sub(len)
+            .ok_or_else(|| io::Error::other("the form's parts beside the file are too long"))?;
         // A part that begins a file lifts the limit at any time; nobody else writes.
         self.0.store(left, Ordering::Relaxed);
         Ok(bytes)

@@ -14,10 +14,7 @@ mod spool;
 
 pub(crate) use checksum::Checksum;
 pub(crate) use incoming::Incoming;
-pub(crate) use parts::Parts;
-pub(crate) use receive::{receive, spool_report};
-pub(crate) use sniff::{Kind, kind_of};
+pub(crate) use parts::{Parts, UPLOAD_LENGTH, with_version};
+pub(crate) use receive::{STEP, checksum, receive, spool_report};
+pub(crate) use sniff::Kind;
 pub(crate) use spool::Sums;
-
-#[cfg(test)]
-mod tests;

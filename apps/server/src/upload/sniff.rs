@@ -46,9 +46,8 @@ fn is_tar_header(start: &[u8]) -> bool {
         Some(sum.unwrap_or(0).wrapping_mul(8).wrapping_add(i64::from(digit - b'0')))
     });
     // The field itself counts as blanks.
-    let counted = || {
-        block.iter().enumerate().map(|(at, byte)| if (148..156).contains(&at) { b' ' } else { *byte })
-    };
+    let counted =
+        || block.iter().enumerate().map(|(at, byte)| if (148..156).contains(&at) { b' ' } else { *byte });
     let unsigned: i64 = counted().map(i64::from).sum();
     let signed: i64 = counted().map(|byte| i64::from(byte.cast_signed())).sum();
     stated.is_some_and(|stated| stated == unsigned || stated == signed)
@@ -63,7 +62,8 @@ mod tests {
 
     #[test]
     fn kinds_are_told_by_their_first_bytes() {
-        let tar = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/valid/small-machine.tar"));
+        let tar =
+            std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/valid/small-machine.tar"));
         let tar = tar.unwrap();
         for (start, kind) in [
             (&tar[..512], Kind::Tar),

@@ -40,8 +40,13 @@ impl Spool {
     pub(super) async fn resume(path: &Path, offset: u64) -> Result<Self, Failure> {
         let path = path.to_owned();
         let file = blocking(move || {
-            let mut file =
-                std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+            let mut file = std::fs::OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .open(path)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(std::fs::TryLockError::WouldBlock) => return Ok(None),

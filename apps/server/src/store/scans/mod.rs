@@ -8,7 +8,7 @@
 mod reading;
 mod upload;
 
-pub(crate) use reading::{ReadScan, ScanPackage, ScanTask};
+pub(crate) use reading::{ReadScan, ScanPackage};
 pub(crate) use upload::{DeadUpload, NewUpload, Upload, UploadRefusal};
 
 use sqlx::{Sqlite, Transaction};
@@ -30,6 +30,8 @@ pub(crate) struct Scan {
     pub(crate) error: Option<String>,
     pub(crate) error_detail: Option<String>,
     pub(crate) report_name: Option<String>,
+    /// Whether a report of a kind that is not known came with it.
+    pub(crate) foreign_report: bool,
     /// A file of the server's own, relative to its data.
     pub(crate) tree_file: Option<String>,
     /// A path that the administrator registered.
@@ -108,8 +110,33 @@ pub(crate) struct NewScan {
     pub(crate) error: Option<String>,
     pub(crate) machine_report: Option<String>,
     pub(crate) report_name: Option<String>,
+    pub(crate) report: Option<ForeignReport>,
     /// A registered tree; with the state [`ScanState::Queued`].
     pub(crate) tree_path: Option<String>,
+}
+
+/// A report of a kind that is not known, stored.
+#[derive(Clone, Debug)]
+pub(crate) struct ForeignReport {
+    /// Relative to the server's data.
+    pub(crate) file: String,
+    pub(crate) bytes: u64,
+}
+
+impl NewScan {
+    /// A scan of which only the state is known.
+    pub(crate) fn new(state: ScanState, message: &str) -> Self {
+        Self {
+            name: None,
+            state,
+            message: message.to_owned(),
+            error: None,
+            machine_report: None,
+            report_name: None,
+            report: None,
+            tree_path: None,
+        }
+    }
 }
 
 /// Which of a user's scans.
@@ -127,7 +154,8 @@ impl Store {
     pub(crate) async fn scans(&self, user: i64, selection: Selection) -> Result<Vec<Scan>, StoreError> {
         let (instance, scan) = selection.numbers();
         sqlx::query_as(concat!(
-            "SELECT id, instance_id, name, state, percentage, message, error, error_detail, report_name, tree_file,
+            "SELECT id, instance_id, name, state, percentage, message, error, error_detail, report_name,
+                 report_file IS NOT NULL AS foreign_report, tree_file,
                  tree_path, tree_bytes, tree_sha256, overlay_name, overlay_crc, upload_total, upload_offset,
                  content_bytes, packages, created, modified
              FROM scans
@@ -156,15 +184,17 @@ impl Store {
         quota: &Quota,
     ) -> Result<i64, QuotaError> {
         let mut change = self.begin().await?;
-        quota::reserve(&mut change, user, quota, Usage { scans: 1, ..Usage::default() }).await?;
+        let report_bytes = new.report.as_ref().map_or(0, |report| report.bytes);
+        let more = Usage { scans: 1, bytes: report_bytes, ..Usage::default() };
+        quota::reserve(&mut change, user, quota, more).await?;
         let name = match &new.name {
             Some(name) => name.clone(),
             None => free_name(&mut change, instance).await?,
         };
         let id = sqlx::query_scalar(
             "INSERT INTO scans (instance_id, user_id, name, state, message, error, machine_report, report_name,
-                 tree_path, created, modified)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) RETURNING id",
+                 report_file, report_bytes, held_bytes, tree_path, created, modified)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $12) RETURNING id",
         )
         .bind(instance)
         .bind(user)
@@ -174,6 +204,8 @@ impl Store {
         .bind(&new.error)
         .bind(&new.machine_report)
         .bind(&new.report_name)
+        .bind(new.report.as_ref().map(|report| &report.file))
+        .bind(i64::try_from(report_bytes).unwrap_or(i64::MAX))
         .bind(&new.tree_path)
         .bind(now())
         .fetch_one(&mut *change)
@@ -267,22 +299,14 @@ pub(crate) async fn delete(
     let (instance, scan) = selection.numbers();
     let mut deleted = 0;
     for statement in DELETION {
-        let done = sqlx::query(statement)
-            .bind(user)
-            .bind(instance)
-            .bind(scan)
-            .execute(&mut **change)
-            .await?;
+        let done = sqlx::query(statement).bind(user).bind(instance).bind(scan).execute(&mut **change).await?;
         deleted = done.rows_affected();
     }
     Ok(deleted)
 }
 
 /// `Scan 1`, or the next number that no scan of the instance had.
-async fn free_name(
-    change: &mut Transaction<'static, Sqlite>,
-    instance: i64,
-) -> Result<String, StoreError> {
+async fn free_name(change: &mut Transaction<'static, Sqlite>, instance: i64) -> Result<String, StoreError> {
     let names: Vec<String> = sqlx::query_scalar("SELECT name FROM scans WHERE instance_id = $1")
         .bind(instance)
         .fetch_all(&mut **change)

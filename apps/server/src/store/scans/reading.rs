@@ -91,7 +91,10 @@ impl Store {
         .fetch_optional(&mut *change)
         .await?;
         if let Some(instance) = instance {
-            sqlx::query("DELETE FROM scan_packages WHERE scan_id = $1").bind(scan).execute(&mut *change).await?;
+            sqlx::query("DELETE FROM scan_packages WHERE scan_id = $1")
+                .bind(scan)
+                .execute(&mut *change)
+                .await?;
             for package in read.packages.iter().flatten() {
                 sqlx::query(
                     "INSERT INTO scan_packages (scan_id, name, version, arch, size) VALUES ($1, $2, $3, $4, $5)",
@@ -174,10 +177,7 @@ pub(super) async fn enqueue(
 }
 
 /// Nobody is to read the tree of a scan any more: a builder that does finds its job gone.
-pub(super) async fn dequeue(
-    change: &mut Transaction<'static, Sqlite>,
-    scan: i64,
-) -> Result<(), StoreError> {
+pub(super) async fn dequeue(change: &mut Transaction<'static, Sqlite>, scan: i64) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM jobs WHERE kind = 'scan' AND subject_id = $1")
         .bind(scan)
         .execute(&mut **change)

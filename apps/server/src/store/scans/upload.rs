@@ -136,6 +136,18 @@ impl Store {
         Ok(())
     }
 
+    /// Whether an upload is still wanted.
+    pub(crate) async fn wants_upload(&self, upload: &Upload) -> Result<bool, StoreError> {
+        let found: Option<i64> = sqlx::query_scalar(
+            "SELECT id FROM scans WHERE id = $1 AND tree_file = $2 AND state IN ('arriving', 'receiving')",
+        )
+        .bind(upload.scan)
+        .bind(&upload.file)
+        .fetch_optional(self.reader())
+        .await?;
+        Ok(found.is_some())
+    }
+
     /// Notes that the first `offset` bytes of an upload in parts are durable; whether it is still wanted.
     pub(crate) async fn advance_upload(&self, upload: &Upload, offset: u64) -> Result<bool, StoreError> {
         let mut change = self.begin().await?;
@@ -186,40 +198,16 @@ impl Store {
     /// Forgets an upload that did not come to its end: its scan waits for another, or goes if it came with it.
     pub(crate) async fn abandon_upload(&self, upload: &Upload) -> Result<(), StoreError> {
         let mut change = self.begin().await?;
-        let is_there: Option<i64> = sqlx::query_scalar("SELECT id FROM scans WHERE id = $1 AND tree_file = $2")
-            .bind(upload.scan)
-            .bind(&upload.file)
-            .fetch_optional(&mut *change)
-            .await?;
+        let is_there: Option<i64> =
+            sqlx::query_scalar("SELECT id FROM scans WHERE id = $1 AND tree_file = $2")
+                .bind(upload.scan)
+                .bind(&upload.file)
+                .fetch_optional(&mut *change)
+                .await?;
         if is_there.is_some() {
             discard_unfinished(&mut change, upload.scan).await?;
         }
         change.commit().await
-    }
-
-    /// A report of a kind that is not known, which was stored as `file` of `bytes`, belongs to a scan of `user`.
-    pub(crate) async fn keep_report(
-        &self,
-        user: i64,
-        scan: i64,
-        file: &str,
-        bytes: u64,
-        quota: &Quota,
-    ) -> Result<(), QuotaError> {
-        let mut change = self.begin().await?;
-        quota::reserve(&mut change, user, quota, Usage { bytes, ..Usage::default() }).await?;
-        sqlx::query(
-            "UPDATE scans SET report_file = $1, report_bytes = $2, held_bytes = held_bytes + $2
-             WHERE id = $3 AND user_id = $4",
-        )
-        .bind(file)
-        .bind(signed(bytes))
-        .bind(scan)
-        .bind(user)
-        .execute(&mut *change)
-        .await?;
-        change.commit().await?;
-        Ok(())
     }
 
     /// The uploads that were begun and are not whole.
@@ -230,16 +218,6 @@ impl Store {
         )
         .fetch_all(self.reader())
         .await
-    }
-
-    /// Forgets scans that came with a tree of which not even the file was begun.
-    pub(crate) async fn forget_never_arrived(&self, before: i64) -> Result<(), StoreError> {
-        let mut change = self.begin().await?;
-        sqlx::query("DELETE FROM scans WHERE state = 'arriving' AND tree_file IS NULL AND created < $1")
-            .bind(before)
-            .execute(&mut *change)
-            .await?;
-        change.commit().await
     }
 }
 
