@@ -17,10 +17,13 @@ mod routes;
 mod server;
 mod settings;
 mod store;
+mod tidy;
+mod tree;
+mod upload;
 
 pub use commands::{main, run};
 pub use server::Server;
-pub use settings::{Quota, Settings};
+pub use settings::{Limits, Quota, Settings};
 
 #[cfg(test)]
 mod matrix;

@@ -51,7 +51,9 @@ impl Server {
         let builder = Builder::new(folder.node());
         let accounts = Accounts::new(store.clone(), folder.clone())?;
         let shared = Shared { settings, registry, engine, store, folder, accounts, artefacts, builder, lock };
-        Ok(Self { shared: Arc::new(shared) })
+        let server = Self { shared: Arc::new(shared) };
+        server.tidy().await?;
+        Ok(server)
     }
 
     /// Goes to work on what is queued, beginning with what an earlier life left unfinished. To be called once.

@@ -12,7 +12,13 @@ mod formats;
 mod gate;
 mod ids;
 mod images;
+mod instances;
+mod listing;
+mod overlay;
+mod own;
+mod query;
 mod range;
+mod scans;
 mod service;
 mod ticket;
 mod users;
@@ -21,6 +27,8 @@ pub(crate) use answer::{Wanted, finish};
 pub(crate) use body::Body;
 pub(crate) use gate::gate;
 pub(crate) use ids::Ids;
+pub(crate) use own::{OwnInstance, OwnScan};
+pub(crate) use query::Query;
 
 use axum::http::StatusCode;
 
@@ -30,10 +38,19 @@ use crate::routes::Route;
 
 /// The routes of all resources.
 pub(crate) fn routes() -> Vec<Route> {
-    [service::routes(), users::routes(), images::routes(), downloads::routes(), formats::routes()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        service::routes(),
+        users::routes(),
+        instances::routes(),
+        scans::routes(),
+        overlay::routes(),
+        images::routes(),
+        downloads::routes(),
+        formats::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// For paths that are in no route.
