@@ -3,6 +3,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::piece::PieceTask;
+use super::pool::Pieces;
+use super::tools::Bounds;
 use super::{Shape, Slot, Target, lock};
 use crate::layout::DiskLayout;
 use crate::{Error, ErrorKind, Monitor, Result};
@@ -15,7 +17,8 @@ pub(super) struct Schedule<'a> {
     items: Items,
     total_items: u64,
     total_bytes: u64,
-    window: usize,
+    bounds: Bounds,
+    pieces: Arc<Pieces>,
 }
 
 struct State {
@@ -28,8 +31,8 @@ struct State {
     oldest: u64,
     lanes: Vec<Lane>,
     pieces: VecDeque<(Place, PieceTask)>,
-    /// Pieces that are being written.
-    pieces_running: usize,
+    /// Items that are being read and encoded.
+    filling: usize,
     spare: Vec<Slot>,
     /// The first place that failed; nothing at or after it goes on.
     failed: Option<(Place, Error)>,
@@ -69,7 +72,13 @@ impl Task {
 }
 
 impl<'a> Schedule<'a> {
-    pub(super) fn new(shape: &Shape, targets: Vec<Target>, window: usize, monitor: &'a Monitor) -> Self {
+    pub(super) fn new(
+        shape: &Shape,
+        targets: Vec<Target>,
+        bounds: Bounds,
+        pieces: Arc<Pieces>,
+        monitor: &'a Monitor,
+    ) -> Self {
         let items = Items { disks: shape.disks.clone(), item: shape.item };
         let (mut total_items, mut total_bytes) = (0, 0);
         let mut cursor = Cursor::default();
@@ -85,7 +94,7 @@ impl<'a> Schedule<'a> {
             oldest: 0,
             lanes,
             pieces: VecDeque::new(),
-            pieces_running: 0,
+            filling: 0,
             spare: Vec::new(),
             failed: None,
             cancelled: false,
@@ -99,7 +108,8 @@ impl<'a> Schedule<'a> {
             items,
             total_items,
             total_bytes,
-            window,
+            bounds,
+            pieces,
         }
     }
 
@@ -107,9 +117,8 @@ impl<'a> Schedule<'a> {
         self.total_bytes
     }
 
-    /// The next thing to do, a new item only for a worker that `encodes`; waits for one; `None` when all is done, failed
-    /// or cancelled.
-    pub(super) fn next(&self, encodes: bool) -> Option<Task> {
+    /// The next thing to do; waits for one; `None` when all is done, failed or cancelled.
+    pub(super) fn next(&self) -> Option<Task> {
         let mut state = lock(&self.state);
         loop {
             if self.monitor.is_cancelled() {
@@ -118,12 +127,11 @@ impl<'a> Schedule<'a> {
             if state.cancelled {
                 return None;
             }
-            if let Some(task) = self.pick(&mut state, encodes) {
+            if let Some(task) = self.pick(&mut state) {
                 state.running += 1;
                 return Some(task);
             }
-            let is_all_claimed = state.claimed == self.total_items || state.failed.is_some();
-            if state.running == 0 && (encodes || is_all_claimed) {
+            if state.running == 0 {
                 // Nothing to do and nobody who could make more: the end.
                 self.changed.notify_all();
                 return None;
@@ -134,13 +142,11 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    fn pick(&self, state: &mut State, encodes: bool) -> Option<Task> {
+    fn pick(&self, state: &mut State) -> Option<Task> {
         if let Some((place, piece)) = state.pieces.pop_front() {
-            state.pieces_running += 1;
             return Some(Task::Piece { place, piece });
         }
-        if state.pieces_running >= MAX_PIECES {
-            // The sink is slower than the rest: what would be assembled now had to wait in memory.
+        if self.pieces.are_scarce() {
             return None;
         }
         let limit = state.failed.as_ref().map_or((u64::MAX, 0), |(place, _)| *place);
@@ -163,10 +169,12 @@ impl<'a> Schedule<'a> {
                 return Some(Task::Put { order, lane, slot, target });
             }
         }
-        if encodes && state.claimed < limit.0 && state.slots.len() < self.window {
+        let has_room = state.filling < self.bounds.encoders && state.slots.len() < self.bounds.slots;
+        if has_room && state.claimed < limit.0 {
             let (disk, start, _) = self.items.next(&mut state.cursor)?;
             let order = state.claimed;
             state.claimed += 1;
+            state.filling += 1;
             state.slots.push_back(None);
             let slot = state.spare.pop().unwrap_or_default();
             return Some(Task::Fill { order, slot: Slot { disk, start, ..slot } });
@@ -178,6 +186,7 @@ impl<'a> Schedule<'a> {
         self.done(|state| {
             let at = (order - state.oldest) as usize;
             state.slots[at] = Some(Arc::new(slot));
+            state.filling -= 1;
             state.read += read;
         });
     }
@@ -199,13 +208,12 @@ impl<'a> Schedule<'a> {
     }
 
     pub(super) fn piece_done(&self) {
-        self.done(|state| state.pieces_running -= 1);
+        self.done(|_| {});
     }
 
-    /// A task has failed; `was_piece` if it was one.
-    pub(super) fn fail(&self, place: Place, was_piece: bool, error: Error) {
+    /// A task has failed. No item is claimed any more: the one that failed was, and so was every one before it.
+    pub(super) fn fail(&self, place: Place, error: Error) {
         self.done(|state| {
-            state.pieces_running -= usize::from(was_piece);
             if state.failed.as_ref().is_none_or(|(first, _)| place < *first) {
                 state.failed = Some((place, error));
             }
@@ -237,9 +245,6 @@ impl<'a> Schedule<'a> {
         Ok((targets, state.read))
     }
 }
-
-/// Pieces of 1 MiB in the hands of the sink from which on nothing more is assembled, however many threads there are.
-const MAX_PIECES: usize = 12;
 
 /// The work items of all disks: aligned, in order, without those that are known to be zero.
 struct Items {

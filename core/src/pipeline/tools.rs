@@ -1,0 +1,110 @@
+use std::sync::Mutex;
+
+use super::codec::Encoder;
+use super::{Shape, Slot, encode, lock};
+use crate::Result;
+use crate::format::Encoding;
+use crate::layout::{DiskLayout, LayoutReader};
+
+/// What reads and encodes items: as many as work at one time, whichever threads they work on.
+pub(super) struct Toolbox {
+    spare: Mutex<Vec<Tools>>,
+    bounds: Bounds,
+}
+
+/// How much may be in hand at one time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Bounds {
+    /// Items that are being read and encoded.
+    pub(super) encoders: usize,
+    /// Items from the time that they are claimed until all lanes have taken them.
+    pub(super) slots: usize,
+}
+
+/// What one item at a time is read and encoded with.
+struct Tools {
+    readers: Vec<LayoutReader>,
+    /// For each disk, for each of its encodings.
+    encoders: Vec<Vec<ItemEncoder>>,
+}
+
+/// An encoder, and the most bytes that the chunks of one item become with it.
+struct ItemEncoder {
+    encoder: Encoder,
+    most: usize,
+}
+
+impl Toolbox {
+    /// For a run on `threads` threads.
+    ///
+    /// # Errors
+    /// As [`Encoder::new`].
+    pub(super) fn new(threads: usize, shape: &Shape) -> Result<Self> {
+        let mut first = Tools::new(shape)?;
+        let bounds = first.bounds(threads, shape)?;
+        // It has its working memory already.
+        Ok(Self { spare: Mutex::new(vec![first]), bounds })
+    }
+
+    pub(super) fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    /// Reads and encodes the item that `slot` names; gives the bytes read.
+    pub(super) fn fill(&self, shape: &Shape, slot: &mut Slot) -> Result<u64> {
+        // The one that was used last.
+        let spare = lock(&self.spare).pop();
+        let mut tools = spare.map_or_else(|| Tools::new(shape), Ok)?;
+        let read = tools.fill(shape, slot)?;
+        lock(&self.spare).push(tools);
+        Ok(read)
+    }
+}
+
+impl Tools {
+    fn new(shape: &Shape) -> Result<Self> {
+        let fitted = |encoding: &Encoding| {
+            let mut encoder = Encoder::new(&encoding.codec)?;
+            let most = encoder.most(shape.item as usize, encoding.granularity as usize);
+            Ok(ItemEncoder { encoder, most })
+        };
+        let encoders = shape.encodings.iter().map(|encodings| encodings.iter().map(fitted).collect());
+        let readers = shape.disks.iter().map(DiskLayout::reader).collect();
+        Ok(Self { readers, encoders: encoders.collect::<Result<_>>()? })
+    }
+
+    /// As many encoders as [`WORK_BYTES`] hold together with one item for each, but one in any case; in what is left, enough
+    /// items that no thread waits.
+    fn bounds(&mut self, threads: usize, shape: &Shape) -> Result<Bounds> {
+        let (mut tools, mut slot) = (0, 0);
+        for (encodings, encoders) in shape.encodings.iter().zip(&mut self.encoders) {
+            for (encoding, fitted) in encodings.iter().zip(&mut *encoders) {
+                tools += fitted.encoder.memory(&encoding.codec, encoding.granularity as usize)?;
+            }
+            slot = slot.max(encoders.iter().map(|fitted| fitted.most).sum());
+        }
+        slot += shape.item as usize;
+        let encoders = (WORK_BYTES / (tools + slot)).clamp(1, threads);
+        let slots = (WORK_BYTES.saturating_sub(encoders * tools) / slot).min(2 * encoders + 2).max(2);
+        Ok(Bounds { encoders, slots })
+    }
+
+    fn fill(&mut self, shape: &Shape, slot: &mut Slot) -> Result<u64> {
+        let disk = &shape.disks[slot.disk];
+        let len = shape.item.min(disk.size() - slot.start);
+        slot.plain.resize(len as usize, 0);
+        self.readers[slot.disk].read_exact_at(slot.start, &mut slot.plain)?;
+        let encodings = &shape.encodings[slot.disk];
+        slot.encoded.resize_with(encodings.len(), Default::default);
+        for ((encoding, fitted), item) in
+            encodings.iter().zip(&mut self.encoders[slot.disk]).zip(&mut slot.encoded)
+        {
+            item.bytes.clear(fitted.most);
+            encode(encoding, &mut fitted.encoder, slot.start, &slot.plain, item)?;
+        }
+        Ok(len)
+    }
+}
+
+/// What the tools and the items in hand may take, however many threads there are.
+const WORK_BYTES: usize = 30 << 20;
