@@ -8,15 +8,20 @@ use super::encoded::EncodedBytes;
 use crate::format::{ChunkCodec, Codec};
 use crate::{Error, ErrorKind, Result};
 
-/// An encoder for one codec, with its working memory.
+/// An encoder for one codec, with its working memory but for that of zstd.
 pub(crate) struct Encoder(Method);
+
+/// The working memory of all encoders with zstd that work one after the other; it is made with the first chunk, and is as
+/// large as the largest of them needs.
+#[derive(Default)]
+pub(super) struct Zstd(Option<CCtx<'static>>);
 
 enum Method {
     Stored,
     Deflate(Box<Compress>),
     Zlib(Compressor),
     Gzip(Compressor),
-    Zstd { context: CCtx<'static>, always: bool },
+    Zstd { level: u8, always: bool },
     Custom(Arc<dyn ChunkCodec>),
 }
 
@@ -40,15 +45,15 @@ impl Encoder {
             }
             Codec::Zlib { level } => Method::Zlib(deflater(*level)?),
             Codec::Gzip { level } => Method::Gzip(deflater(*level)?),
-            Codec::Zstd { level } => Method::Zstd { context: zstd(*level)?, always: false },
-            Codec::ZstdFrame { level } => Method::Zstd { context: zstd(*level)?, always: true },
+            Codec::Zstd { level } => Method::Zstd { level: *level, always: false },
+            Codec::ZstdFrame { level } => Method::Zstd { level: *level, always: true },
             Codec::Custom(codec) => Method::Custom(Arc::clone(&codec.0)),
         };
         Ok(Self(method))
     }
 
     /// Appends `chunk` to `out`, encoded or verbatim; says whether it was encoded.
-    pub(super) fn encode(&mut self, chunk: &[u8], out: &mut EncodedBytes) -> Result<bool> {
+    pub(super) fn encode(&mut self, chunk: &[u8], zstd: &mut Zstd, out: &mut EncodedBytes) -> Result<bool> {
         let len = match &mut self.0 {
             Method::Stored => None,
             Method::Deflate(compress) => deflate(compress, chunk, out)?,
@@ -60,9 +65,9 @@ impl Encoder {
                 let room = out.room(compressor.gzip_compress_bound(chunk.len()));
                 Some(compressor.gzip_compress(chunk, room).map_err(libdeflate_failed)?)
             }
-            Method::Zstd { context, always } => {
+            Method::Zstd { level, always } => {
                 let room = out.room(zstd_safe::compress_bound(chunk.len()));
-                let len = context.compress2(room, chunk).map_err(zstd_failed)?;
+                let len = zstd.context(*level)?.compress2(room, chunk).map_err(zstd_failed)?;
                 (*always || len < chunk.len()).then_some(len)
             }
             Method::Custom(codec) => {
@@ -83,7 +88,7 @@ impl Encoder {
     /// One chunk by itself, as [`Encoder::encode`].
     pub(crate) fn encode_one(&mut self, chunk: &[u8]) -> Result<(Vec<u8>, bool)> {
         let mut out = EncodedBytes::default();
-        let is_encoded = self.encode(chunk, &mut out)?;
+        let is_encoded = self.encode(chunk, &mut Zstd::default(), &mut out)?;
         Ok((out.into_vec(), is_encoded))
     }
 
@@ -102,25 +107,31 @@ impl Encoder {
         }
     }
 
-    /// Bytes of working memory that it takes for chunks of `granularity` bytes; `codec` is what it was made for. A codec of
-    /// a format's own counts as none: it is shared by all.
-    ///
-    /// # Errors
-    /// As [`Encoder::encode`].
-    pub(super) fn memory(&mut self, codec: &Codec, granularity: usize) -> Result<usize> {
-        Ok(match codec {
-            Codec::Stored | Codec::Custom(_) => 0,
+    /// Bytes of working memory that an encoder for `codec` takes for chunks of `granularity` bytes, without zstd's. A codec
+    /// of a format's own counts as none: it is shared by all.
+    pub(super) fn memory(codec: &Codec, granularity: usize) -> usize {
+        match codec {
+            Codec::Stored | Codec::Custom(_) | Codec::Zstd { .. } | Codec::ZstdFrame { .. } => 0,
             // Every match at every position is kept; 9 MiB are the most that libdeflate has.
             Codec::Zlib { level: 10.. } | Codec::Gzip { level: 10.. } => {
                 (8 * granularity + (1 << 20)).min(9 << 20)
             }
             Codec::Deflate { .. } | Codec::Zlib { .. } | Codec::Gzip { .. } => DEFLATE_BYTES,
-            Codec::Zstd { .. } | Codec::ZstdFrame { .. } => {
-                // Only a context that has worked has its tables.
-                self.encode_one(&vec![0; granularity])?;
-                if let Method::Zstd { context, .. } = &self.0 { context.sizeof() } else { 0 }
-            }
-        })
+        }
+    }
+}
+
+impl Zstd {
+    /// Bytes that it has taken so far.
+    pub(super) fn memory(&self) -> usize {
+        self.0.as_ref().map_or(0, CCtx::sizeof)
+    }
+
+    fn context(&mut self, level: u8) -> Result<&mut CCtx<'static>> {
+        let context = self.0.get_or_insert_with(CCtx::create);
+        context.set_parameter(CParameter::CompressionLevel(i32::from(level))).map_err(zstd_failed)?;
+        context.set_parameter(CParameter::ContentSizeFlag(true)).map_err(zstd_failed)?;
+        Ok(context)
     }
 }
 
@@ -181,13 +192,6 @@ impl Histogram {
     }
 }
 
-fn zstd(level: u8) -> Result<CCtx<'static>> {
-    let mut context = CCtx::create();
-    context.set_parameter(CParameter::CompressionLevel(i32::from(level))).map_err(zstd_failed)?;
-    context.set_parameter(CParameter::ContentSizeFlag(true)).map_err(zstd_failed)?;
-    Ok(context)
-}
-
 /// The room was the bound that libdeflate itself gives.
 fn libdeflate_failed(error: CompressionError) -> Error {
     Error::new(ErrorKind::Internal, "libdeflate passed its own bound").with_source(error)
@@ -221,7 +225,8 @@ mod tests {
         let encode = |codec: Codec| {
             let mut out = EncodedBytes::default();
             out.append(&[1, 2, 3]);
-            assert!(Encoder::new(&codec).unwrap().encode(&chunk, &mut out).unwrap(), "{codec:?}");
+            let mut encoder = Encoder::new(&codec).unwrap();
+            assert!(encoder.encode(&chunk, &mut Zstd::default(), &mut out).unwrap(), "{codec:?}");
             out.into_vec().split_off(3)
         };
         let mut plain = vec![0; chunk.len()];
@@ -298,8 +303,9 @@ mod tests {
                 let mut out = EncodedBytes::default();
                 out.clear(most);
                 let buffer = out.room(0).as_ptr();
+                let mut zstd = Zstd::default();
                 for chunk in noise(1 << 20, 7).chunks(granularity) {
-                    encoder.encode(chunk, &mut out).unwrap();
+                    encoder.encode(chunk, &mut zstd, &mut out).unwrap();
                 }
                 assert_eq!(out.as_slice().as_ptr(), buffer, "{codec:?}, {granularity}");
             }

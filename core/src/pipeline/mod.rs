@@ -20,6 +20,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) use codec::Encoder;
+use codec::Zstd;
 use encoded::EncodedBytes;
 pub(crate) use piece::OutputResult;
 use piece::OutputState;
@@ -207,6 +208,8 @@ fn perform(
             schedule.put_done(order, lane, target, tasks);
         }
         Task::Finish { order, lane, mut target } => {
+            // All items are encoded: what ends an output may need their room.
+            toolbox.clear();
             let mut tasks = Vec::new();
             let Target { writer, outputs } = &mut target;
             let assembler = std::mem::replace(&mut writer.assembler, Box::new(Finished));
@@ -228,6 +231,7 @@ fn perform(
 fn encode(
     encoding: &Encoding,
     encoder: &mut Encoder,
+    zstd: &mut Zstd,
     start: u64,
     plain: &[u8],
     item: &mut EncodedItem,
@@ -250,9 +254,9 @@ fn encode(
                 let mut padded = Vec::with_capacity(granularity);
                 padded.extend_from_slice(chunk);
                 padded.resize(granularity, 0);
-                encoder.encode(&padded, &mut item.bytes)?
+                encoder.encode(&padded, zstd, &mut item.bytes)?
             } else {
-                encoder.encode(chunk, &mut item.bytes)?
+                encoder.encode(chunk, zstd, &mut item.bytes)?
             };
             ((start, item.bytes.len()), is_encoded)
         };

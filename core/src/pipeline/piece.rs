@@ -168,7 +168,7 @@ impl OutputState {
 
     /// Whether what is full now should be written before there is more.
     pub(super) fn is_pressed(&self) -> bool {
-        self.pieces.are_scarce()
+        self.pieces.are_scarce(0)
     }
 
     /// Hands out all pieces that are still held.

@@ -33,8 +33,9 @@ impl Pieces {
     }
 
     /// Whether the sink is slower than the rest, so that what is assembled now has to wait in memory.
-    pub(super) fn are_scarce(&self) -> bool {
-        self.full.load(Ordering::Relaxed) >= self.most
+    /// `expected` more pieces are about to be full.
+    pub(super) fn are_scarce(&self, expected: usize) -> bool {
+        self.full.load(Ordering::Relaxed) + expected >= self.most
     }
 
     /// A buffer of one piece; it holds old bytes.

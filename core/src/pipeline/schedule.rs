@@ -146,9 +146,12 @@ impl<'a> Schedule<'a> {
         if let Some((place, piece)) = state.pieces.pop_front() {
             return Some(Task::Piece { place, piece });
         }
-        if self.pieces.are_scarce() {
+        if self.pieces.are_scarce(0) {
             return None;
         }
+        // Every lane at work may fill a piece more; those that failed are not at work, and then there is little left to do.
+        let busy = state.lanes.iter().filter(|lane| lane.target.is_none()).count();
+        let has_pieces = state.failed.is_some() || !self.pieces.are_scarce(busy);
         let limit = state.failed.as_ref().map_or((u64::MAX, 0), |(place, _)| *place);
         for lane in 0..state.lanes.len() {
             let order = state.lanes[lane].next;
@@ -156,6 +159,7 @@ impl<'a> Schedule<'a> {
                 continue;
             }
             if order == self.total_items {
+                state.spare.clear();
                 let target = state.lanes[lane].target.take()?;
                 return Some(Task::Finish { order, lane, target });
             }
@@ -163,7 +167,7 @@ impl<'a> Schedule<'a> {
                 continue;
             }
             let at = (order - state.oldest) as usize;
-            if let Some(Some(slot)) = state.slots.get(at) {
+            if has_pieces && let Some(Some(slot)) = state.slots.get(at) {
                 let slot = Arc::clone(slot);
                 let target = state.lanes[lane].target.take()?;
                 return Some(Task::Put { order, lane, slot, target });
@@ -202,7 +206,9 @@ impl<'a> Schedule<'a> {
                 let Some(slot) = state.slots.pop_front() else { break };
                 state.oldest += 1;
                 // The last lane to drop a slot gives its buffers back.
-                state.spare.extend(slot.and_then(Arc::into_inner));
+                if state.claimed < self.total_items {
+                    state.spare.extend(slot.and_then(Arc::into_inner));
+                }
             }
         });
     }

@@ -1,9 +1,11 @@
+use std::cmp::Reverse;
 use std::sync::Mutex;
 
-use super::codec::Encoder;
+use super::codec::{Encoder, Zstd};
+use super::encoded::EncodedBytes;
 use super::{Shape, Slot, encode, lock};
 use crate::Result;
-use crate::format::Encoding;
+use crate::format::{Codec, Encoding};
 use crate::layout::{DiskLayout, LayoutReader};
 
 /// What reads and encodes items: as many as work at one time, whichever threads they work on.
@@ -26,6 +28,7 @@ struct Tools {
     readers: Vec<LayoutReader>,
     /// For each disk, for each of its encodings.
     encoders: Vec<Vec<ItemEncoder>>,
+    zstd: Zstd,
 }
 
 /// An encoder, and the most bytes that the chunks of one item become with it.
@@ -59,6 +62,11 @@ impl Toolbox {
         lock(&self.spare).push(tools);
         Ok(read)
     }
+
+    /// Frees what is not at work.
+    pub(super) fn clear(&self) {
+        lock(&self.spare).clear();
+    }
 }
 
 impl Tools {
@@ -70,23 +78,35 @@ impl Tools {
         };
         let encoders = shape.encodings.iter().map(|encodings| encodings.iter().map(fitted).collect());
         let readers = shape.disks.iter().map(DiskLayout::reader).collect();
-        Ok(Self { readers, encoders: encoders.collect::<Result<_>>()? })
+        Ok(Self { readers, encoders: encoders.collect::<Result<_>>()?, zstd: Zstd::default() })
     }
 
     /// As many encoders as [`WORK_BYTES`] hold together with one item for each, but one in any case; in what is left, enough
     /// items that no thread waits.
     fn bounds(&mut self, threads: usize, shape: &Shape) -> Result<Bounds> {
-        let (mut tools, mut slot) = (0, 0);
-        for (encodings, encoders) in shape.encodings.iter().zip(&mut self.encoders) {
-            for (encoding, fitted) in encodings.iter().zip(&mut *encoders) {
-                tools += fitted.encoder.memory(&encoding.codec, encoding.granularity as usize)?;
-            }
-            slot = slot.max(encoders.iter().map(|fitted| fitted.most).sum());
-        }
-        slot += shape.item as usize;
+        let encodings = shape.encodings.iter().flatten();
+        let memory = |encoding: &Encoding| Encoder::memory(&encoding.codec, encoding.granularity as usize);
+        let tools = encodings.map(memory).sum::<usize>() + self.measure_zstd(shape)?;
+        let encoded = |encoders: &Vec<ItemEncoder>| encoders.iter().map(|fitted| fitted.most).sum::<usize>();
+        let slot = shape.item as usize + self.encoders.iter().map(encoded).max().unwrap_or(0);
         let encoders = (WORK_BYTES / (tools + slot)).clamp(1, threads);
-        let slots = (WORK_BYTES.saturating_sub(encoders * tools) / slot).min(2 * encoders + 2).max(2);
+        let left = WORK_BYTES.saturating_sub(encoders * tools).min(WINDOW_BYTES);
+        let slots = (left / slot).clamp(1, 2 * encoders + 2);
         Ok(Bounds { encoders, slots })
+    }
+
+    /// Bytes that zstd takes for all encodings: only a context that has worked has its tables.
+    fn measure_zstd(&mut self, shape: &Shape) -> Result<usize> {
+        let fitted = self.encoders.iter_mut().flatten();
+        let mut all: Vec<_> = shape.encodings.iter().flatten().zip(fitted).collect();
+        all.retain(|(encoding, _)| matches!(encoding.codec, Codec::Zstd { .. } | Codec::ZstdFrame { .. }));
+        // The largest first, so that the context does not outgrow what it has.
+        all.sort_by_key(|(encoding, _)| Reverse(encoding.granularity));
+        for (encoding, fitted) in all {
+            let zeros = vec![0; encoding.granularity as usize];
+            fitted.encoder.encode(&zeros, &mut self.zstd, &mut EncodedBytes::default())?;
+        }
+        Ok(self.zstd.memory())
     }
 
     fn fill(&mut self, shape: &Shape, slot: &mut Slot) -> Result<u64> {
@@ -100,7 +120,7 @@ impl Tools {
             encodings.iter().zip(&mut self.encoders[slot.disk]).zip(&mut slot.encoded)
         {
             item.bytes.clear(fitted.most);
-            encode(encoding, &mut fitted.encoder, slot.start, &slot.plain, item)?;
+            encode(encoding, &mut fitted.encoder, &mut self.zstd, slot.start, &slot.plain, item)?;
         }
         Ok(len)
     }
@@ -108,3 +128,5 @@ impl Tools {
 
 /// What the tools and the items in hand may take, however many threads there are.
 const WORK_BYTES: usize = 30 << 20;
+/// What the items in hand may take of it.
+const WINDOW_BYTES: usize = 25 << 20;
