@@ -57,6 +57,12 @@ impl Folder {
         self.root.join(relative)
     }
 
+    /// Bytes that may still be written to the directory's file system.
+    pub(crate) fn free(&self) -> io::Result<u64> {
+        let system = rustix::fs::statvfs(&self.root)?;
+        Ok(system.f_bavail.saturating_mul(system.f_frsize))
+    }
+
     /// A key for `purpose` that only this server can make: HMAC-SHA256 under its secret.
     pub(crate) fn key(&self, purpose: &str) -> [u8; 32] {
         // HMAC takes keys of every length.

@@ -9,6 +9,8 @@ mod accounts;
 mod commands;
 mod failure;
 mod folder;
+mod metrics;
+mod net;
 mod resources;
 mod routes;
 mod server;
@@ -16,6 +18,7 @@ mod settings;
 mod store;
 
 pub use commands::{main, run};
+pub use net::{Door, Limits, Tls};
 pub use server::Server;
 pub use settings::{Quota, Settings};
 

@@ -3,9 +3,12 @@ use std::sync::Arc;
 use axum::Router;
 use diskwright::engine::Engine;
 use diskwright::format::Registry;
+use tokio_util::sync::CancellationToken;
 
 use crate::accounts::Accounts;
 use crate::folder::Folder;
+use crate::metrics::Metrics;
+use crate::net::{self, Door, Rooms};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::{resources, routes};
@@ -23,6 +26,9 @@ struct Shared {
     store: Store,
     folder: Folder,
     accounts: Accounts,
+    metrics: Metrics,
+    /// Cancelled when the server was told to stop.
+    stopping: CancellationToken,
 }
 
 impl Server {
@@ -32,26 +38,43 @@ impl Server {
     /// When the directory or its database cannot be made or read.
     pub async fn open(registry: Registry, settings: Settings) -> anyhow::Result<Self> {
         let folder = Folder::open(&settings.data)?;
-        let store = Store::open(&folder.database()).await?;
+        let metrics = Metrics::new()?;
+        let store = Store::open(&folder.database()).await?.measured_by(metrics.clone());
         let engine = match settings.threads {
             Some(threads) => Engine::new().with_threads(threads),
             None => Engine::new(),
         };
         let accounts = Accounts::new(store.clone());
-        Ok(Self { shared: Arc::new(Shared { settings, registry, engine, store, folder, accounts }) })
+        let stopping = CancellationToken::new();
+        let shared = Shared { settings, registry, engine, store, folder, accounts, metrics, stopping };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// The API below its base path, to be mounted in any router: `Router::new().nest("/api", server.api())`.
     pub fn api(&self) -> Router {
-        let finish = axum::middleware::from_fn(resources::finish);
         let single = tower::util::MapRequestLayer::new(resources::with_single_slashes);
         // Around the router, not within: the path is mended before it is matched.
-        Router::new().fallback_service(tower::Layer::layer(&single, routes::router(self).layer(finish)))
+        Router::new().fallback_service(tower::Layer::layer(&single, resources::dressed(routes::router(self))))
     }
 
-    /// Everything: the API below `/api` and, as old installations have it, `/ufws`.
+    /// Everything: the API below `/api` and, as old installations have it, `/ufws`; `/health`; the page.
     pub fn router(&self) -> Router {
-        Router::new().nest("/api", self.api()).nest("/ufws", self.api())
+        let rest = resources::health(self).fallback(resources::unknown_path);
+        resources::dressed(rest).nest("/api", self.api()).nest("/ufws", self.api())
+    }
+
+    /// `/metrics` and `/health`, for who runs the server: they ask for no account.
+    pub fn administration(&self) -> Router {
+        resources::dressed(resources::administration(self).fallback(resources::unknown_path))
+    }
+
+    /// Answers at `doors` until `stop` is cancelled, then lets what is going on end within [`Limits::shutdown`] and cuts
+    /// the rest.
+    ///
+    /// [`Limits::shutdown`]: crate::Limits::shutdown
+    pub async fn serve(&self, doors: Vec<Door>, stop: CancellationToken) {
+        let rooms = Rooms { public: self.router(), administrators: self.administration() };
+        net::serve(self, doors, rooms, stop).await;
     }
 
     /// Closes the database. Requests that are answered afterwards fail.
@@ -77,6 +100,20 @@ impl Server {
 
     pub(crate) fn folder(&self) -> &Folder {
         &self.shared.folder
+    }
+
+    /// Notes that the server was told to stop.
+    pub(crate) fn begin_stop(&self) {
+        self.shared.stopping.cancel();
+    }
+
+    /// Whether the server was told to stop.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.shared.stopping.is_cancelled()
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
     }
 
     pub(crate) fn accounts(&self) -> &Accounts {

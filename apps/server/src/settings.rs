@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use crate::net::Limits;
+
 /// What a server is told before it starts.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -8,6 +10,10 @@ pub struct Settings {
     pub data: PathBuf,
     /// What a user may have, unless the account says otherwise.
     pub quota: Quota,
+    /// What one client may cost.
+    pub limits: Limits,
+    /// Bytes that must be free in the data directory for the server to call itself ready. Default: 1 GiB.
+    pub reserve: u64,
     /// Generations that run at once. Default: 2.
     pub generations: usize,
     /// Worker threads of the engine. Default: one for each processor.
@@ -29,7 +35,14 @@ pub struct Quota {
 impl Settings {
     /// The defaults, for a server that keeps its things in `data`.
     pub fn new(data: impl Into<PathBuf>) -> Self {
-        Self { data: data.into(), quota: Quota::default(), generations: 2, threads: None }
+        Self {
+            data: data.into(),
+            quota: Quota::default(),
+            limits: Limits::default(),
+            reserve: 1 << 30,
+            generations: 2,
+            threads: None,
+        }
     }
 }
 

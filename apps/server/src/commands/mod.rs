@@ -1,5 +1,8 @@
 //! The command line: to run a server, and to administer the one whose data directory is named.
 
+mod files;
+mod log;
+mod options;
 mod serve;
 
 use std::ffi::OsString;
@@ -20,7 +23,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server until it is told to stop (SIGINT, SIGTERM)
-    Serve(serve::ServeArguments),
+    Serve(Box<serve::ServeArguments>),
 }
 
 /// Which server.
@@ -49,7 +52,7 @@ pub fn run(registry: Registry, arguments: impl IntoIterator<Item = OsString>) ->
         Err(error) => return failed(&error.into()),
     };
     let done = match arguments.command {
-        Command::Serve(arguments) => runtime.block_on(serve::serve(registry, arguments)),
+        Command::Serve(arguments) => runtime.block_on(serve::serve(registry, *arguments)),
     };
     done.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
 }

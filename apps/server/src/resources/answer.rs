@@ -122,21 +122,27 @@ fn error_document(wanted: Wanted, method: &Method, uri: &str, response: Response
         let message = status.canonical_reason().unwrap_or("the request failed").to_ascii_lowercase();
         Failure::new(status, "request.failure", message)
     });
-    let document = UForgeError {
-        message: LocalizedMessage {
-            message: failure.message,
-            message_id: failure.id.to_owned(),
-            parameters: failure.parameters,
-        },
-        request_method: method.to_string(),
-        request_uri: uri.chars().take(MAX_URI).collect(),
-        status_code: status.as_u16(),
-        timestamp: store::now(),
-    };
+    let document = error_text(wanted, method.as_str(), uri, &failure);
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(wanted.0.media_type()));
-    Response::from_parts(parts, Body::from(document.render(wanted.0)))
+    Response::from_parts(parts, Body::from(document))
+}
+
+/// `failure` of a request as a `uforgeError`.
+pub(crate) fn error_text(wanted: Wanted, method: &str, uri: &str, failure: &Failure) -> String {
+    let document = UForgeError {
+        message: LocalizedMessage {
+            message: failure.message.clone(),
+            message_id: failure.id.to_owned(),
+            parameters: failure.parameters.clone(),
+        },
+        request_method: method.to_owned(),
+        request_uri: uri.chars().take(MAX_URI).collect(),
+        status_code: failure.status.as_u16(),
+        timestamp: store::now(),
+    };
+    document.render(wanted.0)
 }
 
 /// `Tue, 24 Nov 2026 12:00:00 GMT` (RFC 9110 §5.6.7).

@@ -5,6 +5,7 @@ use axum::response::Response;
 
 use crate::accounts::Identity;
 use crate::failure::Failure;
+use crate::net::Trail;
 use crate::routes::Access;
 use crate::server::Server;
 
@@ -21,6 +22,9 @@ pub(crate) async fn gate(
         return Ok(next.run(Request::from_parts(parts, body)).await);
     }
     let identity = server.accounts().authenticate(&parts).await?;
+    if let Some(trail) = parts.extensions.get::<Trail>() {
+        trail.is_by(&identity.login);
+    }
     if let Access::Entitled(any) = access
         && !any.iter().any(|one| identity.is_entitled(*one))
     {
