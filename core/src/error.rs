@@ -1,4 +1,5 @@
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The result of anything in Diskwright that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -174,6 +175,16 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
     }
+}
+
+/// What `run` gives; a panic of it, which is a defect, as `ErrorKind::Internal` that names `who`.
+pub(crate) fn guarded<T>(who: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
+    // What a panic leaves half done is not used any more: every caller ends the generation.
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+        Err(Error::new(ErrorKind::Internal, format!("{who} panicked: {text}")))
+    })
 }
 
 /// Shows path bytes: UTF-8 as it is, control characters and stray bytes escaped.

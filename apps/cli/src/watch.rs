@@ -121,20 +121,21 @@ fn words(phase: Phase) -> &'static str {
         Phase::Writing => "writing",
         Phase::Committing => "committing",
         Phase::Finished => "finished",
+        Phase::Failed => "failed",
     }
 }
 
 /// A JSON object a line, whenever the phase or the percentage changes and at least once a second.
 #[derive(Default)]
 struct JsonLines {
-    last: Option<(Phase, u64, Instant)>,
+    last: Option<(Phase, u8, Instant)>,
     writing_since: Option<(u64, Instant)>,
 }
 
 impl JsonLines {
     fn show(&mut self, status: Status) {
         let now = Instant::now();
-        let percent = percent(status);
+        let percent = status.percentage();
         if let Some((phase, last, at)) = self.last
             && phase == status.phase
             && (last == percent && now.duration_since(at) < KEEP_ALIVE || phase == Phase::Finished)
@@ -158,7 +159,7 @@ impl JsonLines {
         match status.phase {
             Phase::Finished => return Some(0),
             Phase::Writing | Phase::Committing => {}
-            Phase::Queued | Phase::Scanning | Phase::Planning => return None,
+            Phase::Queued | Phase::Scanning | Phase::Planning | Phase::Failed => return None,
         }
         let (first, since) = *self.writing_since.get_or_insert((status.done, now));
         let done = status.done.saturating_sub(first);
@@ -170,29 +171,5 @@ impl JsonLines {
     }
 }
 
-fn percent(status: Status) -> u64 {
-    if status.phase == Phase::Finished {
-        return 100;
-    }
-    let percent = (u128::from(status.done) * 100).checked_div(u128::from(status.total)).unwrap_or(0);
-    // 100 is said when everything is visible, not before.
-    u64::try_from(percent).unwrap_or(99).min(99)
-}
-
 const INTERVAL: Duration = Duration::from_millis(100);
 const KEEP_ALIVE: Duration = Duration::from_secs(1);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percent_is_100_only_when_everything_is_visible() {
-        let at = |phase, done, total| percent(Status { phase, done, total });
-        assert_eq!(at(Phase::Scanning, 0, 0), 0);
-        assert_eq!(at(Phase::Writing, 1, 2), 50);
-        assert_eq!(at(Phase::Writing, u64::MAX, u64::MAX), 99);
-        assert_eq!(at(Phase::Committing, 5, 5), 99);
-        assert_eq!(at(Phase::Finished, 5, 5), 100);
-    }
-}

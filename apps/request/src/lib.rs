@@ -1,29 +1,43 @@
-//! The scan-image API's image document, XML and JSON, to and from what an order needs.
+//! The scan-image API's documents, XML and JSON both ways, to and from what an order needs.
 //!
 //! ```text
-//! bytes ──sniff──> XML or JSON ──> element tree (bounded) ──> ImageRequest { compress, format, Profile, notes }
-//! ImageRequest ──> XML or JSON
+//! bytes ──sniff──> XML or JSON ──> element tree (bounded) ──> ImageRequest, ScannedInstanceRequest, ScanRequest
+//! Image, Scan, Status, UForgeError, List<…> … ──> Document::render ──> XML or JSON
 //! ```
 //!
-//! Elements are matched by local name: the prefix may be any, declared or not, or none. Order does not matter. Sizes
-//! are MiB. What a client merely echoes (ids, URIs, states) is read over; what the schema does not know is read over
-//! with a note; what asks for something that cannot be done is an error that names it.
+//! **Received.** Elements are matched by local name: the prefix may be any, declared or not, or none. Order does not
+//! matter. Sizes are MiB. What a client merely echoes (ids, URIs, states) is read over; what the schema does not know is
+//! read over with a note; what asks for something that cannot be done is an error that names it. A document has at most
+//! 1 MiB, 10 000 elements, 32 levels, 32 attributes an element and 256 bytes a name, neither document type declaration
+//! nor entities of its own, and is UTF-8.
+//!
+//! **Sent.** Documents are plain data: every field may be absent, and what is absent is not written. They keep the
+//! schema's order, and where the schema lists the values of a field, others cannot be made.
 
+mod accounts;
 mod document;
-mod element;
-mod fields;
-mod json;
-mod partitions;
+mod machine;
+mod profile;
+mod read;
 mod render;
-mod request;
-mod stub;
-mod xml;
+mod syntax;
+mod text;
+mod time;
 
-pub use request::ImageRequest;
-pub use stub::*;
+pub use document::{
+    ApiKeyPair, ApiKeyPairs, Architecture, Category, ChangeType, Common, Disk, DiskName, Distribution,
+    DistributionName, Entitlement, FamilyName, FileEntry, FileSystemName, Image, ImageFormat,
+    ImageFormatName, ImageFormats, Images, InstallProfile, IpAddress, Ipv4Method, Ipv6Method, Item, Keyboard,
+    List, LocalizedMessage, LogicalGroup, LogicalVolume, Nic, NicKind, Org, Orgs, OsGroup, OsUser, Partition,
+    PartitionKind, PartitionTable, PublishImage, PublishImages, Role, Roles, Scan, ScanImport, ScanImports,
+    ScannedFile, ScannedFiles, ScannedInstance, ScannedInstances, ScannedPackage, ScannedPackages, Scans,
+    SelinuxMode, ServiceStatus, SoftwareBundle, SoftwareBundles, SshKey, SshKeys, Status, Statuses,
+    TargetFormat, TargetFormatKind, TargetFormats, UForgeError, Upload, User, Users,
+};
+pub use read::{DistributionRequest, ImageRequest, ScanRequest, ScannedInstanceRequest};
+pub use render::Document;
+pub use syntax::Syntax;
+pub use time::Time;
 
 /// The namespace of the API's documents.
 pub const NAMESPACE: &str = "http://www.usharesoft.com/uforge";
-
-#[cfg(test)]
-mod tests;

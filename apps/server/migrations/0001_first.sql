@@ -2,7 +2,7 @@
 
 CREATE TABLE users (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
-    login         TEXT    NOT NULL UNIQUE,
+    login         TEXT    NOT NULL,
     password_hash TEXT    NOT NULL,
     email         TEXT,
     first_name    TEXT,
@@ -17,6 +17,8 @@ CREATE TABLE users (
     created       INTEGER NOT NULL,
     modified      INTEGER NOT NULL
 );
+-- No two logins differ in case alone.
+CREATE UNIQUE INDEX users_login ON users (lower(login));
 
 CREATE TABLE user_roles (
     user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
@@ -33,6 +35,7 @@ CREATE TABLE api_keys (
     public_key  TEXT    NOT NULL UNIQUE,
     created     INTEGER NOT NULL
 );
+CREATE INDEX api_keys_user ON api_keys (user_id);
 
 CREATE TABLE scanned_instances (
     id                   INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -69,6 +72,8 @@ CREATE TABLE scans (
     tree_file      TEXT,
     tree_path      TEXT,
     tree_bytes     INTEGER NOT NULL DEFAULT 0,
+    -- What counts against the user's bytes: an upper bound while they are being written, then what there is.
+    held_bytes     INTEGER NOT NULL DEFAULT 0,
     tree_sha256    TEXT,
     overlay_name   TEXT,
     overlay_crc    TEXT,
@@ -110,6 +115,8 @@ CREATE TABLE images (
     file_size    INTEGER NOT NULL DEFAULT 0,
     -- All files of the image together.
     total_size   INTEGER NOT NULL DEFAULT 0,
+    -- What counts against the user's bytes: an upper bound while they are being written, then what there is.
+    held_bytes   INTEGER NOT NULL DEFAULT 0,
     sha256       TEXT,
     -- How often a one-time download key was redeemed; the next key is made of it.
     downloads    INTEGER NOT NULL DEFAULT 0,
@@ -139,6 +146,10 @@ CREATE INDEX jobs_waiting ON jobs (lease_until, id);
 
 -- Files to be removed: noted in the transaction that forgets their owner, so that no crash leaves them behind.
 CREATE TABLE garbage (
-    id   INTEGER PRIMARY KEY AUTOINCREMENT,
-    path TEXT    NOT NULL UNIQUE
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    path    TEXT    NOT NULL UNIQUE,
+    -- Whose bytes they are until then; no reference: files may outlive the account.
+    user_id INTEGER NOT NULL,
+    bytes   INTEGER NOT NULL
 );
+CREATE INDEX garbage_user ON garbage (user_id);

@@ -3,6 +3,7 @@ use axum::response::{IntoResponse, Response};
 use diskwright::{Error, ErrorKind};
 
 use crate::store::StoreError;
+use crate::store::quota::{QuotaError, QuotaExceeded};
 
 /// Why a request is not answered as asked.
 ///
@@ -117,6 +118,24 @@ impl From<Error> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::internal(error)
+    }
+}
+
+/// 403 where the account has not enough left.
+impl From<QuotaError> for Failure {
+    fn from(error: QuotaError) -> Self {
+        match error {
+            QuotaError::Exceeded(exceeded) => exceeded.into(),
+            QuotaError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<QuotaExceeded> for Failure {
+    fn from(exceeded: QuotaExceeded) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "quota.exceeded", exceeded.to_string())
+            .with_parameter(exceeded.what)
+            .with_parameter(exceeded.limit.to_string())
     }
 }
 

@@ -1,10 +1,12 @@
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+
+use crate::random::random;
 
 /// The server's data directory, private to its user.
 ///
@@ -79,8 +81,7 @@ fn secret(path: &Path) -> io::Result<Vec<u8>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         read => return read,
     }
-    let mut bytes = vec![0; SECRET];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    let bytes = random::<SECRET>()?.to_vec();
     let draft = path.with_extension(std::process::id().to_string());
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     file.write_all(&bytes)?;

@@ -11,6 +11,7 @@ mod failure;
 mod folder;
 mod metrics;
 mod net;
+mod random;
 mod resources;
 mod routes;
 mod server;

@@ -44,7 +44,7 @@ impl Server {
             Some(threads) => Engine::new().with_threads(threads),
             None => Engine::new(),
         };
-        let accounts = Accounts::new(store.clone());
+        let accounts = Accounts::new(store.clone(), folder.clone())?;
         let stopping = CancellationToken::new();
         let shared = Shared { settings, registry, engine, store, folder, accounts, metrics, stopping };
         Ok(Self { shared: Arc::new(shared) })

@@ -1,5 +1,7 @@
 //! A server of its own for each test, with accounts, asked without a socket.
 
+use std::sync::LazyLock;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use base64::Engine;
@@ -9,6 +11,7 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 
 use crate::accounts::Passwords;
+use crate::store::NewAccount;
 use crate::{Server, Settings};
 
 /// A server in a directory that goes with it, and its accounts: `guest` (role `user`), `other` (role `user`),
@@ -49,13 +52,25 @@ impl Trial {
         let mut settings = Settings::new(room.path().join("data"));
         change(&mut settings);
         let server = Server::open(diskwright::builtin_registry().unwrap(), settings).await.unwrap();
-        for (login, role) in
-            [("guest", "user"), ("other", "user"), ("scanner", "scanner"), ("root", "administrator")]
-        {
-            let hash = Passwords::hash(login).unwrap();
-            server.store().add_account(login, &hash, &[role.to_owned()]).await.unwrap();
+        let trial = Self { server, room };
+        for (login, role) in ACCOUNTS {
+            trial.add(login, &[role]).await;
         }
-        Self { server, room }
+        trial
+    }
+
+    /// Adds an account with its login for a password; its number.
+    pub(crate) async fn add(&self, login: &str, roles: &[&str]) -> i64 {
+        let known = HASHES.iter().find(|(known, _)| *known == login).map(|(_, hash)| hash.clone());
+        let password_hash = known.unwrap_or_else(|| Passwords::hash(login).unwrap());
+        let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+        let new = NewAccount { login: login.to_owned(), password_hash, roles, ..NewAccount::default() };
+        self.server.store().add_account(&new).await.unwrap().unwrap()
+    }
+
+    /// The number of the account `login`.
+    pub(crate) async fn user(&self, login: &str) -> i64 {
+        self.server.store().account(login).await.unwrap().unwrap().id
     }
 
     /// Sends `request` below `/api` as it is.
@@ -76,6 +91,13 @@ impl Trial {
         self.ask("guest", Method::GET, uri, Body::empty()).await
     }
 }
+
+const ACCOUNTS: [(&str, &str); 4] =
+    [("guest", "user"), ("other", "user"), ("scanner", "scanner"), ("root", "administrator")];
+
+/// Made once for all tests of the process: each costs an Argon2.
+static HASHES: LazyLock<Vec<(&str, String)>> =
+    LazyLock::new(|| ACCOUNTS.map(|(login, _)| (login, Passwords::hash(login).unwrap())).to_vec());
 
 /// A request as `login`, to be completed.
 pub(crate) fn request(login: &str, method: Method, uri: &str) -> axum::http::request::Builder {

@@ -1,33 +1,55 @@
-//! One generation from sources to committed outputs.
+//! Generations, from sources to committed outputs: one on the caller's thread, or many that wait for their turn.
+//!
+//! ```text
+//! start ─> queue (by owner, fair) ─> at most so many at once, within a memory budget ─> Generation: status, cancel, wait
+//! ```
 
+mod claim;
 mod compose;
+mod dispatch;
+mod generation;
+mod limits;
 mod order;
+mod queue;
 mod report;
+mod sources;
+mod targets;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
+pub use generation::{Canceller, Generation, GenerationFuture, GenerationId};
 pub use order::{Digests, Order};
 pub use report::{
     DiskEntry, FileSystemEntry, MachineEntry, OutputEntry, PartitionEntry, PhaseEntry, Report, RunEntry,
 };
 
+use claim::Claim;
 use compose::Composition;
-use report::hex;
+use dispatch::{Dispatch, abort};
+use limits::Limits;
+use sources::{Scanned, Sources};
+use targets::{PlannedTarget, begin, output_entries, plan_targets, report_spec};
 
-use crate::format::{Access, ImagePlan, Machine, OutputRole, OutputSpec, TargetFormat};
+use crate::error::guarded;
+use crate::format::{Machine, OutputSpec, TargetFormat};
 use crate::layout::DiskLayout;
-use crate::pipeline::{self, OutputResult, Target};
-use crate::profile::MachineReport;
-use crate::scan::{Entry, ScanSource, ScanSummary, SourceContent};
+use crate::pipeline;
 use crate::sink::Sink;
-use crate::tree::{FileTree, Finding, Findings, TreeBuilder, Whiteouts};
-use crate::{Error, ErrorKind, Monitor, Phase, ReadAt, Result};
+use crate::{Error, ErrorKind, Monitor, Phase, Result};
 
-/// Runs orders.
-#[derive(Clone, Debug)]
+/// Runs orders. Clones are the same engine: they share its queue and its limits.
+///
+/// [`Engine::start`] takes an order on and returns at once; the generation runs on a thread of the engine when its turn
+/// comes. [`Engine::run`] runs an order on the caller's thread, past the queue. What is set with the `with_…` methods is set
+/// before the first order: each of them makes another engine.
+///
+/// An engine without generations has no threads. Dropping it, the last clone too, changes nothing for generations that were
+/// started: those that wait still have their turn, and the threads end with the last of them.
+#[derive(Clone)]
 pub struct Engine {
-    threads: usize,
+    dispatch: Arc<Dispatch>,
 }
 
 /// An order, decided: what would be written, without writing.
@@ -36,25 +58,71 @@ pub struct Plan {
     targets: Vec<PlannedTarget>,
 }
 
-struct PlannedTarget {
-    format: &'static str,
-    plan: Box<dyn ImagePlan>,
-}
-
 impl Engine {
     /// Worker threads, at most.
     pub const MAX_THREADS: usize = 256;
 
-    /// An engine with as many worker threads as the machine has processors, at most [`Engine::MAX_THREADS`].
+    /// An engine with as many worker threads as the machine has processors, at most [`Engine::MAX_THREADS`]; two
+    /// generations at once, 512 MiB for them, and 256 that wait.
     pub fn new() -> Self {
-        Self { threads: 1 }.with_threads(std::thread::available_parallelism().map_or(1, usize::from))
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, Self::MAX_THREADS);
+        Self::with_limits(Limits { threads, concurrency: 2, memory: 512 << 20, queue: 256 })
     }
 
-    /// Sets the number of worker threads; what is not from 1 to [`Engine::MAX_THREADS`] becomes the nearest that is, which
-    /// the report tells. Outputs do not depend on it.
-    pub fn with_threads(mut self, threads: usize) -> Self {
-        self.threads = threads.clamp(1, Self::MAX_THREADS);
-        self
+    /// Sets the number of worker threads, which all generations share; what is not from 1 to [`Engine::MAX_THREADS`] becomes
+    /// the nearest that is, which the report tells. Outputs do not depend on it.
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self::with_limits(Limits { threads: threads.clamp(1, Self::MAX_THREADS), ..self.dispatch.limits })
+    }
+
+    /// Sets how many generations run at once; 0 counts as 1. Default: 2, so that one writes while another scans or makes its
+    /// outputs durable.
+    pub fn with_concurrency(self, generations: usize) -> Self {
+        Self::with_limits(Limits { concurrency: generations.max(1), ..self.dispatch.limits })
+    }
+
+    /// Sets the bytes of memory that all running generations share. Default: 512 MiB.
+    ///
+    /// Each counts as 64 MiB and 160 bytes for each entry of its trees. The next one begins when 74 MiB are free, and while
+    /// it scans, one for whose tree there is not enough waits until another ends. The one that began first never waits: so
+    /// a generation alone is never refused, and what all but the first take is never more than this. Not counted: what the
+    /// caller's sources and sinks keep, such as the window of a packed archive and the outputs of a
+    /// [`MemorySink`](crate::sink::MemorySink), and what runs by [`Engine::run`].
+    pub fn with_memory(self, bytes: u64) -> Self {
+        Self::with_limits(Limits { memory: bytes, ..self.dispatch.limits })
+    }
+
+    /// Sets how many generations may wait; one more is refused. Default: 256. Each keeps open what its order and its sink
+    /// have opened.
+    pub fn with_queue(self, generations: usize) -> Self {
+        Self::with_limits(Limits { queue: generations, ..self.dispatch.limits })
+    }
+
+    fn with_limits(limits: Limits) -> Self {
+        Self { dispatch: Arc::new(Dispatch::new(limits)) }
+    }
+
+    /// Takes an order on, for nobody in particular: see [`Engine::start_for`].
+    ///
+    /// # Errors
+    /// As [`Engine::start_for`].
+    pub fn start(&self, order: Order, sink: Box<dyn Sink>) -> Result<Generation> {
+        self.start_for("", order, sink)
+    }
+
+    /// Takes an order of `owner` on: it runs to its end, `sink` being committed on success and aborted else, when its turn
+    /// comes. Returns at once.
+    ///
+    /// Of those that wait the next is the owner's who has the fewest running; of those, the least recently served; of those,
+    /// the one that came first. So a hundred orders of one do not hold up the one of another. `owner` is any text that
+    /// tells users apart.
+    ///
+    /// # Errors
+    /// `ErrorKind::LimitExceeded` when as many wait as may; `sink` is aborted then. What is wrong with the order shows when
+    /// it runs.
+    pub fn start_for(&self, owner: &str, order: Order, sink: Box<dyn Sink>) -> Result<Generation> {
+        let ticket = self.dispatch.submit(owner, order, sink)?;
+        Ok(Generation::new(ticket, Arc::clone(&self.dispatch)))
     }
 
     /// Scans and decides everything that can be decided without reading content.
@@ -63,41 +131,52 @@ impl Engine {
     /// As [`Engine::run`], without those of sinks.
     pub fn plan(&self, order: &Order, monitor: &Monitor) -> Result<Plan> {
         let mut clock = Clock::new();
-        self.plan_timed(order, monitor, &mut clock)
+        guarded("a plan", || plan_timed(order, monitor, &Claim::free(), &mut clock))
     }
 
-    /// Runs an order to its end; `sink` is committed on success and aborted else.
+    /// Runs an order to its end on this thread, past the queue and its limits; `sink` is committed on success and aborted
+    /// else.
     ///
     /// # Errors
     /// Of every kind; see [`ErrorKind`]. Nothing is visible then.
-    pub fn run(&self, order: &Order, mut sink: Box<dyn Sink>, monitor: &Monitor) -> Result<Report> {
-        match self.generate(order, sink.as_mut(), monitor) {
-            Ok(report) => {
-                sink.commit()?;
-                // Cancelling comes too late from here on: the outputs are visible.
-                let _ = monitor.enter(Phase::Finished);
-                Ok(report)
-            }
-            Err(error) => {
-                sink.abort();
-                Err(error)
-            }
-        }
+    pub fn run(&self, order: &Order, sink: Box<dyn Sink>, monitor: &Monitor) -> Result<Report> {
+        self.run_with(order, sink, monitor, &Claim::free())
     }
 
-    fn generate(&self, order: &Order, sink: &mut dyn Sink, monitor: &Monitor) -> Result<Report> {
+    fn run_with(
+        &self,
+        order: &Order,
+        mut sink: Box<dyn Sink>,
+        monitor: &Monitor,
+        claim: &Claim,
+    ) -> Result<Report> {
+        let generated = guarded("a generation", || self.generate(order, sink.as_mut(), monitor, claim));
+        let ended = end(sink, generated);
+        let phase = if ended.is_ok() { Phase::Finished } else { Phase::Failed };
+        // Cancelling comes too late from here on: the outputs are visible, or never will be.
+        let _ = monitor.enter(phase);
+        ended
+    }
+
+    fn generate(
+        &self,
+        order: &Order,
+        sink: &mut dyn Sink,
+        monitor: &Monitor,
+        claim: &Claim,
+    ) -> Result<Report> {
         let mut clock = Clock::new();
-        let Plan { composition, targets } = self.plan_timed(order, monitor, &mut clock)?;
+        let Plan { composition, targets } = plan_timed(order, monitor, claim, &mut clock)?;
         let (names, writers) = begin(targets, order.digests, sink)?;
         let report_output = sink.create(&report_spec())?;
         clock.enter(Phase::Writing, monitor)?;
-        let outcome = pipeline::write(&composition.disks, writers, self.threads, monitor)?;
+        let outcome = pipeline::write(&composition.disks, writers, &self.dispatch.workers, monitor)?;
         clock.enter(Phase::Committing, monitor)?;
         let outputs = output_entries(&names, &outcome.outputs);
         let written = outcome.outputs.iter().flatten().map(|output| output.written).sum();
         let mut report = composition.report(order, outputs);
         report.run = RunEntry {
-            threads: self.threads,
+            threads: self.dispatch.workers.threads(),
             phases: clock.phases(),
             bytes_read: outcome.read,
             bytes_written: written,
@@ -129,32 +208,43 @@ impl Engine {
         mut sink: Box<dyn Sink>,
         monitor: &Monitor,
     ) -> Result<Vec<OutputEntry>> {
-        let written = format.plan(machine, disks).and_then(|plan| {
+        let written = guarded("a format", || {
+            let plan = format.plan(machine, disks)?;
             let target = PlannedTarget { format: format.info().id, plan };
             let (names, writers) = begin(vec![target], Digests::default(), sink.as_mut())?;
-            let outcome = pipeline::write(disks, writers, self.threads, monitor)?;
+            let outcome = pipeline::write(disks, writers, &self.dispatch.workers, monitor)?;
             Ok(output_entries(&names, &outcome.outputs))
         });
-        match written {
-            Ok(entries) => {
-                sink.commit()?;
-                Ok(entries)
-            }
-            Err(error) => {
-                sink.abort();
-                Err(error)
-            }
+        end(sink, written)
+    }
+}
+
+/// Commits what was made, or leaves nothing.
+fn end<T>(sink: Box<dyn Sink>, made: Result<T>) -> Result<T> {
+    match made {
+        Ok(made) => guarded("a sink", || sink.commit()).map(|()| made),
+        Err(error) => {
+            abort(sink);
+            Err(error)
         }
     }
+}
 
-    fn plan_timed(&self, order: &Order, monitor: &Monitor, clock: &mut Clock) -> Result<Plan> {
-        clock.enter(Phase::Scanning, monitor)?;
-        let scanned = scan(order, monitor)?;
-        clock.enter(Phase::Planning, monitor)?;
-        let composition = compose::compose(scanned, order, monitor)?;
-        let targets = plan_targets(order, &composition.machine, &composition.disks)
-            .map_err(|refusal| composition.settings.as_written(refusal))?;
-        Ok(Plan { composition, targets })
+fn plan_timed(order: &Order, monitor: &Monitor, claim: &Claim, clock: &mut Clock) -> Result<Plan> {
+    let sources = Sources { order, monitor, claim };
+    clock.enter(Phase::Scanning, monitor)?;
+    let scanned = sources.scan()?;
+    clock.enter(Phase::Planning, monitor)?;
+    let composition = compose::compose(scanned, &sources)?;
+    claim.settle();
+    let targets = plan_targets(order, &composition.machine, &composition.disks)
+        .map_err(|refusal| composition.settings.as_written(refusal))?;
+    Ok(Plan { composition, targets })
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Engine").field(&self.dispatch.limits).finish()
     }
 }
 
@@ -189,152 +279,6 @@ impl Plan {
             })
             .collect();
         self.composition.report(order, outputs)
-    }
-}
-
-/// All sources, put together.
-struct Scanned {
-    tree: FileTree,
-    findings: Vec<Finding>,
-    /// The order's own, else the last one that came with a source.
-    machine: Option<MachineReport>,
-}
-
-fn scan(order: &Order, monitor: &Monitor) -> Result<Scanned> {
-    if order.scans.is_empty() {
-        return Err(
-            Error::new(ErrorKind::InvalidProfile, "an order has at least one scan").with_field("scan")
-        );
-    }
-    let mut builder = TreeBuilder::new(Findings::new(order.strictness));
-    let mut told = Vec::new();
-    let mut machine = order.machine.clone();
-    for (at, source) in order.scans.iter().enumerate() {
-        let whiteouts = if at == 0 { Whiteouts::Plain } else { order.whiteouts };
-        let watched = Watched { source: Arc::clone(source), monitor: monitor.clone() };
-        let summary = builder.add_source(Arc::new(watched), whiteouts)?;
-        monitor.check()?;
-        if let Some(finding) =
-            summary.findings.iter().find(|finding| order.strictness.refuses(finding.severity))
-        {
-            let text = format!("{} (refused: strict)", finding.text);
-            return Err(Error::new(ErrorKind::Source, text).with_path(&finding.path));
-        }
-        told.extend(summary.findings);
-        if let Some(json) = summary.machine_report.filter(|_| order.machine.is_none()) {
-            machine = Some(MachineReport::from_json(&json)?);
-        }
-    }
-    let (tree, findings) = builder.finish()?;
-    told.extend(findings);
-    Ok(Scanned { tree, findings: told, machine })
-}
-
-/// A source that stops scanning when the run is cancelled.
-struct Watched {
-    source: Arc<dyn ScanSource>,
-    monitor: Monitor,
-}
-
-impl ScanSource for Watched {
-    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary> {
-        self.source.scan(&mut |entry| {
-            self.monitor.check()?;
-            visit(entry)
-        })
-    }
-
-    fn open(&self, content: SourceContent) -> Result<Arc<dyn ReadAt>> {
-        self.source.open(content)
-    }
-}
-
-/// Plans all targets; where two would write one name, each writes `NAME-FORMATID`.
-fn plan_targets(order: &Order, machine: &Machine, disks: &[DiskLayout]) -> Result<Vec<PlannedTarget>> {
-    if order.targets.is_empty() {
-        let text = "an order has at least one target format";
-        return Err(Error::new(ErrorKind::InvalidProfile, text).with_field("targetFormat"));
-    }
-    let plan = |machine: &dyn Fn(&'static str) -> Machine| -> Result<Vec<PlannedTarget>> {
-        let mut targets = Vec::new();
-        for target in &order.targets {
-            let format = target.info().id;
-            let plan = target.plan(&machine(format), disks)?;
-            targets.push(PlannedTarget { format, plan });
-        }
-        Ok(targets)
-    };
-    let planned = plan(&|_| machine.clone())?;
-    if !names_clash(&planned) {
-        return Ok(planned);
-    }
-    let renamed = plan(&|format| Machine { name: format!("{}-{format}", machine.name), ..machine.clone() })?;
-    if names_clash(&renamed) {
-        let text = "two targets of the order would write the same file";
-        return Err(Error::new(ErrorKind::InvalidProfile, text).with_field("targetFormat"));
-    }
-    Ok(renamed)
-}
-
-fn names_clash(targets: &[PlannedTarget]) -> bool {
-    let mut names: Vec<&str> =
-        targets.iter().flat_map(|target| target.plan.outputs()).map(|spec| spec.name.as_str()).collect();
-    names.push(Report::FILE_NAME);
-    names.sort_unstable();
-    names.windows(2).any(|pair| pair[0] == pair[1])
-}
-
-/// The id of a target's format, and what it writes.
-type TargetOutputs = (&'static str, Vec<OutputSpec>);
-
-/// Creates all outputs. A plain SHA-256 goes along where it is asked for, and by default with every package that is
-/// written from front to back.
-fn begin(
-    targets: Vec<PlannedTarget>,
-    digests: Digests,
-    sink: &mut dyn Sink,
-) -> Result<(Vec<TargetOutputs>, Vec<Target>)> {
-    let mut names = Vec::new();
-    let mut writers = Vec::new();
-    for PlannedTarget { format, plan } in targets {
-        let specs = plan.outputs().to_vec();
-        let mut outputs = Vec::new();
-        for spec in &specs {
-            outputs.push((spec, sink.create(spec)?));
-        }
-        let wants_sha256 = |spec: &OutputSpec| match digests {
-            Digests::All => true,
-            Digests::Downloadable => spec.role == OutputRole::Package && spec.access == Access::Stream,
-        };
-        writers.push(Target::new(plan.start()?, outputs, wants_sha256)?);
-        names.push((format, specs));
-    }
-    Ok((names, writers))
-}
-
-fn output_entries(names: &[TargetOutputs], results: &[Vec<OutputResult>]) -> Vec<OutputEntry> {
-    let mut entries = Vec::new();
-    for ((format, specs), results) in names.iter().zip(results) {
-        for (spec, result) in specs.iter().zip(results) {
-            entries.push(OutputEntry {
-                path: spec.name.clone(),
-                role: spec.role,
-                format,
-                length: result.len,
-                tree_digest: hex(&result.tree_digest),
-                sha256: result.sha256.map(|digest| hex(&digest)),
-            });
-        }
-    }
-    entries
-}
-
-fn report_spec() -> OutputSpec {
-    OutputSpec {
-        name: Report::FILE_NAME.to_owned(),
-        role: OutputRole::Report,
-        size_bound: u64::MAX,
-        access: Access::Stream,
     }
 }
 
@@ -374,5 +318,7 @@ impl Clock {
     }
 }
 
+#[cfg(test)]
+mod generation_tests;
 #[cfg(test)]
 mod tests;

@@ -3,9 +3,9 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::*;
-use crate::format::{Codec, Encoding, FormatInfo, ImageWriter, TargetFormat};
+use crate::format::{Access, Codec, Encoding, FormatInfo, ImagePlan, ImageWriter, OutputRole, TargetFormat};
 use crate::pipeline::{Placer, Run};
-use crate::profile::{BootPolicy, Profile};
+use crate::profile::{BootPolicy, ByteSize, Profile};
 use crate::scan::TarSource;
 use crate::sink::MemorySink;
 use crate::{Files, Seed, Timestamp};
@@ -66,11 +66,17 @@ impl crate::format::Assembler for PlainWriter {
     }
 }
 
-fn order(targets: usize) -> Order {
+pub(super) fn order(targets: usize) -> Order {
     let spool = std::env::temp_dir();
     let scan = TarSource::new(&Files::default(), Path::new(FIXTURE), &spool).unwrap();
     let targets = (0..targets).map(|_| Arc::new(Plain) as Arc<dyn TargetFormat>).collect();
-    let profile = Profile { boot: Some(BootPolicy::None), ..Profile::default() };
+    let disk_size = Some(ByteSize::from_bytes(48 << 20));
+    let profile = Profile {
+        boot: Some(BootPolicy::None),
+        disk_size,
+        swap_size: Some(ByteSize::from_bytes(0)),
+        ..Profile::default()
+    };
     Order::new(Arc::new(scan), targets, "small", Seed::from_text("report"), Timestamp::from_seconds(7))
         .with_profile(profile)
 }

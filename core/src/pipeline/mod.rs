@@ -12,8 +12,7 @@ mod codec;
 mod piece;
 mod run;
 mod schedule;
-
-use std::panic::{AssertUnwindSafe, catch_unwind};
+mod workers;
 
 pub(crate) use codec::Encoder;
 pub(crate) use piece::OutputResult;
@@ -21,7 +20,9 @@ use piece::{OutputState, lock};
 use run::ChunkEntry;
 pub use run::{Chunk, Placer, Run};
 use schedule::{Schedule, Task};
+pub(crate) use workers::Workers;
 
+use crate::error::guarded;
 use crate::format::{Codec, Encoding, ImageWriter, OutputSpec};
 use crate::layout::{DiskLayout, LayoutReader};
 use crate::sink::Output;
@@ -66,20 +67,25 @@ impl Target {
 pub(crate) fn write(
     disks: &[DiskLayout],
     targets: Vec<Target>,
-    threads: usize,
+    workers: &Workers,
     monitor: &Monitor,
 ) -> Result<Outcome> {
     let shape = Shape::new(disks, &targets)?;
-    let encoding = encoding_workers(threads, &shape)?;
+    let encoding = encoding_workers(workers.threads(), &shape)?;
     let window = window(encoding, &shape);
     let schedule = Schedule::new(&shape, targets, window, monitor);
     monitor.expect(schedule.total_bytes());
+    let share = workers.share();
     std::thread::scope(|scope| {
-        for worker in 0..threads {
-            let (shape, schedule) = (&shape, &schedule);
-            scope.spawn(move || work(shape, schedule, monitor, worker < encoding));
+        let (shape, schedule, share) = (&shape, &schedule, &share);
+        let worker = |number| move || work(shape, schedule, monitor, &|| number < encoding.min(share.size()));
+        for number in 1..workers.threads() {
+            // Where the system has no more threads, fewer do the same.
+            let _ = std::thread::Builder::new().name("diskwright".into()).spawn_scoped(scope, worker(number));
         }
+        worker(0)();
     });
+    drop(share);
     let (targets, read) = schedule.into_targets()?;
     let mut outputs = Vec::new();
     for target in targets {
@@ -152,21 +158,13 @@ impl EncodedItem {
     }
 }
 
-/// One worker's life; only one that `encodes` takes new items.
-fn work(shape: &Shape, schedule: &Schedule<'_>, monitor: &Monitor, encodes: bool) {
+/// One worker's life; it takes new items while it `encodes`.
+fn work(shape: &Shape, schedule: &Schedule<'_>, monitor: &Monitor, encodes: &dyn Fn() -> bool) {
     let mut tools = None;
     while let Some(task) = schedule.next(encodes) {
         let (place, was_piece) = (task.place(), matches!(task, Task::Piece { .. }));
-        let done = catch_unwind(AssertUnwindSafe(|| perform(task, shape, schedule, monitor, &mut tools)));
-        match done {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => schedule.fail(place, was_piece, error),
-            Err(panic) => {
-                let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-                let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-                let error = Error::new(ErrorKind::Internal, format!("a worker panicked: {text}"));
-                schedule.fail(place, was_piece, error);
-            }
+        if let Err(error) = guarded("a worker", || perform(task, shape, schedule, monitor, &mut tools)) {
+            schedule.fail(place, was_piece, error);
         }
     }
 }

@@ -107,11 +107,12 @@ impl<'a> Schedule<'a> {
         self.total_bytes
     }
 
-    /// The next thing to do, a new item only for a worker that `encodes`; waits for one; `None` when all is done, failed
-    /// or cancelled.
-    pub(super) fn next(&self, encodes: bool) -> Option<Task> {
+    /// The next thing to do, a new item only for a worker that `encodes` now; waits for one; `None` when all is done,
+    /// failed or cancelled.
+    pub(super) fn next(&self, encodes: &dyn Fn() -> bool) -> Option<Task> {
         let mut state = lock(&self.state);
         loop {
+            let encodes = encodes();
             if self.monitor.is_cancelled() {
                 state.cancelled = true;
             }

@@ -95,7 +95,7 @@ fn several_disks_and_targets_come_out_equal_for_any_number_of_threads() {
     for threads in [1, 2, 8] {
         let mut sink = MemorySink::new();
         let targets = vec![target(&mut sink, "a", &disks, 4096), target(&mut sink, "b", &disks, 65_536)];
-        let outcome = write(&disks, targets, threads, &Monitor::new()).unwrap();
+        let outcome = write(&disks, targets, &Workers::new(threads), &Monitor::new()).unwrap();
         let outputs = sink.outputs();
         Box::new(sink).commit().unwrap();
         let outputs = outputs.lock().unwrap();
@@ -128,7 +128,7 @@ fn the_first_failure_in_disk_order_is_the_one_told() {
         for threads in [1, 2, 8] {
             let mut sink = MemorySink::new();
             let targets = vec![target(&mut sink, "a", &disks, 4096)];
-            let error = write(&disks, targets, threads, &Monitor::new()).unwrap_err();
+            let error = write(&disks, targets, &Workers::new(threads), &Monitor::new()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Internal);
             let expected = if panics { "a worker panicked" } else { "at offset 0x200000" };
             assert!(error.to_string().contains(expected), "{error}");
@@ -158,7 +158,7 @@ fn few_encoding_threads_give_the_same_bytes() {
         let mut sink = MemorySink::new();
         let mut target = target(&mut sink, "a", &disks, 2 << 20);
         target.writer.encodings[0].codec = Codec::Zstd { level: 19 };
-        let outcome = write(&disks, vec![target], threads, &Monitor::new()).unwrap();
+        let outcome = write(&disks, vec![target], &Workers::new(threads), &Monitor::new()).unwrap();
         outcome.outputs[0][0].tree_digest
     };
     assert_eq!(digest(8), digest(1));
@@ -171,7 +171,7 @@ fn a_cancelled_run_ends_as_cancelled() {
     let targets = vec![target(&mut sink, "a", &disks, 4096)];
     let monitor = Monitor::new();
     monitor.cancel();
-    assert_eq!(write(&disks, targets, 2, &monitor).unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(write(&disks, targets, &Workers::new(2), &monitor).unwrap_err().kind(), ErrorKind::Cancelled);
 }
 
 /// Cancels the run when it should end, and goes on writing.
@@ -195,7 +195,7 @@ fn a_cancellation_ends_an_assembler_that_goes_on_writing() {
     let mut target = target(&mut sink, "a", &disks, 4096);
     let monitor = Monitor::new();
     target.writer.assembler = Box::new(Endless(monitor.clone()));
-    let error = write(&disks, vec![target], 1, &monitor).unwrap_err();
+    let error = write(&disks, vec![target], &Workers::new(1), &monitor).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
 }
 
@@ -225,7 +225,7 @@ fn few_pieces_wait_for_a_slow_sink_however_many_threads_there_are() {
     let spec =
         OutputSpec { name: "s".into(), role: OutputRole::Disk, size_bound: 96 << 20, access: Access::Stream };
     target = Target::new(target.writer, vec![(&spec, Box::new(slow.clone()))], |_| false).unwrap();
-    write(&disks, vec![target], 64, &Monitor::new()).unwrap();
+    write(&disks, vec![target], &Workers::new(64), &Monitor::new()).unwrap();
     let most = slow.0[1].load(Ordering::SeqCst);
     // What one assembler may leave behind comes on top.
     assert!((2..=16).contains(&most), "{most} pieces of 1 MiB");
@@ -245,7 +245,7 @@ fn a_disk_of_zeros_is_all_hole() {
     let encodings = vec![Encoding { granularity: 4096, codec: Codec::Stored }];
     let writer = ImageWriter { encodings, assembler: Box::new(Verbatim(vec![0])) };
     let targets = vec![Target::new(writer, outputs, |_| false).unwrap()];
-    let outcome = write(&disks, targets, 2, &Monitor::new()).unwrap();
+    let outcome = write(&disks, targets, &Workers::new(2), &Monitor::new()).unwrap();
     assert_eq!((outcome.read, outcome.outputs[0][0].written), (0, 0));
 }
 
@@ -279,7 +279,7 @@ fn framed(access: Access, threads: usize) -> Result<Vec<u8>> {
     let outputs = vec![(&spec, sink.create(&spec)?)];
     let encodings = vec![Encoding { granularity: 4096, codec: Codec::Stored }];
     let writer = ImageWriter { encodings, assembler: Box::new(Framed { end: 16, frames: Vec::new() }) };
-    write(&disks, vec![Target::new(writer, outputs, |_| false)?], threads, &Monitor::new())?;
+    write(&disks, vec![Target::new(writer, outputs, |_| false)?], &Workers::new(threads), &Monitor::new())?;
     let outputs = sink.outputs();
     Box::new(sink).commit()?;
     let bytes = outputs.lock().unwrap().remove("f");
@@ -336,7 +336,7 @@ fn of_two_targets_that_fail_at_one_item_the_first_is_told() {
             target.writer.assembler = Box::new(Failing(name, std::time::Duration::from_millis(pause)));
             targets.push(target);
         }
-        let error = write(&disks, targets, threads, &Monitor::new()).unwrap_err();
+        let error = write(&disks, targets, &Workers::new(threads), &Monitor::new()).unwrap_err();
         assert!(error.to_string().contains("first"), "{threads} threads: {error}");
     }
 }

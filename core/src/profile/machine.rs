@@ -210,7 +210,7 @@ impl MachineReport {
     }
 
     /// The disk that held the root file system: the one that says so, or the only one.
-    pub(super) fn root_disk(&self) -> Option<&MachineDisk> {
+    pub fn root_disk(&self) -> Option<&MachineDisk> {
         let holds_root =
             |disk: &&MachineDisk| disk.partitions.iter().any(|p| p.mount.as_deref() == Some("/"));
         match self.disks.as_slice() {

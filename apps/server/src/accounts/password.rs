@@ -1,20 +1,39 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use argon2::password_hash::phc::PasswordHash;
-use argon2::{Argon2, PasswordHasher, PasswordVerifier};
+use argon2::{Argon2, Params, PasswordHasher, PasswordVerifier};
+use axum::http::{HeaderValue, StatusCode, header};
 use tokio::sync::Semaphore;
 
 use crate::failure::Failure;
 
-/// Hashes and verifies passwords with Argon2id, few at once: each takes 19 MiB.
+/// Hashes and verifies passwords with Argon2id, few at once: each takes 19 MiB and a processor.
 #[derive(Clone, Debug)]
 pub(crate) struct Passwords {
     turns: Arc<Semaphore>,
+    /// For those who have a turn or wait for one.
+    places: Arc<Semaphore>,
+    verified: Arc<AtomicU64>,
+}
+
+/// What verifying a password tells.
+pub(super) struct Verdict {
+    pub(super) matches: bool,
+    /// The right password's hash by today's parameters, where it was hashed by others.
+    pub(super) better: Option<String>,
 }
 
 impl Passwords {
     pub(crate) fn new() -> Self {
-        Self { turns: Arc::new(Semaphore::new(TURNS)) }
+        // Guesses leave a processor to those who are known already.
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let turns = (processors / 2).clamp(1, TURNS);
+        Self {
+            turns: Arc::new(Semaphore::new(turns)),
+            places: Arc::new(Semaphore::new(PLACES)),
+            verified: Arc::default(),
+        }
     }
 
     /// The hash to be stored, as a PHC string.
@@ -23,21 +42,104 @@ impl Passwords {
     }
 
     /// Whether `hash` is that of `password`; without a hash the same work is done in vain.
-    pub(crate) async fn verify(&self, password: String, hash: Option<String>) -> Result<bool, Failure> {
+    ///
+    /// Fails with 503 when too many wait.
+    pub(super) async fn verify(&self, password: String, hash: Option<String>) -> Result<Verdict, Failure> {
+        let place = self.places.clone().try_acquire_owned().map_err(|_| busy())?;
         let turn = self.turns.clone().acquire_owned().await.map_err(Failure::internal)?;
-        let verified = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            let is_known = hash.is_some();
-            let hash = hash.unwrap_or_else(|| NOBODY.to_owned());
-            let matches = PasswordHash::new(&hash)
-                .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok());
-            matches && is_known
+        let verified = self.verified.clone();
+        let verdict = tokio::task::spawn_blocking(move || {
+            let _held = (place, turn);
+            verified.fetch_add(1, Ordering::Relaxed);
+            verdict(&password, hash.as_deref())
         });
-        verified.await.map_err(Failure::internal)
+        verdict.await.map_err(Failure::internal)
     }
+
+    /// How many passwords were verified, in vain or not.
+    #[cfg(test)]
+    pub(crate) fn verified(&self) -> u64 {
+        self.verified.load(Ordering::Relaxed)
+    }
+}
+
+fn verdict(password: &str, hash: Option<&str>) -> Verdict {
+    let is_known = hash.is_some();
+    let Ok(hash) = PasswordHash::new(hash.unwrap_or(NOBODY)) else {
+        tracing::error!("a stored hash is none");
+        return Verdict { matches: false, better: None };
+    };
+    let matches = Argon2::default().verify_password(password.as_bytes(), &hash).is_ok() && is_known;
+    let better = if matches && !is_current(&hash) { Passwords::hash(password).ok() } else { None };
+    Verdict { matches, better }
+}
+
+/// Whether a hash made today would have the same parameters.
+fn is_current(hash: &PasswordHash) -> bool {
+    let today = Params::default();
+    let same = |params: Params| {
+        (params.m_cost(), params.t_cost(), params.p_cost())
+            == (today.m_cost(), today.t_cost(), today.p_cost())
+    };
+    hash.algorithm.as_str() == "argon2id" && Params::try_from(hash).is_ok_and(same)
+}
+
+fn busy() -> Failure {
+    let message = "too many logins are being verified";
+    Failure::new(StatusCode::SERVICE_UNAVAILABLE, "server.busy", message)
+        .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
 }
 
 /// The hash of a password that nobody has.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$\
                       AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+/// At most, on whatever machine.
 const TURNS: usize = 4;
+/// A second's work or two.
+const PLACES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use argon2::{Algorithm, Version};
+
+    use super::*;
+
+    #[test]
+    fn nobody_s_hash_costs_what_a_new_one_does() {
+        let nobody = PasswordHash::new(NOBODY).unwrap();
+        assert!(is_current(&nobody));
+        let new = Passwords::hash("secret").unwrap();
+        let new = PasswordHash::new(&new).unwrap();
+        assert_eq!(nobody.params.to_string(), new.params.to_string());
+        assert_eq!(nobody.version, new.version);
+        let lengths = |hash: &PasswordHash| {
+            (hash.salt.as_ref().unwrap().len(), hash.hash.as_ref().unwrap().as_bytes().len())
+        };
+        assert_eq!(lengths(&nobody), lengths(&new));
+    }
+
+    #[test]
+    fn a_right_password_of_a_weak_hash_gets_a_better_one() {
+        let weak = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(64, 1, 1, None).unwrap());
+        let weak = weak.hash_password(b"secret").unwrap().to_string();
+        assert!(!verdict("wrong", Some(&weak)).matches);
+        let verdict_of_weak = verdict("secret", Some(&weak));
+        assert!(verdict_of_weak.matches);
+        let better = verdict_of_weak.better.unwrap();
+        let verdict_of_better = verdict("secret", Some(&better));
+        assert!(verdict_of_better.matches && verdict_of_better.better.is_none());
+    }
+
+    #[tokio::test]
+    async fn who_finds_no_place_is_told_to_come_again() {
+        let passwords = Passwords::new();
+        let all = u32::try_from(PLACES).unwrap();
+        let places = passwords.places.clone().acquire_many_owned(all).await.unwrap();
+        let failure = passwords.verify("secret".to_owned(), None).await.err().unwrap();
+        assert_eq!((failure.status, failure.id), (StatusCode::SERVICE_UNAVAILABLE, "server.busy"));
+        assert_eq!(passwords.verified(), 0);
+        drop(places);
+        assert!(!passwords.verify("secret".to_owned(), None).await.unwrap().matches);
+        assert_eq!(passwords.verified(), 1);
+    }
+}

@@ -6,11 +6,38 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use diskwright_request::{Document, LocalizedMessage, Syntax, UForgeError};
+use diskwright_request::{
+    Common, Document, Image, InstallProfile, Item, List, LocalizedMessage, Scan, ScannedInstance,
+    ServiceStatus, Status, Syntax, Time, UForgeError, User,
+};
 use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
 use crate::store;
+
+/// A document that is an answer.
+pub(crate) trait Resource: Document {
+    /// Where its digest and the time of its last change stand; lists have no such place.
+    fn common(&mut self) -> Option<&mut Common>;
+}
+
+macro_rules! resources {
+    ($($document:ty)*) => {
+        $(impl Resource for $document {
+            fn common(&mut self) -> Option<&mut Common> {
+                Some(&mut self.common)
+            }
+        })*
+    };
+}
+
+resources! { Image InstallProfile Scan ScannedInstance ServiceStatus Status User }
+
+impl<T: Item> Resource for List<T> {
+    fn common(&mut self) -> Option<&mut Common> {
+        None
+    }
+}
 
 /// The syntax that the client wants its answer in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,9 +62,12 @@ impl Wanted {
     }
 
     /// `document` as the answer, with its entity tag: a digest of what is sent, which clients compare with its `digest`.
-    pub(crate) fn reply(self, status: StatusCode, mut document: impl Document) -> Response {
+    pub(crate) fn reply(self, status: StatusCode, mut document: impl Resource) -> Response {
         let digest = hex32(&Sha256::digest(document.render(self.0).as_bytes()));
-        document.set_digest(&digest);
+        let modified = document.common().and_then(|common| {
+            common.digest = Some(digest.clone());
+            common.last_modified
+        });
         let mut response = (status, document.render(self.0)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.0.media_type()));
@@ -45,19 +75,19 @@ impl Wanted {
         if let Ok(tag) = HeaderValue::from_str(&format!("\"{digest}\"")) {
             headers.insert(header::ETAG, tag);
         }
-        if let Some(time) = document.last_modified().and_then(http_date) {
+        if let Some(time) = modified.and_then(|time| http_date(time.milliseconds())) {
             headers.insert(header::LAST_MODIFIED, time);
         }
         response
     }
 
     /// 200 with `document`.
-    pub(crate) fn ok(self, document: impl Document) -> Response {
+    pub(crate) fn ok(self, document: impl Resource) -> Response {
         self.reply(StatusCode::OK, document)
     }
 
     /// 201 with `document`, which stands at `uri` from now on.
-    pub(crate) fn created(self, uri: &str, document: impl Document) -> Response {
+    pub(crate) fn created(self, uri: &str, document: impl Resource) -> Response {
         let mut response = self.reply(StatusCode::CREATED, document);
         if let Ok(uri) = HeaderValue::from_str(uri) {
             response.headers_mut().insert(header::LOCATION, uri);
@@ -132,15 +162,15 @@ fn error_document(wanted: Wanted, method: &Method, uri: &str, response: Response
 /// `failure` of a request as a `uforgeError`.
 pub(crate) fn error_text(wanted: Wanted, method: &str, uri: &str, failure: &Failure) -> String {
     let document = UForgeError {
-        message: LocalizedMessage {
-            message: failure.message.clone(),
-            message_id: failure.id.to_owned(),
-            parameters: failure.parameters.clone(),
-        },
-        request_method: method.to_owned(),
-        request_uri: uri.chars().take(MAX_URI).collect(),
-        status_code: failure.status.as_u16(),
-        timestamp: store::now(),
+        localized_error_msg: Some(LocalizedMessage {
+            message: Some(failure.message.clone()),
+            message_id: Some(failure.id.to_owned()),
+            parameters: Some(failure.parameters.clone()),
+        }),
+        request_method: Some(method.to_owned()),
+        request_uri: Some(uri.chars().take(MAX_URI).collect()),
+        status_code: Some(failure.status.as_u16().into()),
+        timestamp: Time::from_milliseconds(store::now()),
     };
     document.render(wanted.0)
 }

@@ -25,6 +25,7 @@ use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use crate::accounts::SentUri;
 use crate::failure::Failure;
 use crate::routes::Route;
 
@@ -63,7 +64,11 @@ pub(crate) async fn unknown_method() -> Failure {
 }
 
 /// The request with each run of slashes in its path made one and none at its end: the official clients send both.
+///
+/// What was sent stays as [`SentUri`].
 pub(crate) fn with_single_slashes(mut request: axum::extract::Request) -> axum::extract::Request {
+    let sent = SentUri(request.uri().clone());
+    request.extensions_mut().insert(sent);
     let uri = request.uri();
     let segments: Vec<&str> = uri.path().split('/').filter(|segment| !segment.is_empty()).collect();
     let mut path = format!("/{}", segments.join("/"));

@@ -4,10 +4,14 @@
 //! `$n` placeholders, `RETURNING`, no rowid. A method that changes several rows does so in one transaction.
 
 mod figures;
+pub(crate) mod garbage;
+mod keys;
+pub(crate) mod quota;
 mod users;
 
 pub(crate) use figures::Figures;
-pub(crate) use users::Account;
+pub(crate) use keys::ApiKey;
+pub(crate) use users::{Account, Limits, NewAccount};
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -11,7 +11,8 @@ use volumes::{DiskPlan, KeptPartitionIds, fs_type};
 use super::report::{
     DiskEntry, FileSystemEntry, MachineEntry, OutputEntry, PartitionEntry, Report, RunEntry,
 };
-use super::{Order, Scanned};
+use super::{Order, Scanned, Sources};
+use crate::Result;
 use crate::boot::{BootLoaders, BootRequest, EspPlan};
 use crate::filesystem::ext4::Ext4Features;
 use crate::filesystem::fat32::{self, Fat32File};
@@ -26,9 +27,7 @@ use crate::profile::{
     FileSystemKind, FirmwareParts, IdentityPolicy, Layer, Origin, PartitionPlan, PartitionRole, Settings,
     TreeFacts, TreeMount, TreeSwap,
 };
-use crate::scan::ScanSource;
-use crate::tree::{FileTree, Finding, Findings, Severity, Strictness, TreeBuilder, TreeView, Whiteouts};
-use crate::{Monitor, Result};
+use crate::tree::{FileTree, Finding, Findings, Severity, TreeView};
 
 /// Everything about an order but its outputs.
 pub(super) struct Composition {
@@ -42,7 +41,8 @@ pub(super) struct Composition {
 }
 
 /// Decides and lays out.
-pub(super) fn compose(scanned: Scanned, order: &Order, monitor: &Monitor) -> Result<Composition> {
+pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composition> {
+    let Sources { order, monitor, .. } = sources;
     let Scanned { tree, findings: told, machine: report } = scanned;
     let mut findings = Findings::new(order.strictness);
     let mut workspace = GuestWorkspace::new(&tree);
@@ -52,7 +52,7 @@ pub(super) fn compose(scanned: Scanned, order: &Order, monitor: &Monitor) -> Res
         findings.record(Severity::Note, "machine-report", b"", note)?;
     }
     let name = settings.name.value.clone().unwrap_or_else(|| order.name.clone());
-    let donor = order.donor.as_ref().map(|source| donor_tree(source, order.strictness)).transpose()?;
+    let donor = sources.donor_tree()?;
     let loaders = BootLoaders::find(&tree, donor.as_ref(), facts.architecture, &mut findings)?;
     let boots = loaders.choose(
         settings.firmware.value,
@@ -169,13 +169,6 @@ fn layers(order: &Order) -> [Layer<'_>; 3] {
         Layer { origin: Origin::Request, profile: &order.request },
         Layer { origin: Origin::Profile, profile: &order.profile },
     ]
-}
-
-/// The tree from which missing boot files are taken.
-fn donor_tree(source: &Arc<dyn ScanSource>, strictness: Strictness) -> Result<FileTree> {
-    let mut builder = TreeBuilder::new(Findings::new(strictness));
-    builder.add_source(Arc::clone(source), Whiteouts::Plain)?;
-    Ok(builder.finish()?.0)
 }
 
 /// What stands on the EFI system partition: the loaders chosen, with the scanned partition's files; without loaders

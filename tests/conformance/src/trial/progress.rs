@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     fn status(done: u64, total: u64) -> Status {
-        Status { phase: Phase::Writing, done, total }
+        Status::new(Phase::Writing, done, total)
     }
 
     #[test]
@@ -64,7 +64,7 @@ mod tests {
         assert!(judge(&[status(5, 9), status(9, 10)]).unwrap_err().contains("total"));
         assert!(judge(&[status(0, 9), status(8, 9)]).unwrap_err().contains("ends"));
         assert!(judge(&[]).is_err());
-        let queued = Status { phase: Phase::Queued, ..status(9, 9) };
+        let queued = Status::new(Phase::Queued, 9, 9);
         assert!(judge(&[status(9, 9), queued]).unwrap_err().contains("falls"));
     }
 }

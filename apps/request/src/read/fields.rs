@@ -1,20 +1,26 @@
 use diskwright_core::profile::ByteSize;
-use diskwright_core::{Error, ErrorKind};
+use diskwright_core::{Error, ErrorKind, Result};
 
-use crate::element::{Element, quoted};
+use super::element::Element;
+use crate::text::quoted;
 
 /// What is found while a document is read.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
-    /// All problems, each naming its field.
-    pub(crate) problems: Vec<Error>,
-    /// What was read over, a sentence each.
-    pub(crate) notes: Vec<String>,
+    problems: Vec<Error>,
+    notes: Vec<String>,
+    /// How many problems and notes there were beyond those that are kept.
+    more_problems: usize,
+    more_notes: usize,
 }
 
 impl Findings {
-    pub(crate) fn problem(&mut self, kind: ErrorKind, field: &str, message: impl Into<String>) {
-        self.problems.push(Error::new(kind, message).with_field(field));
+    fn problem(&mut self, kind: ErrorKind, field: &str, message: impl Into<String>) {
+        if self.problems.len() < MAX_FINDINGS {
+            self.problems.push(Error::new(kind, message).with_field(field));
+        } else {
+            self.more_problems = self.more_problems.saturating_add(1);
+        }
     }
 
     pub(crate) fn invalid(&mut self, field: &str, message: impl Into<String>) {
@@ -26,9 +32,27 @@ impl Findings {
     }
 
     pub(crate) fn note(&mut self, note: String) {
-        if self.notes.len() < MAX_NOTES {
+        if self.notes.len() < MAX_FINDINGS {
             self.notes.push(note);
+        } else {
+            self.more_notes = self.more_notes.saturating_add(1);
         }
+    }
+
+    /// What was read over, a sentence each.
+    ///
+    /// # Errors
+    /// All problems, each naming its field.
+    pub(crate) fn finish(mut self) -> Result<Vec<String>> {
+        if self.more_problems > 0 {
+            let message = format!("and {} more problems", self.more_problems);
+            self.problems.push(Error::new(ErrorKind::InvalidProfile, message));
+        }
+        Error::collect(self.problems)?;
+        if self.more_notes > 0 {
+            self.notes.push(format!("request: {} more elements were read over", self.more_notes));
+        }
+        Ok(self.notes)
     }
 }
 
@@ -88,6 +112,29 @@ impl<'e> Fields<'e> {
         None
     }
 
+    /// Text of at most 255 characters without control characters; empty is absent.
+    pub(crate) fn short_text(&mut self, name: &str, findings: &mut Findings) -> Option<String> {
+        let text = self.text(name, findings)?;
+        if text.chars().count() > MAX_SHORT {
+            findings.invalid(&self.place(name), format!("is longer than {MAX_SHORT} characters"));
+        } else if text.chars().any(char::is_control) {
+            findings.invalid(&self.place(name), format!("{} has a control character", quoted(text)));
+        } else {
+            return Some(text.to_owned());
+        }
+        None
+    }
+
+    /// Short text that must be there.
+    pub(crate) fn needed(&mut self, name: &str, findings: &mut Findings) -> String {
+        let before = findings.problems.len().saturating_add(findings.more_problems);
+        let text = self.short_text(name, findings);
+        if text.is_none() && before == findings.problems.len().saturating_add(findings.more_problems) {
+            findings.invalid(&self.place(name), "is missing");
+        }
+        text.unwrap_or_default()
+    }
+
     /// `true`, `false`, `1` or `0`.
     pub(crate) fn boolean(&mut self, name: &str, findings: &mut Findings) -> Option<bool> {
         match self.text(name, findings)? {
@@ -108,6 +155,16 @@ impl<'e> Fields<'e> {
             findings.invalid(&self.place(name), format!("{} is not a whole number", quoted(text)));
         }
         number
+    }
+
+    /// A whole number that is not negative and that the schema's `int` can hold.
+    pub(crate) fn int(&mut self, name: &str, findings: &mut Findings) -> Option<i32> {
+        let number = self.number(name, findings)?;
+        let int = i32::try_from(number).ok();
+        if int.is_none() {
+            findings.invalid(&self.place(name), format!("{number} is more than {}", i32::MAX));
+        }
+        int
     }
 
     /// A size in MiB.
@@ -175,4 +232,7 @@ fn shown(name: &str) -> String {
 const COMMON: [&str; 6] = ["created", "dbId", "digest", "lastModified", "uri", "parentUri"];
 /// 64 TiB.
 const MAX_MIB: u64 = 64 << 20;
-const MAX_NOTES: usize = 100;
+/// Of problems and of notes.
+const MAX_FINDINGS: usize = 100;
+/// Of names and the like, in characters.
+const MAX_SHORT: usize = 255;

@@ -2,8 +2,9 @@ use diskwright_core::profile::{
     ByteSize, FileSystemKind, PartitionFlag, PartitionRequest, Profile, SectorSize, TableKind,
 };
 
-use crate::element::{Element, quoted};
-use crate::fields::{Fields, Findings};
+use super::element::Element;
+use super::fields::{Fields, Findings};
+use crate::text::quoted;
 
 /// Reads a partition table into the profile: one disk, without volume groups.
 pub(crate) fn read(path: &str, element: &Element, profile: &mut Profile, findings: &mut Findings) {
@@ -75,7 +76,8 @@ fn read_partition(
             read_partition(&place, partition, is_mbr, into, findings);
         }
         fields.finish(
-            &[ECHOED_PARTITION, &["size", "growable", "mbrBoot", "label", "mpoint"]].concat(),
+            &[ECHOED_PARTITION, &["size", "partitionSize", "growable", "mbrBoot", "label", "mpoint"]]
+                .concat(),
             findings,
         );
         return;
@@ -91,7 +93,7 @@ fn read_partition(
     let grows = fields.boolean("growable", findings) == Some(true);
     request.grow = grows.then_some(true);
     // A growing partition without a size of its own is sent with none or zero.
-    request.size = fields.mib("size", findings).filter(|size| !(grows && *size == ByteSize::ZERO));
+    request.size = size(&mut fields, findings).filter(|size| !(grows && *size == ByteSize::ZERO));
     if fields.boolean("mbrBoot", findings) == Some(true) {
         if is_mbr {
             request.flags = Some(vec![PartitionFlag::Active]);
@@ -103,6 +105,17 @@ fn read_partition(
     fields.refuse(&["logicalPartitions"], findings);
     fields.finish(ECHOED_PARTITION, findings);
     into.push(request);
+}
+
+/// The seed version of the schema calls it `partitionSize`.
+fn size(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<ByteSize> {
+    let [size, older] = ["size", "partitionSize"].map(|name| fields.mib(name, findings));
+    if let (Some(size), Some(older)) = (size, older)
+        && size != older
+    {
+        findings.invalid(&fields.place("partitionSize"), format!("{older}, but size says {size}"));
+    }
+    size.or(older)
 }
 
 fn file_system(kind: &str, fields: &Fields<'_>, findings: &mut Findings) -> Option<FileSystemKind> {

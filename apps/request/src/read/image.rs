@@ -1,9 +1,11 @@
-use diskwright_core::profile::Profile;
-use diskwright_core::{Error, ErrorKind, Result};
+use diskwright_core::Result;
+use diskwright_core::profile::{ByteSize, Profile};
 
-use crate::element::{Element, quoted};
-use crate::fields::{Fields, Findings};
-use crate::{json, partitions, render, xml};
+use super::element::Element;
+use super::fields::{Fields, Findings};
+use super::partitions;
+use crate::text::quoted;
+use crate::{Image, InstallProfile, TargetFormat};
 
 /// What a request to generate an image asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,7 +15,7 @@ pub struct ImageRequest {
     pub compress: Option<bool>,
     /// Name of the target format: `targetFormat/name`, or what older clients send, the primitive `format/name`.
     pub target_format: Option<String>,
-    /// Hardware version, for formats that have an option `hardware-version`.
+    /// Number of the hardware version, for formats that have an option `hardware-version`.
     pub hardware_type: Option<String>,
     /// The install profile.
     pub profile: Profile,
@@ -28,48 +30,32 @@ impl ImageRequest {
     /// All problems of a well-formed document at once, each naming its field as a path below the root:
     /// `ErrorKind::InvalidProfile` for something wrong, `ErrorKind::Unsupported` for something that cannot be done;
     /// `ErrorKind::LimitExceeded` for a document that is too long, deep or large.
-    pub fn parse(document: &[u8]) -> Result<Self> {
-        let text = std::str::from_utf8(document)
-            .map_err(|error| invalid("the request is not UTF-8").with_source(error))?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let root = match text.trim_start().as_bytes().first() {
-            Some(b'<') => xml::parse(text)?,
-            Some(b'{') => json::parse(text, ROOT)?,
-            Some(_) => return Err(invalid("the request is neither XML nor JSON")),
-            None => return Err(invalid("the request is empty")),
-        };
-        if root.name != ROOT || root.is_foreign {
-            let message = format!("the request's root element is {}, not {ROOT}", quoted(&root.name));
-            return Err(invalid(message));
-        }
-        let mut findings = Findings::default();
-        let mut request = read_image(&root, &mut findings);
-        Error::collect(findings.problems)?;
-        request.notes = findings.notes;
+    pub fn parse(body: &[u8]) -> Result<Self> {
+        let (mut request, notes) = super::read(body, "image", read_image)?;
+        request.notes = notes;
         Ok(request)
     }
 
-    /// The XML form, sizes in MiB.
+    /// The document that asks for the same, sizes in MiB.
     ///
     /// The partition table kind GPT has no name in the schema and is left out: it is what absence means.
     ///
     /// # Errors
     /// `ErrorKind::Unsupported` naming every field of the profile that the schema cannot express.
-    pub fn to_xml(&self) -> Result<String> {
-        Ok(xml::render(ROOT, &render::image(self)?))
-    }
-
-    /// The JSON form: the fields of the XML form below the root's name.
-    ///
-    /// # Errors
-    /// As [`ImageRequest::to_xml`].
-    pub fn to_json(&self) -> Result<String> {
-        Ok(json::render(ROOT, &render::image(self)?))
+    pub fn to_image(&self) -> Result<Image> {
+        let mut profile = InstallProfile::from_profile(&self.profile)?;
+        profile.hardware_type.clone_from(&self.hardware_type);
+        let target = self.target_format.as_ref();
+        Ok(Image {
+            compress: self.compress,
+            target_format: target.map(|name| TargetFormat { name: Some(name.clone()), ..Default::default() }),
+            install_profile: Some(profile).filter(|profile| *profile != InstallProfile::default()),
+            ..Image::default()
+        })
     }
 }
 
-fn read_image(root: &Element, findings: &mut Findings) -> ImageRequest {
-    let mut fields = Fields::new("", root, findings);
+fn read_image(fields: &mut Fields<'_>, findings: &mut Findings) -> ImageRequest {
     let mut request = ImageRequest { compress: fields.boolean("compress", findings), ..Default::default() };
     let mut primitive =
         fields.one("format", findings).and_then(|format| format_name("format", format, findings));
@@ -105,13 +91,20 @@ fn read_install_profile(element: &Element, request: &mut ImageRequest, findings:
     let mut fields = Fields::new("installProfile", element, findings);
     let profile = &mut request.profile;
     profile.memory = fields.mib("memorySize", findings);
-    profile.disk_size = fields.mib("diskSize", findings);
+    profile.disk_size = fields.mib("diskSize", findings).filter(|size| {
+        // Clients that leave the choice to the service send it as 0.
+        let is_chosen = *size != ByteSize::ZERO;
+        if !is_chosen {
+            findings.note("request: installProfile.diskSize 0 is no size: one is found".to_owned());
+        }
+        is_chosen
+    });
     profile.swap_size = fields.mib("swapSize", findings);
     match fields.text("kernelParameters", findings).map(kernel_parameters).transpose() {
         Ok(parameters) => profile.kernel_parameters = parameters,
         Err(message) => findings.invalid(&fields.place("kernelParameters"), message),
     }
-    request.hardware_type = fields.text("hwType", findings).map(str::to_owned);
+    request.hardware_type = hardware_type(&mut fields, findings);
     if let Some(table) = fields.one("partitionTable", findings) {
         partitions::read(&fields.place("partitionTable"), table, profile, findings);
     }
@@ -124,6 +117,23 @@ fn read_install_profile(element: &Element, request: &mut ImageRequest, findings:
     fields.refuse_when(true, &["runSysprep", "updateTools"], findings);
     fields.refuse(UNSUPPORTED_PROFILE, findings);
     fields.finish(ECHOED_PROFILE, findings);
+}
+
+/// `13`, `vmx-13` and `vmx-07` are all in use; the number is what is meant.
+fn hardware_type(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<String> {
+    let text = fields.text("hwType", findings)?;
+    let has_prefix = text.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("vmx-"));
+    let number = if has_prefix { text.get(4..).unwrap_or_default() } else { text };
+    match number.parse::<u8>() {
+        Ok(version) if version > 0 && number.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some(version.to_string())
+        }
+        _ => {
+            let message = format!("{} is no hardware version: write it as 13 or vmx-13", quoted(text));
+            findings.invalid(&fields.place("hwType"), message);
+            None
+        }
+    }
 }
 
 /// The root user is named by clients that want nothing of it.
@@ -164,12 +174,6 @@ pub(crate) fn kernel_parameters(text: &str) -> Result<Vec<String>, String> {
     }
     Ok(parameters)
 }
-
-fn invalid(message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::InvalidProfile, message)
-}
-
-const ROOT: &str = "image";
 
 const ECHOED_TARGET_FORMAT: &[&str] = &[
     "logo",

@@ -27,17 +27,6 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// A document of `bytes` may begin.
-    ///
-    /// # Errors
-    /// `ErrorKind::LimitExceeded` when it is too long.
-    pub(crate) fn new(bytes: usize) -> Result<Self> {
-        if bytes > MAX_BYTES {
-            return Err(exceeded("the request is longer than 1 MiB"));
-        }
-        Ok(Self { elements: MAX_ELEMENTS })
-    }
-
     /// One more element, `depth` levels below the root.
     ///
     /// # Errors
@@ -53,6 +42,17 @@ impl Budget {
         Ok(())
     }
 
+    /// The name of an element, attribute or field.
+    ///
+    /// # Errors
+    /// `ErrorKind::LimitExceeded` when it is too long.
+    pub(crate) fn name(name: &str) -> Result<()> {
+        if name.len() > MAX_NAME {
+            return Err(exceeded("the request has a name of more than 256 bytes"));
+        }
+        Ok(())
+    }
+
     /// An element with that many attributes.
     ///
     /// # Errors
@@ -65,19 +65,25 @@ impl Budget {
     }
 }
 
-fn exceeded(message: &str) -> Error {
-    Error::new(ErrorKind::LimitExceeded, message)
+impl Default for Budget {
+    fn default() -> Self {
+        Self { elements: MAX_ELEMENTS }
+    }
 }
 
-/// Input of any length, cut short for a message.
-pub(crate) fn quoted(text: &str) -> String {
-    const SHOWN: usize = 64;
-    if text.chars().count() > SHOWN {
-        let head: String = text.chars().take(SHOWN).collect();
-        format!("{head:?}…")
-    } else {
-        format!("{text:?}")
+/// A document of `bytes` may be read.
+///
+/// # Errors
+/// `ErrorKind::LimitExceeded` when it is too long.
+pub(crate) fn check_length(bytes: usize) -> Result<()> {
+    if bytes > MAX_BYTES {
+        return Err(exceeded("the request is longer than 1 MiB"));
     }
+    Ok(())
+}
+
+pub(crate) fn exceeded(message: &str) -> Error {
+    Error::new(ErrorKind::LimitExceeded, message)
 }
 
 /// A published document has some 3 KiB, one with every object of the schema some 50.
@@ -85,3 +91,4 @@ const MAX_BYTES: usize = 1 << 20;
 const MAX_ELEMENTS: usize = 10_000;
 const MAX_DEPTH: usize = 32;
 const MAX_ATTRIBUTES: usize = 32;
+const MAX_NAME: usize = 256;

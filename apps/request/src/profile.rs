@@ -1,0 +1,149 @@
+use diskwright_core::profile::{
+    ByteSize, FileSystemKind, PartitionFlag, PartitionRequest, PartitionRole, Profile, SectorSize, TableKind,
+};
+use diskwright_core::{Error, ErrorKind, Result};
+
+use crate::read::kernel_parameters;
+use crate::{Disk, DiskName, FileSystemName, InstallProfile, Partition, PartitionKind, PartitionTable};
+
+impl InstallProfile {
+    /// What `profile` says.
+    ///
+    /// The partition table kind GPT has no name in the schema and is left out: it is what absence means.
+    ///
+    /// # Errors
+    /// `ErrorKind::Unsupported` naming every field of the profile that the schema cannot express.
+    pub fn from_profile(profile: &Profile) -> Result<Self> {
+        let mut writer = Writer::default();
+        let written = writer.install_profile(profile);
+        Error::collect(writer.problems)?;
+        Ok(written)
+    }
+
+    /// What of `profile` the schema can express; a size that is no whole number of MiB is rounded up.
+    pub fn of_profile(profile: &Profile) -> Self {
+        Writer::default().install_profile(profile)
+    }
+}
+
+/// Writes what can be written and collects what cannot.
+#[derive(Default)]
+struct Writer {
+    problems: Vec<Error>,
+}
+
+impl Writer {
+    fn install_profile(&mut self, profile: &Profile) -> InstallProfile {
+        self.refuse_what_the_schema_lacks(profile);
+        let partition_table = self.partition_table(profile);
+        InstallProfile {
+            disk_size: profile.disk_size.map(|size| self.mib("disk_size", size)),
+            kernel_parameters: profile.kernel_parameters.as_deref().map(|list| self.kernel_parameters(list)),
+            memory_size: profile.memory.map(|memory| self.mib("memory", memory)),
+            partition_table,
+            swap_size: profile.swap_size.map(|swap| self.mib("swap_size", swap)),
+            ..InstallProfile::default()
+        }
+    }
+
+    fn refuse_what_the_schema_lacks(&mut self, profile: &Profile) {
+        let stated = [
+            ("name", profile.name.is_some()),
+            ("cpus", profile.cpus.is_some()),
+            ("firmware", profile.firmware.is_some()),
+            ("boot", profile.boot.is_some()),
+            ("hostname", profile.hostname.is_some()),
+            ("spare", profile.spare.is_some()),
+            ("identity", profile.identity.is_some()),
+            ("seed", profile.seed.is_some()),
+            ("timestamp", profile.timestamp.is_some()),
+        ];
+        for (field, is_stated) in stated {
+            if is_stated {
+                self.refuse(field.into());
+            }
+        }
+    }
+
+    fn refuse(&mut self, field: String) {
+        let error = Error::new(ErrorKind::Unsupported, "the image document cannot express it");
+        self.problems.push(error.with_field(field));
+    }
+
+    fn mib(&mut self, field: &str, size: ByteSize) -> u64 {
+        if !size.bytes().is_multiple_of(1 << 20) {
+            self.refuse(field.into());
+        }
+        size.bytes().div_ceil(1 << 20)
+    }
+
+    fn kernel_parameters(&mut self, parameters: &[String]) -> String {
+        let text = parameters.join(" ");
+        if kernel_parameters(&text).as_deref() != Ok(parameters) {
+            self.refuse("kernel_parameters".into());
+        }
+        text
+    }
+
+    fn partition_table(&mut self, profile: &Profile) -> Option<PartitionTable> {
+        let is_mbr = profile.partition_table == Some(TableKind::Mbr);
+        if profile.partitions.is_none() && !is_mbr && profile.sector_size.is_none() {
+            return None;
+        }
+        let partitions = profile.partitions.as_ref().map(|partitions| {
+            let numbered = partitions.iter().enumerate();
+            numbered.map(|(at, partition)| self.partition(at, partition)).collect()
+        });
+        let disk = Disk {
+            block_size: profile.sector_size.and_then(|sector| i32::try_from(SectorSize::bytes(sector)).ok()),
+            name: DiskName::nth(0),
+            partitions,
+            partition_kind: PartitionKind::named("MSDOS").filter(|_| is_mbr),
+            size: profile.disk_size.map(|size| self.mib("disk_size", size)),
+            ..Disk::default()
+        };
+        Some(PartitionTable { disks: Some(vec![disk]), ..PartitionTable::default() })
+    }
+
+    fn partition(&mut self, at: usize, partition: &PartitionRequest) -> Partition {
+        let place = |field: &str| format!("partitions[{at}].{field}");
+        let mbr_boot = match partition.flags.as_deref() {
+            None | Some([]) => None,
+            Some([PartitionFlag::Active]) => Some(true),
+            Some(_) => {
+                self.refuse(place("flags"));
+                None
+            }
+        };
+        let Ok(file_system) = file_system(partition) else {
+            self.refuse(place("role"));
+            return Partition { name: Some(number(at)), ..Partition::default() };
+        };
+        Partition {
+            file_system: file_system.map(FileSystemName::from),
+            growable: partition.grow,
+            label: partition.label.clone(),
+            mount_point: partition.mount_point.clone(),
+            name: Some(number(at)),
+            size: partition.size.map(|size| self.mib(&place("size"), size)),
+            mbr_boot,
+            ..Partition::default()
+        }
+    }
+}
+
+fn number(at: usize) -> String {
+    at.saturating_add(1).to_string()
+}
+
+/// The file system from which a reader infers the same role; an error where there is none.
+fn file_system(partition: &PartitionRequest) -> Result<Option<FileSystemKind>, ()> {
+    let at_esp = matches!(partition.mount_point.as_deref(), Some("/boot/efi" | "/efi"));
+    match (partition.role, partition.file_system) {
+        (Some(PartitionRole::Data), Some(FileSystemKind::Fat32)) if at_esp => Err(()),
+        (None | Some(PartitionRole::Data), kind) => Ok(kind),
+        (Some(PartitionRole::Swap), _) => Ok(Some(FileSystemKind::Swap)),
+        (Some(PartitionRole::Esp), _) if at_esp => Ok(Some(FileSystemKind::Fat32)),
+        (Some(PartitionRole::Esp | PartitionRole::BiosBoot), _) => Err(()),
+    }
+}
