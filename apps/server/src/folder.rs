@@ -51,7 +51,12 @@ impl Folder {
 
     /// Where the files of an image appear when it is complete.
     pub(crate) fn image(&self, id: i64) -> PathBuf {
-        self.root.join("images").join(id.to_string())
+        self.path(&self.image_name(id))
+    }
+
+    /// The same, as the database names it.
+    pub(crate) fn image_name(&self, id: i64) -> String {
+        format!("images/{id}")
     }
 
     /// The path of something within the directory, as the database names it.

@@ -24,4 +24,6 @@ pub use server::Server;
 pub use settings::{Quota, Settings};
 
 #[cfg(test)]
+mod matrix;
+#[cfg(test)]
 mod trial;

@@ -18,7 +18,7 @@ mod throttle;
 pub(crate) use api_key::{new_public, secret};
 pub(crate) use entitlement::{Entitlement, ROLES, Role, role};
 pub(crate) use password::Passwords;
-pub(crate) use rules::{MAX_PASSWORD, check_password, is_login};
+pub(crate) use rules::{MAX_PASSWORD, check_password, is_login, is_note};
 pub(crate) use signature::SentUri;
 
 use std::io;
@@ -133,7 +133,10 @@ impl Accounts {
         // A busy server is not the client's fault.
         let verdict = verdict.inspect_err(|_| self.throttle.forgive(&key))?;
         let account = account.filter(|account| verdict.matches && account.active);
-        let account = account.ok_or_else(Failure::unauthenticated)?;
+        let account = account.ok_or_else(|| {
+            tracing::info!(login, ?address, "a login was refused");
+            Failure::unauthenticated()
+        })?;
         self.throttle.forgive(&key);
         self.remembered.remember(code, &account, Instant::now());
         if let Some(hash) = verdict.better {
@@ -157,3 +160,6 @@ impl Accounts {
         &self.passwords
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,11 @@ pub(crate) fn check_password(password: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whether `text` may be a name or a note about an account or key: something, on one line, at most 255 bytes long.
+pub(crate) fn is_note(text: &str) -> bool {
+    (1..=255).contains(&text.len()) && !text.contains(char::is_control)
+}
+
 /// Bytes.
 pub(crate) const MAX_PASSWORD: usize = 1024;
 
@@ -39,6 +44,16 @@ mod tests {
             ["", "1", "0042", ".", "..", "-a", "_a", "@a", "a b", "a:b", "a\\b", "a/b", "ä", &"x".repeat(65)]
         {
             assert!(!is_login(login), "{login}");
+        }
+    }
+
+    #[test]
+    fn notes_are_short_and_of_one_line() {
+        for note in ["a", "Ada Lovelace", &"x".repeat(255)] {
+            assert!(is_note(note), "{note}");
+        }
+        for note in ["", "a\nb", "a\u{7f}", &"x".repeat(256)] {
+            assert!(!is_note(note), "{note}");
         }
     }
 

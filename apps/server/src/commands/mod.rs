@@ -1,16 +1,25 @@
 //! The command line: to run a server, and to administer the one whose data directory is named.
 
 mod files;
+mod key;
+mod limit;
 mod log;
 mod options;
 mod serve;
+mod user;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueHint};
+use anyhow::ensure;
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use diskwright::format::Registry;
+
+use crate::accounts::is_note;
+use crate::folder::Folder;
+use crate::store::Store;
 
 /// Answers the scan-image API and makes the images that it is asked for.
 #[derive(Debug, Parser)]
@@ -24,6 +33,14 @@ struct Arguments {
 enum Command {
     /// Run the server until it is told to stop (SIGINT, SIGTERM)
     Serve(Box<serve::ServeArguments>),
+
+    /// Administer accounts
+    #[command(subcommand)]
+    User(user::UserCommand),
+
+    /// Administer API keys
+    #[command(subcommand)]
+    Key(key::KeyCommand),
 }
 
 /// Which server.
@@ -32,6 +49,35 @@ struct DataArguments {
     /// Directory of the server's database, uploads and images
     #[arg(long, value_name = "DIR", env = "DISKWRIGHT_DATA", value_hint = ValueHint::DirPath)]
     data: PathBuf,
+}
+
+impl DataArguments {
+    /// The directory and its database. A server may have them open, too: it sees every change at its next request.
+    async fn open(&self) -> anyhow::Result<(Folder, Store)> {
+        let data = self.data.display();
+        // A slip of the pen must not make a new server.
+        ensure!(
+            self.data.join("state.db").is_file(),
+            "{data} is no server's data directory: it has no state.db"
+        );
+        self.make().await
+    }
+
+    /// The same, made if absent.
+    async fn make(&self) -> anyhow::Result<(Folder, Store)> {
+        let folder = Folder::open(&self.data)?;
+        let store = Store::open(&folder.database()).await?;
+        Ok((folder, store))
+    }
+}
+
+/// How a command writes what it found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum OutputMode {
+    /// For people
+    Text,
+    /// For programs
+    Json,
 }
 
 /// Runs the command that `arguments` (the program's name first) ask for, with the formats of `registry`.
@@ -53,6 +99,8 @@ pub fn run(registry: Registry, arguments: impl IntoIterator<Item = OsString>) ->
     };
     let done = match arguments.command {
         Command::Serve(arguments) => runtime.block_on(serve::serve(registry, *arguments)),
+        Command::User(command) => runtime.block_on(user::run(command)),
+        Command::Key(command) => runtime.block_on(key::run(command)),
     };
     done.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
 }
@@ -66,6 +114,19 @@ pub fn main(
         Ok(registry) => run(registry, arguments),
         Err(error) => failed(&error.into()),
     }
+}
+
+/// The value of an option that is a name or a note.
+fn note(text: &str) -> anyhow::Result<String> {
+    ensure!(is_note(text), "one line of 1 to 255 bytes is wanted");
+    Ok(text.to_owned())
+}
+
+/// Writes `text` to standard output.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use diskwright_request::{
-    Common, Document, Image, InstallProfile, Item, List, LocalizedMessage, Scan, ScannedInstance,
+    Common, Document, Image, InstallProfile, Item, List, LocalizedMessage, Org, Scan, ScannedInstance,
     ServiceStatus, Status, Syntax, Time, UForgeError, User,
 };
 use sha2::{Digest, Sha256};
@@ -31,7 +31,7 @@ macro_rules! resources {
     };
 }
 
-resources! { Image InstallProfile Scan ScannedInstance ServiceStatus Status User }
+resources! { Image InstallProfile Org Scan ScannedInstance ServiceStatus Status User }
 
 impl<T: Item> Resource for List<T> {
     fn common(&mut self) -> Option<&mut Common> {

@@ -11,6 +11,7 @@ mod gate;
 mod health;
 mod ids;
 mod service;
+mod users;
 
 pub(crate) use answer::{Wanted, error_text, finish};
 pub(crate) use body::Body;
@@ -31,7 +32,7 @@ use crate::routes::Route;
 
 /// The routes of all resources.
 pub(crate) fn routes() -> Vec<Route> {
-    [service::routes()].into_iter().flatten().collect()
+    [service::routes(), users::routes()].into_iter().flatten().collect()
 }
 
 /// `router` with what all answers have in common: failures are documents, panics failures; headers that say how an answer

@@ -4,13 +4,14 @@
 //! `$n` placeholders, `RETURNING`, no rowid. A method that changes several rows does so in one transaction.
 
 mod figures;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub(crate) mod garbage;
 mod keys;
 pub(crate) mod quota;
 mod users;
 
 pub(crate) use figures::Figures;
-pub(crate) use keys::ApiKey;
 pub(crate) use users::{Account, Limits, NewAccount};
 
 use std::path::Path;

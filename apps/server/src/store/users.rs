@@ -253,3 +253,50 @@ async fn touch(change: &mut Transaction<'static, Sqlite>, user: i64) -> Result<(
     query.bind(now()).bind(user).execute(&mut **change).await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::quota::Usage;
+    use crate::trial::Trial;
+
+    #[tokio::test]
+    async fn an_account_goes_with_all_it_has_and_leaves_its_files_as_garbage() {
+        let trial = Trial::new().await;
+        let store = trial.server.store();
+        let [guest, other] = [trial.user("guest").await, trial.user("other").await];
+        let furniture = store.furnish(guest).await;
+        store.furnish(other).await;
+        store.add_key(guest, "ci", None, "public").await.unwrap();
+        store.remove_account(guest, |image| trial.server.folder().image_name(image)).await.unwrap();
+        assert!(store.account("guest").await.unwrap().is_none());
+        assert!(store.account_of_key("public").await.unwrap().is_none());
+        let garbage: Vec<String> =
+            store.garbage().await.unwrap().into_iter().map(|garbage| garbage.path).collect();
+        let [tree, image] =
+            [format!("uploads/of-{}", furniture.instance), format!("images/{}", furniture.image)];
+        assert_eq!(garbage, [tree, image]);
+        assert_eq!(store.usage(guest).await.unwrap(), Usage { scans: 0, images: 0, bytes: 150 });
+        assert_eq!(store.usage(other).await.unwrap(), Usage { scans: 1, images: 1, bytes: 150 });
+    }
+
+    #[tokio::test]
+    async fn logins_differ_in_more_than_case() {
+        let trial = Trial::new().await;
+        let store = trial.server.store();
+        let new = NewAccount { login: "GUEST".to_owned(), ..NewAccount::default() };
+        assert_eq!(store.add_account(&new).await.unwrap(), None);
+        let account = store.account("gUEST").await.unwrap().unwrap();
+        assert_eq!((account.login.as_str(), account.roles), ("guest", vec!["user".to_owned()]));
+    }
+
+    #[tokio::test]
+    async fn a_hash_is_not_improved_over_a_new_password() {
+        let trial = Trial::new().await;
+        let store = trial.server.store();
+        let before = store.account("guest").await.unwrap().unwrap();
+        store.set_password(before.id, "new").await.unwrap();
+        store.improve_hash(before.id, before.generation, "old, but better").await.unwrap();
+        assert_eq!(store.account("guest").await.unwrap().unwrap().password_hash, "new");
+    }
+}
