@@ -11,6 +11,8 @@ mod failure;
 mod folder;
 mod metrics;
 mod net;
+mod openapi;
+mod page;
 mod random;
 mod resources;
 mod routes;

@@ -4,6 +4,7 @@ use axum::Router;
 use diskwright::engine::Engine;
 use diskwright::format::Registry;
 use tokio_util::sync::CancellationToken;
+use utoipa::openapi::OpenApi;
 
 use crate::accounts::Accounts;
 use crate::folder::Folder;
@@ -11,7 +12,7 @@ use crate::metrics::Metrics;
 use crate::net::{self, Door, Rooms};
 use crate::settings::Settings;
 use crate::store::Store;
-use crate::{resources, routes};
+use crate::{openapi, page, resources, routes};
 
 /// A server's state: clones share it.
 #[derive(Clone)]
@@ -57,10 +58,16 @@ impl Server {
         Router::new().fallback_service(tower::Layer::layer(&single, resources::dressed(routes::router(self))))
     }
 
-    /// Everything: the API below `/api` and, as old installations have it, `/ufws`; `/health`; the page.
+    /// Everything: the API below `/api` and, as old installations have it, `/ufws`; `/health`; `/openapi.json`; the page.
     pub fn router(&self) -> Router {
-        let rest = resources::health(self).fallback(resources::unknown_path);
+        let rest = resources::health(self).merge(openapi::router(self)).merge(page::router());
+        let rest = rest.fallback(resources::unknown_path);
         resources::dressed(rest).nest("/api", self.api()).nest("/ufws", self.api())
+    }
+
+    /// The description of the API.
+    pub fn openapi() -> OpenApi {
+        openapi::openapi()
     }
 
     /// `/metrics` and `/health`, for who runs the server: they ask for no account.
