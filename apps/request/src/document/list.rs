@@ -2,8 +2,8 @@ use super::{
     ApiKeyPair, Image, ImageFormat, Org, PublishImage, Role, Scan, ScanImport, ScannedFile, ScannedInstance,
     ScannedPackage, SoftwareBundle, SshKey, Status, TargetFormat, User,
 };
-use crate::Syntax;
 use crate::render::{Described, Document, Object, Record, ShapeField, ShapeKind, Shapes, render};
+use crate::{Common, Syntax};
 
 /// A list as a document: a root element that holds a wrapper of the same name, even if that is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,10 @@ impl<T: Item> Document for List<T> {
 
     fn render(&self, syntax: Syntax) -> String {
         render(T::LIST, &Content(self), syntax)
+    }
+
+    fn common(&mut self) -> Option<&mut Common> {
+        None
     }
 }
 

@@ -66,3 +66,6 @@ pub fn shapes() -> Vec<Shape> {
     list::add_lists(&mut shapes);
     shapes.0
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,6 +36,13 @@ macro_rules! names {
                 }
             }
 
+            #[cfg(test)]
+            impl crate::samples::Sample for $name {
+                fn sample(_: usize) -> Option<Self> {
+                    Self::ALL.last().copied()
+                }
+            }
+
             impl ToValue for $name {
                 fn to_value(&self) -> Option<Value> {
                     Some(Value::Text(self.0.to_owned()))
@@ -197,4 +204,16 @@ const LAYOUTS: &[(&str, &str)] = &[
     ("sk", "sk-qwerty"),
     ("tr", "trq"),
     ("ua", "ua-utf"),
+];
+
+#[cfg(test)]
+type Search = fn(&str) -> Option<&'static str>;
+
+/// Every table of synonyms, with the search that uses it.
+#[cfg(test)]
+pub(super) const SYNONYMS: &[(Search, &[(&str, &str)])] = &[
+    (|name| DistributionName::of_os(name).map(DistributionName::name), OS_IDS),
+    (|name| Architecture::of_machine(name).map(Architecture::name), MACHINES),
+    (|name| FileSystemName::of_type(name).map(FileSystemName::name), FILE_SYSTEMS),
+    (|name| Keyboard::of_layout(name).map(Keyboard::name), LAYOUTS),
 ];

@@ -7,7 +7,7 @@ mod xml;
 pub(crate) use shape::{Described, Shapes};
 pub use shape::{Shape, ShapeField, ShapeKind};
 
-use crate::{Syntax, Time};
+use crate::{Common, Syntax, Time};
 
 /// A document that is sent: one object of the schema as a root element.
 pub trait Document {
@@ -20,6 +20,15 @@ pub trait Document {
     /// XML does not have become U+FFFD. JSON: an object with the root's name as its one field; a list is an array in its
     /// wrapper, even if it is empty. Both: what is `None` is left out, and so is a number that its field cannot hold.
     fn render(&self, syntax: Syntax) -> String;
+
+    /// Identifier, digest and times of the object; `None` for a list and for what has no identity.
+    fn common(&mut self) -> Option<&mut Common>;
+}
+
+/// An inherited block of the schema.
+pub(crate) trait Base {
+    /// Itself, if it is [`Common`].
+    fn common(&mut self) -> Option<&mut Common>;
 }
 
 /// An object of the schema.
@@ -34,6 +43,12 @@ pub(crate) trait Object {
 
     /// Appends its fields in the order of the schema.
     fn write(&self, record: &mut Record);
+}
+
+/// An object whose inherited blocks are known.
+pub(crate) trait Identified {
+    /// Its inherited [`Common`], if it has one.
+    fn common(&mut self) -> Option<&mut Common>;
 }
 
 /// A document of `object` below an element called `root`.
@@ -183,12 +198,33 @@ macro_rules! object {
             }
         }
 
+        impl crate::render::Identified for $name {
+            fn common(&mut self) -> Option<&mut crate::Common> {
+                None $($(.or(crate::render::Base::common(&mut self.$base)))+)?
+            }
+        }
+
+        #[cfg(test)]
+        impl crate::samples::Sample for $name {
+            fn sample(depth: usize) -> Option<Self> {
+                let below = depth.checked_sub(1)?;
+                Some(Self {
+                    $($($base: crate::samples::Sample::sample(below)?,)+)?
+                    $($field: crate::samples::Sample::sample(below),)*
+                })
+            }
+        }
+
         $(
             impl crate::Document for $name {
                 const ROOT: &'static str = $root;
 
                 fn render(&self, syntax: crate::Syntax) -> String {
                     crate::render::render($root, self, syntax)
+                }
+
+                fn common(&mut self) -> Option<&mut crate::Common> {
+                    crate::render::Identified::common(self)
                 }
             }
         )?
@@ -202,3 +238,6 @@ macro_rules! object {
 }
 
 pub(crate) use object;
+
+#[cfg(test)]
+mod tests;

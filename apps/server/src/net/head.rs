@@ -194,17 +194,26 @@ fn check_target(method: &Method, target: &str, host: &str) -> Result<(), Failure
     check_escapes(uri.path().as_bytes())
 }
 
-/// Each `%` begins two hexadecimal digits, which are no control character.
+/// Each `%` begins two hexadecimal digits, which are no control character, and the whole is UTF-8.
 fn check_escapes(path: &[u8]) -> Result<(), Failure> {
-    let digit = |at: usize| path.get(at).and_then(|&byte| char::from(byte).to_digit(16));
-    for (at, _) in path.iter().enumerate().filter(|&(_, &byte)| byte == b'%') {
-        match (digit(at.saturating_add(1)), digit(at.saturating_add(2))) {
-            (Some(high), Some(low)) if high > 1 && (high, low) != (7, 15) => {}
-            (Some(_), Some(_)) => return Err(malformed("the path has an encoded control character")),
-            _ => return Err(malformed("the path has a % without two hexadecimal digits")),
+    let mut decoded = Vec::with_capacity(path.len());
+    let mut bytes = path.iter();
+    let digit = |byte: Option<&u8>| byte.and_then(|&byte| char::from(byte).to_digit(16));
+    while let Some(&byte) = bytes.next() {
+        if byte != b'%' {
+            decoded.push(byte);
+            continue;
         }
+        let (Some(high), Some(low)) = (digit(bytes.next()), digit(bytes.next())) else {
+            return Err(malformed("the path has a % without two hexadecimal digits"));
+        };
+        let byte = u8::try_from(high << 4 | low).unwrap_or_default();
+        if byte.is_ascii_control() {
+            return Err(malformed("the path has an encoded control character"));
+        }
+        decoded.push(byte);
     }
-    Ok(())
+    std::str::from_utf8(&decoded).map(drop).map_err(|_| malformed("the path is not UTF-8"))
 }
 
 /// RFC 9112 §6, without its leniency: what says its length in two ways is refused.

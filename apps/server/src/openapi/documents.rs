@@ -36,7 +36,11 @@ pub(super) fn request(method: &Method, path: &str) -> Option<Payload> {
 /// What a path that names many things lists.
 fn listed(path: &str) -> Option<Payload> {
     let root = match last(path) {
-        "status" if ["/images/status", "imports/status", "goldens/status"].iter().any(|end| path.ends_with(end)) => {
+        "status"
+            if ["/images/status", "imports/status", "goldens/status"]
+                .iter()
+                .any(|end| path.ends_with(end)) =>
+        {
             "statuses"
         }
         "scannedinstances" => "scannedInstances",

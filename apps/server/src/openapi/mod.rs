@@ -12,10 +12,12 @@ use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, ParameterBu
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::schema::{KnownFormat, SchemaFormat, SchemaType, Type};
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{
-    ComponentsBuilder, Content, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, PathItem,
-    Paths, Ref, RefOr, Required, Response, ServerBuilder,
+    ComponentsBuilder, Content, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, Paths,
+    Ref, RefOr, Required, Response, ServerBuilder,
 };
 
 use crate::accounts::Entitlement;
@@ -102,7 +104,10 @@ fn components(schemas: &Schemas) -> utoipa::openapi::Components {
     let mut components = ComponentsBuilder::new()
         .security_scheme("basic", SecurityScheme::Http(basic))
         .security_scheme("apiKey", key("apiKey", "The public key; `signature` follows as the last parameter"))
-        .security_scheme("signature", key("signature", "HMAC-SHA1 of the URI under the secret key, in base64"))
+        .security_scheme(
+            "signature",
+            key("signature", "HMAC-SHA1 of the URI under the secret key, in base64"),
+        )
         .security_scheme("downloadId", key("downloadId", "An image's `downloadKey`, good for one download"))
         .response(REFUSAL, refusal.build());
     for (name, schema) in schemas.all() {
@@ -132,7 +137,10 @@ fn contents(payload: Payload, schemas: &Schemas) -> Vec<(&'static str, Content)>
             let reference = Ref::from_schema_name(name);
             // In JSON the root's name is the one field of an object around it.
             let json = ObjectBuilder::new().property(root, reference.clone()).required(root);
-            vec![("application/xml", Content::new(Some(reference))), ("application/json", Content::new(Some(json)))]
+            vec![
+                ("application/xml", Content::new(Some(reference))),
+                ("application/json", Content::new(Some(json))),
+            ]
         }
     }
 }
@@ -167,7 +175,8 @@ fn parameter(name: &str) -> ParameterBuilder {
         ObjectBuilder::new().schema_type(SchemaType::Type(Type::String))
     };
     let about = (name == "uid").then_some("The account's login name, or its number");
-    let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True);
+    let parameter =
+        ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True);
     parameter.schema(Some(schema)).description(about)
 }
 

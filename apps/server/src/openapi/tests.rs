@@ -30,7 +30,9 @@ fn every_route_is_described_with_what_it_answers() {
                 assert!(content["application/json"]["schema"]["properties"][root].is_object(), "{name}");
                 assert!(content["application/xml"].is_object(), "{name}");
             }
-            Payload::Bytes | Payload::Upload => assert!(content["application/octet-stream"].is_object(), "{name}"),
+            Payload::Bytes | Payload::Upload => {
+                assert!(content["application/octet-stream"].is_object(), "{name}")
+            }
         }
         let names: Vec<&str> = super::parameters(route.path).collect();
         let described = operation["parameters"].as_array().map_or(0, Vec::len);
@@ -65,7 +67,7 @@ fn what_is_referred_to_is_there() {
             _ => {}
         }
     }
-    assert!(count > 100, "{count} references");
+    assert!(count > 50, "{count} references");
 }
 
 #[tokio::test]

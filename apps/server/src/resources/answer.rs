@@ -6,38 +6,11 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use diskwright_request::{
-    Common, Document, Image, InstallProfile, Item, List, LocalizedMessage, Org, Scan, ScannedInstance,
-    ServiceStatus, Status, Syntax, Time, UForgeError, User,
-};
+use diskwright_request::{Document, LocalizedMessage, Syntax, Time, UForgeError};
 use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
 use crate::store;
-
-/// A document that is an answer.
-pub(crate) trait Resource: Document {
-    /// Where its digest and the time of its last change stand; lists have no such place.
-    fn common(&mut self) -> Option<&mut Common>;
-}
-
-macro_rules! resources {
-    ($($document:ty)*) => {
-        $(impl Resource for $document {
-            fn common(&mut self) -> Option<&mut Common> {
-                Some(&mut self.common)
-            }
-        })*
-    };
-}
-
-resources! { Image InstallProfile Org Scan ScannedInstance ServiceStatus Status User }
-
-impl<T: Item> Resource for List<T> {
-    fn common(&mut self) -> Option<&mut Common> {
-        None
-    }
-}
 
 /// The syntax that the client wants its answer in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +35,7 @@ impl Wanted {
     }
 
     /// `document` as the answer, with its entity tag: a digest of what is sent, which clients compare with its `digest`.
-    pub(crate) fn reply(self, status: StatusCode, mut document: impl Resource) -> Response {
+    pub(crate) fn reply(self, status: StatusCode, mut document: impl Document) -> Response {
         let digest = hex32(&Sha256::digest(document.render(self.0).as_bytes()));
         let modified = document.common().and_then(|common| {
             common.digest = Some(digest.clone());
@@ -75,19 +48,19 @@ impl Wanted {
         if let Ok(tag) = HeaderValue::from_str(&format!("\"{digest}\"")) {
             headers.insert(header::ETAG, tag);
         }
-        if let Some(time) = modified.and_then(|time| http_date(time.milliseconds())) {
+        if let Some(time) = modified.and_then(http_date) {
             headers.insert(header::LAST_MODIFIED, time);
         }
         response
     }
 
     /// 200 with `document`.
-    pub(crate) fn ok(self, document: impl Resource) -> Response {
+    pub(crate) fn ok(self, document: impl Document) -> Response {
         self.reply(StatusCode::OK, document)
     }
 
     /// 201 with `document`, which stands at `uri` from now on.
-    pub(crate) fn created(self, uri: &str, document: impl Resource) -> Response {
+    pub(crate) fn created(self, uri: &str, document: impl Document) -> Response {
         let mut response = self.reply(StatusCode::CREATED, document);
         if let Ok(uri) = HeaderValue::from_str(uri) {
             response.headers_mut().insert(header::LOCATION, uri);
@@ -176,8 +149,8 @@ pub(crate) fn error_text(wanted: Wanted, method: &str, uri: &str, failure: &Fail
 }
 
 /// `Tue, 24 Nov 2026 12:00:00 GMT` (RFC 9110 §5.6.7).
-pub(crate) fn http_date(milliseconds: i64) -> Option<HeaderValue> {
-    let time = jiff::Timestamp::from_millisecond(milliseconds).ok()?;
+pub(crate) fn http_date(time: Time) -> Option<HeaderValue> {
+    let time = jiff::Timestamp::from_millisecond(time.milliseconds()).ok()?;
     let text = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&time).ok()?;
     HeaderValue::from_str(&text).ok()
 }

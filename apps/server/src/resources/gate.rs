@@ -31,7 +31,9 @@ pub(crate) async fn gate(
         let names: Vec<&str> = any.iter().map(|one| one.name()).collect();
         return Err(Failure::forbidden(format!("the account lacks the entitlement {}", names.join(" or "))));
     }
-    let path = RawPathParams::from_request_parts(&mut parts, &server).await.map_err(Failure::internal)?;
+    let path = RawPathParams::from_request_parts(&mut parts, &server)
+        .await
+        .map_err(|_| Failure::unknown("resource"))?;
     if let Some((_, uid)) = path.iter().find(|(name, _)| *name == "uid")
         && !identity.is(uid)
     {

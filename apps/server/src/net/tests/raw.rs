@@ -235,7 +235,7 @@ fn paths() -> Vec<Case> {
         path("up and away", "/../../etc/passwd", 404),
         path("encoded up and away", "/api/%2e%2e/%2e%2e/etc/passwd", 404),
         path("encoded slashes", "/api%2fstatus", 404),
-        path("overlong UTF-8", "/api/users/%c0%af", 404),
+        path("overlong UTF-8", "/api/users/%c0%af", 400),
         Case("unknown method", closing("BREW /api/status HTTP/1.1\r\nHost: localhost\r\n\r\n"), 405),
         Case("method in small letters", closing("get /api/status HTTP/1.1\r\nHost: localhost\r\n\r\n"), 405),
         Case(
