@@ -40,6 +40,7 @@ mod samples;
 #[cfg(test)]
 mod schema_tests;
 mod syntax;
+mod target;
 mod text;
 mod time;
 
@@ -56,6 +57,7 @@ pub use document::{
 pub use read::{DistributionRequest, ImageRequest, ScanRequest, ScannedInstanceRequest};
 pub use render::{Document, Shape, ShapeField, ShapeKind};
 pub use syntax::Syntax;
+pub use target::FormatOptionList;
 pub use time::Time;
 
 /// The namespace of the API's documents.

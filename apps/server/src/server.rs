@@ -1,3 +1,4 @@
+use std::fs::File;
 use std::sync::Arc;
 
 use axum::Router;
@@ -7,6 +8,8 @@ use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
 
 use crate::accounts::Accounts;
+use crate::artefacts::Artefacts;
+use crate::build::Builder;
 use crate::folder::Folder;
 use crate::metrics::Metrics;
 use crate::net::{self, Door, Rooms};
@@ -27,6 +30,10 @@ struct Shared {
     store: Store,
     folder: Folder,
     accounts: Accounts,
+    artefacts: Artefacts,
+    builder: Builder,
+    /// Locked as long as this is the one server of its data directory.
+    lock: File,
     metrics: Metrics,
     /// Cancelled when the server was told to stop.
     stopping: CancellationToken,
@@ -35,20 +42,45 @@ struct Shared {
 impl Server {
     /// Opens the data directory of `settings`; the images that can be made are those of `registry`.
     ///
+    /// It answers, but makes nothing before [`Server::start`].
+    ///
     /// # Errors
-    /// When the directory or its database cannot be made or read.
+    /// When the directory or its database cannot be made or read, or when another server has it.
     pub async fn open(registry: Registry, settings: Settings) -> anyhow::Result<Self> {
         let folder = Folder::open(&settings.data)?;
+        let lock = folder.lock()?;
         let metrics = Metrics::new()?;
         let store = Store::open(&folder.database()).await?.measured_by(metrics.clone());
-        let engine = match settings.threads {
-            Some(threads) => Engine::new().with_threads(threads),
-            None => Engine::new(),
-        };
+        let mut engine = Engine::new().with_concurrency(settings.generations);
+        if let Some(threads) = settings.threads {
+            engine = engine.with_threads(threads);
+        }
+        let artefacts = Artefacts::local(&folder.images())?;
+        let builder = Builder::new(folder.node());
         let accounts = Accounts::new(store.clone(), folder.clone())?;
         let stopping = CancellationToken::new();
-        let shared = Shared { settings, registry, engine, store, folder, accounts, metrics, stopping };
+        let shared = Shared {
+            settings,
+            registry,
+            engine,
+            store,
+            folder,
+            accounts,
+            artefacts,
+            builder,
+            lock,
+            metrics,
+            stopping,
+        };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Goes to work on what is queued, beginning with what an earlier life left unfinished. To be called once.
+    ///
+    /// # Errors
+    /// When the database or the images of the data directory cannot be read.
+    pub async fn start(&self) -> anyhow::Result<()> {
+        self.builder().start(self).await
     }
 
     /// The API below its base path, to be mounted in any router: `Router::new().nest("/api", server.api())`.
@@ -84,9 +116,14 @@ impl Server {
         net::serve(self, doors, rooms, stop).await;
     }
 
-    /// Closes the database. Requests that are answered afterwards fail.
+    /// Stops work and closes the database. What was being made is taken up at the next start; requests that are answered
+    /// afterwards fail.
     pub async fn close(&self) {
+        self.builder().stop().await;
         self.store().close().await;
+        if let Err(error) = self.shared.lock.unlock() {
+            tracing::error!(%error, "the data directory cannot be unlocked");
+        }
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -125,5 +162,13 @@ impl Server {
 
     pub(crate) fn accounts(&self) -> &Accounts {
         &self.shared.accounts
+    }
+
+    pub(crate) fn artefacts(&self) -> &Artefacts {
+        &self.shared.artefacts
+    }
+
+    pub(crate) fn builder(&self) -> &Builder {
+        &self.shared.builder
     }
 }

@@ -48,7 +48,7 @@ impl Wanted {
         if let Ok(tag) = HeaderValue::from_str(&format!("\"{digest}\"")) {
             headers.insert(header::ETAG, tag);
         }
-        if let Some(time) = modified.and_then(http_date) {
+        if let Some(time) = modified.and_then(|time| http_date(time.milliseconds())) {
             headers.insert(header::LAST_MODIFIED, time);
         }
         response
@@ -99,7 +99,7 @@ pub(crate) async fn finish(request: Request, next: Next) -> Response {
 }
 
 /// Whether the client has what is about to be sent (RFC 9110 §13.2.2: an entity tag counts before a date).
-fn is_known(conditions: &HeaderMap, answer: &HeaderMap) -> bool {
+pub(super) fn is_known(conditions: &HeaderMap, answer: &HeaderMap) -> bool {
     if let Some(known) = conditions.get(header::IF_NONE_MATCH) {
         let (Ok(known), Some(Ok(tag))) = (known.to_str(), answer.get(header::ETAG).map(HeaderValue::to_str))
         else {
@@ -149,8 +149,8 @@ pub(crate) fn error_text(wanted: Wanted, method: &str, uri: &str, failure: &Fail
 }
 
 /// `Tue, 24 Nov 2026 12:00:00 GMT` (RFC 9110 §5.6.7).
-pub(crate) fn http_date(time: Time) -> Option<HeaderValue> {
-    let time = jiff::Timestamp::from_millisecond(time.milliseconds()).ok()?;
+pub(crate) fn http_date(milliseconds: i64) -> Option<HeaderValue> {
+    let time = jiff::Timestamp::from_millisecond(milliseconds).ok()?;
     let text = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&time).ok()?;
     HeaderValue::from_str(&text).ok()
 }

@@ -7,10 +7,15 @@
 
 mod answer;
 mod body;
+mod downloads;
+mod formats;
 mod gate;
 mod health;
 mod ids;
+mod images;
+mod range;
 mod service;
+mod ticket;
 mod users;
 
 pub(crate) use answer::{Wanted, error_text, finish};
@@ -32,7 +37,10 @@ use crate::routes::Route;
 
 /// The routes of all resources.
 pub(crate) fn routes() -> Vec<Route> {
-    [service::routes(), users::routes()].into_iter().flatten().collect()
+    [service::routes(), users::routes(), images::routes(), downloads::routes(), formats::routes()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// `router` with what all answers have in common: failures are documents, panics failures; headers that say how an answer

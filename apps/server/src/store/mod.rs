@@ -7,11 +7,18 @@ mod figures;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod garbage;
+mod images;
+mod jobs;
 mod keys;
 pub(crate) mod quota;
 mod users;
 
 pub(crate) use figures::Figures;
+pub(crate) use images::{
+    Image, ImageEnd, ImageOrigin, ImageProgress, ImageSelection, ImageState, ImageTask, MadeImage, NewImage,
+    Stopping,
+};
+pub(crate) use jobs::{Job, JobKind, LEASE, MAX_ATTEMPTS};
 pub(crate) use users::{Account, Limits, NewAccount};
 
 use std::path::Path;
