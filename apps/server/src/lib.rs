@@ -23,7 +23,7 @@ mod settings;
 mod store;
 
 pub use commands::{main, run};
-pub use net::{Door, Limits, Tls};
+pub use net::{ConnectionLimits, Door, Tls};
 pub use server::Server;
 pub use settings::{Quota, Settings};
 

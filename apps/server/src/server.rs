@@ -107,10 +107,10 @@ impl Server {
         resources::dressed(resources::administration(self).fallback(resources::unknown_path))
     }
 
-    /// Answers at `doors` until `stop` is cancelled, then lets what is going on end within [`Limits::shutdown`] and cuts
+    /// Answers at `doors` until `stop` is cancelled, then lets what is going on end within [`ConnectionLimits::shutdown`] and cuts
     /// the rest.
     ///
-    /// [`Limits::shutdown`]: crate::Limits::shutdown
+    /// [`ConnectionLimits::shutdown`]: crate::ConnectionLimits::shutdown
     pub async fn serve(&self, doors: Vec<Door>, stop: CancellationToken) {
         let rooms = Rooms { public: self.router(), administrators: self.administration() };
         net::serve(self, doors, rooms, stop).await;

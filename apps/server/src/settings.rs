@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use crate::net::Limits;
+use crate::net::ConnectionLimits;
 
 /// What a server is told before it starts.
 #[derive(Clone, Debug)]
@@ -11,7 +11,7 @@ pub struct Settings {
     /// What a user may have, unless the account says otherwise.
     pub quota: Quota,
     /// What one client may cost.
-    pub limits: Limits,
+    pub connection_limits: ConnectionLimits,
     /// Bytes that must be free in the data directory for the server to call itself ready. Default: 1 GiB.
     pub reserve: u64,
     /// Generations that run at once. Default: 2.
@@ -38,7 +38,7 @@ impl Settings {
         Self {
             data: data.into(),
             quota: Quota::default(),
-            limits: Limits::default(),
+            connection_limits: ConnectionLimits::default(),
             reserve: 1 << 30,
             generations: 2,
             threads: None,

@@ -5,7 +5,7 @@ use anyhow::Result;
 use clap::{Args, ValueHint, value_parser};
 use diskwright::profile::ByteSize;
 
-use crate::{Limits, Settings, Tls};
+use crate::{ConnectionLimits, Settings, Tls};
 
 /// TLS, if at all.
 #[derive(Debug, Args)]
@@ -103,8 +103,8 @@ pub(super) struct LimitArguments {
 }
 
 impl LimitArguments {
-    pub(super) fn limits(&self) -> Limits {
-        let mut limits = Limits::default();
+    pub(super) fn limits(&self) -> ConnectionLimits {
+        let mut limits = ConnectionLimits::default();
         limits.connections = usize::try_from(self.connections).unwrap_or(usize::MAX);
         limits.handshake = Duration::from_secs(self.handshake_timeout);
         limits.head = Duration::from_secs(self.head_timeout);

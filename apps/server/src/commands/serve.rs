@@ -50,8 +50,8 @@ pub(super) async fn serve(registry: Registry, arguments: ServeArguments) -> Resu
     arguments.log.start()?;
     let mut settings = Settings::new(&arguments.data.data);
     arguments.work.set(&mut settings);
-    settings.limits = arguments.limits.limits();
-    files::raise_limit(settings.limits.connections)?;
+    settings.connection_limits = arguments.limits.limits();
+    files::raise_limit(settings.connection_limits.connections)?;
     let tls = arguments.tls.open()?;
     // Before anything is opened: a signal that comes meanwhile stops the server and does not kill it.
     let signals = Signals::new()?;

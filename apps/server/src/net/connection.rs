@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 use super::crowd::Place;
-use super::limits::Limits;
+use super::limits::ConnectionLimits;
 use super::observe;
 use super::refusal::part;
 use super::wire::Wire;
@@ -25,7 +25,7 @@ use crate::metrics::Metrics;
 pub(super) struct Common {
     pub(super) router: Router,
     pub(super) metrics: Metrics,
-    pub(super) limits: Arc<Limits>,
+    pub(super) limits: Arc<ConnectionLimits>,
     /// No further request is to be taken.
     pub(super) stop: CancellationToken,
 }

@@ -6,7 +6,7 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 
-use super::limits::Limits;
+use super::limits::ConnectionLimits;
 use crate::failure::Failure;
 
 /// How much of a request the bytes at hand are.
@@ -30,7 +30,7 @@ pub(super) enum Framing {
 }
 
 /// Reads the head at the beginning of `bytes`.
-pub(super) fn look(bytes: &[u8], limits: &Limits) -> Look {
+pub(super) fn look(bytes: &[u8], limits: &ConnectionLimits) -> Look {
     let length = match end(bytes, limits) {
         Ok(Some(length)) => length,
         Ok(None) => return Look::Partial,
@@ -62,7 +62,7 @@ pub(super) fn salvage(bytes: &[u8]) -> (String, String, HeaderMap) {
 }
 
 /// Where the head ends, if it does; what is no head is seen as early as possible.
-fn end(bytes: &[u8], limits: &Limits) -> Result<Option<usize>, Failure> {
+fn end(bytes: &[u8], limits: &ConnectionLimits) -> Result<Option<usize>, Failure> {
     let mut line = 0;
     let mut first = None;
     for (at, _) in bytes.iter().enumerate().filter(|&(_, &byte)| byte == b'\n') {
@@ -90,7 +90,7 @@ fn end(bytes: &[u8], limits: &Limits) -> Result<Option<usize>, Failure> {
 }
 
 /// Whether a complete head has one reading, and how its body is framed.
-fn check(head: &[u8], limits: &Limits) -> Result<Framing, Failure> {
+fn check(head: &[u8], limits: &ConnectionLimits) -> Result<Framing, Failure> {
     // One more than allowed, so that too many are seen.
     let mut room = vec![httparse::EMPTY_HEADER; limits.headers.saturating_add(1)];
     let request = parse(head, &mut room)?;
@@ -247,7 +247,7 @@ fn too_long() -> Failure {
     Failure::new(StatusCode::URI_TOO_LONG, "request.target", message)
 }
 
-fn too_large(limits: &Limits) -> Failure {
+fn too_large(limits: &ConnectionLimits) -> Failure {
     let message = format!("the head is longer than {} bytes", limits.head_bytes);
     Failure::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "request.head", message)
 }
@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn a_head_is_read_whole_or_not_at_all() {
         let head = b"POST /api/a?b=='c*' HTTP/1.1\r\nHost: a:1\r\nContent-Length: 12\r\nExpect: 100-Continue\r\n\r\n";
-        let limits = Limits::default();
+        let limits = ConnectionLimits::default();
         for length in 1..head.len() {
             assert!(matches!(look(&head[..length], &limits), Look::Partial), "{length}");
         }
@@ -295,7 +295,7 @@ mod tests {
             let head = "GET / HTTP/1.1\r\nHost: a\r\nX: ";
             format!("{head}{}\r\n\r\n", "y".repeat(size - head.len() - 4))
         };
-        let limits = Limits { head_bytes: 1000, headers: 2, ..Limits::default() };
+        let limits = ConnectionLimits { head_bytes: 1000, headers: 2, ..ConnectionLimits::default() };
         assert!(matches!(look(padded(1000).as_bytes(), &limits), Look::Complete { length: 1000, .. }));
         let Look::Refused(failure) = look(padded(1001).as_bytes(), &limits) else { panic!("passed") };
         assert_eq!(failure.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
@@ -305,7 +305,7 @@ mod tests {
         };
         assert_eq!(failure.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
         let target = |length: usize| format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(length - 1));
-        let limits = Limits::default();
+        let limits = ConnectionLimits::default();
         assert!(matches!(look(target(MAX_URI).as_bytes(), &limits), Look::Complete { .. }));
         assert!(matches!(look(target(MAX_URI + 1).as_bytes(), &limits), Look::Refused(_)));
     }

@@ -3,7 +3,7 @@ use std::time::Duration;
 /// What one client may cost the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Limits {
+pub struct ConnectionLimits {
     /// Connections at once. One more closes that which has waited longest for its client's next request. Default: 2048.
     pub connections: usize,
     /// How long a TLS handshake may take. Default: 10 s.
@@ -14,7 +14,7 @@ pub struct Limits {
     pub idle: Duration,
     /// How long a client may let the server wait for bytes of a body, or for room for those of an answer. Default: 30 s.
     pub stall: Duration,
-    /// Bytes a second that a client moves at least while the server waits for it, measured over [`Limits::stall`].
+    /// Bytes a second that a client moves at least while the server waits for it, measured over [`ConnectionLimits::stall`].
     /// Default: 1024.
     pub rate: u64,
     /// Bytes of a request's head. Default: 32 KiB.
@@ -25,7 +25,7 @@ pub struct Limits {
     pub shutdown: Duration,
 }
 
-impl Default for Limits {
+impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
             connections: 2048,

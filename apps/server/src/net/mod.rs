@@ -17,7 +17,7 @@ mod wire;
 
 pub(crate) use observe::{Trail, note_route};
 
-pub use limits::Limits;
+pub use limits::ConnectionLimits;
 pub use tls::Tls;
 
 use std::io;
@@ -84,7 +84,7 @@ pub(crate) struct Rooms {
 /// Lets clients in at all `doors` until `stop`, then waits for what is going on, as long as the settings allow, and cuts
 /// the rest.
 pub(crate) async fn serve(server: &Server, doors: Vec<Door>, rooms: Rooms, stop: CancellationToken) {
-    let limits = Arc::new(server.settings().limits.clone());
+    let limits = Arc::new(server.settings().connection_limits.clone());
     let cut = CancellationToken::new();
     let tasks = TaskTracker::new();
     // All doors of the public share the places. Administrators have their own: they look when the others are all taken.

@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep};
 use super::chunks::Chunks;
 use super::crowd::Place;
 use super::head::{self, Framing, Look};
-use super::limits::Limits;
+use super::limits::ConnectionLimits;
 use super::pace::Pace;
 use super::refusal::Refusal;
 use crate::failure::Failure;
@@ -28,7 +28,7 @@ use crate::failure::Failure;
 #[derive(Debug)]
 pub(super) struct Wire<S> {
     stream: S,
-    limits: Arc<Limits>,
+    limits: Arc<ConnectionLimits>,
     place: Place,
     phase: Phase,
     /// Bytes that were read and not passed on …
@@ -63,7 +63,7 @@ enum Over {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// A connection whose first head has its time from now on.
-    pub(super) fn new(stream: S, limits: Arc<Limits>, place: Place) -> Self {
+    pub(super) fn new(stream: S, limits: Arc<ConnectionLimits>, place: Place) -> Self {
         let until = Some(Instant::now() + limits.head);
         Self {
             stream,

@@ -9,7 +9,8 @@ use super::{Listening, STATUS, one_answer, rest};
 
 #[tokio::test]
 async fn a_head_that_does_not_come_in_time_is_refused() {
-    let server = Listening::with(|settings| settings.limits.head = Duration::from_millis(100)).await;
+    let server =
+        Listening::with(|settings| settings.connection_limits.head = Duration::from_millis(100)).await;
     let answer = server.say("", b"GET /api/status HTTP/1.1\r\nHost: loc").await;
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     assert!(answer.contains("<requestUri>/api/status</requestUri>"), "{answer}");
@@ -30,8 +31,8 @@ async fn a_head_that_does_not_come_in_time_is_refused() {
 #[tokio::test]
 async fn a_connection_without_a_request_ends_silently() {
     let server = Listening::with(|settings| {
-        settings.limits.head = Duration::from_millis(100);
-        settings.limits.idle = Duration::from_millis(100);
+        settings.connection_limits.head = Duration::from_millis(100);
+        settings.connection_limits.idle = Duration::from_millis(100);
     })
     .await;
     assert_eq!(rest(&mut server.connect().await).await, "");
@@ -43,7 +44,8 @@ async fn a_connection_without_a_request_ends_silently() {
 
 #[tokio::test]
 async fn a_further_head_has_its_time_from_its_first_byte() {
-    let server = Listening::with(|settings| settings.limits.head = Duration::from_millis(300)).await;
+    let server =
+        Listening::with(|settings| settings.connection_limits.head = Duration::from_millis(300)).await;
     let mut stream = server.connect().await;
     for _ in 0..3 {
         stream.write_all(STATUS.as_bytes()).await.unwrap();
@@ -55,7 +57,8 @@ async fn a_further_head_has_its_time_from_its_first_byte() {
 
 #[tokio::test]
 async fn a_body_that_does_not_come_is_cut() {
-    let server = Listening::with(|settings| settings.limits.stall = Duration::from_millis(100)).await;
+    let server =
+        Listening::with(|settings| settings.connection_limits.stall = Duration::from_millis(100)).await;
     for framing in ["Content-Length: 100\r\n\r\n<a", "Transfer-Encoding: chunked\r\n\r\n5\r\n<a"] {
         let mut stream = server.connect().await;
         let head = "POST /slurp HTTP/1.1\r\nHost: localhost\r\n";
@@ -81,7 +84,8 @@ async fn a_body_that_ends_early_is_refused() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_is_cut() {
-    let server = Listening::with(|settings| settings.limits.stall = Duration::from_millis(100)).await;
+    let server =
+        Listening::with(|settings| settings.connection_limits.stall = Duration::from_millis(100)).await;
     let mut stream = server.connect().await;
     stream.write_all(b"GET /flood HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     // The server's side ends while this side reads nothing: writing on finds out.
@@ -95,7 +99,7 @@ async fn a_client_that_does_not_read_is_cut() {
 
 #[tokio::test]
 async fn the_longest_idle_connection_makes_room() {
-    let server = Listening::with(|settings| settings.limits.connections = 3).await;
+    let server = Listening::with(|settings| settings.connection_limits.connections = 3).await;
     let mut idle: Vec<TcpStream> = Vec::new();
     for _ in 0..10 {
         let mut stream = server.connect().await;
@@ -116,7 +120,7 @@ async fn the_longest_idle_connection_makes_room() {
 
 #[tokio::test]
 async fn connections_at_work_are_not_ended_for_a_new_one() {
-    let server = Listening::with(|settings| settings.limits.connections = 2).await;
+    let server = Listening::with(|settings| settings.connection_limits.connections = 2).await;
     let mut working = Vec::new();
     for _ in 0..2 {
         let mut stream = server.connect().await;

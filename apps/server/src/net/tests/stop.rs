@@ -33,7 +33,8 @@ async fn what_is_asked_before_the_stop_is_answered() {
 
 #[tokio::test]
 async fn what_takes_too_long_is_cut() {
-    let server = Listening::with(|settings| settings.limits.shutdown = Duration::from_millis(50)).await;
+    let server =
+        Listening::with(|settings| settings.connection_limits.shutdown = Duration::from_millis(50)).await;
     let busy = &mut server.connect().await;
     busy.write_all(b"GET /flood HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     busy.readable().await.unwrap();

@@ -31,7 +31,7 @@ async fn a_client_that_knows_the_certificate_is_served() {
 #[tokio::test]
 async fn a_handshake_that_does_not_come_is_not_waited_for() {
     let server = Listening::open(Some(Papers::new().tls()), |settings| {
-        settings.limits.handshake = Duration::from_millis(100)
+        settings.connection_limits.handshake = Duration::from_millis(100)
     })
     .await;
     assert_eq!(rest(&mut server.connect().await).await, "");
