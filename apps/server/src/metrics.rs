@@ -98,10 +98,10 @@ impl Metrics {
     }
 
     /// A generation is over: `state` is that of its image.
-    pub(crate) fn image_ends(&self, format: &str, state: &'static str, bytes: u64, took: Duration) {
-        self.counter(IMAGES_ENDED, &[("format", format), ("state", state)]).increment(1);
-        self.counter(IMAGE_BYTES, &[("format", format)]).increment(bytes);
-        self.sample(IMAGE_SECONDS, &[("format", format)], took);
+    pub(crate) fn image_ends(&self, state: &'static str, bytes: u64, took: Duration) {
+        self.counter(IMAGES_ENDED, &[("state", state)]).increment(1);
+        self.counter(IMAGE_BYTES, &[]).increment(bytes);
+        self.sample(IMAGE_SECONDS, &[("state", state)], took);
     }
 
     /// All figures in the text form of Prometheus; those that are `counted` only now among them.

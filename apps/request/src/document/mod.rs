@@ -52,6 +52,7 @@ pub fn shapes() -> Vec<Shape> {
     shapes.add::<Org>(Org::ROOT);
     shapes.add::<OsUser>(OsUser::ROOT);
     shapes.add::<PartitionTable>(PartitionTable::ROOT);
+    shapes.add::<PublishImage>("publishImage");
     shapes.add::<Role>(Role::ROOT);
     shapes.add::<Scan>(Scan::ROOT);
     shapes.add::<ScannedFile>(ScannedFile::ROOT);

@@ -57,6 +57,7 @@ pub(super) async fn serve(registry: Registry, arguments: ServeArguments) -> Resu
     let signals = Signals::new()?;
     let doors = doors(&arguments, tls.as_ref()).await?;
     let server = Server::open(registry, settings).await?;
+    server.start().await?;
     announce(&doors)?;
     let stop = CancellationToken::new();
     let watch = tokio::spawn(signals.watch(stop.clone(), tls));

@@ -16,6 +16,8 @@ pub(super) enum Payload {
 pub(super) fn answer(method: &Method, path: &str) -> (&'static str, Payload) {
     match *method {
         Method::POST => ("201", one(path).unwrap_or(Payload::Nothing)),
+        // A part of an upload.
+        Method::PATCH => ("204", Payload::Nothing),
         // What is cancelled tells what became of it.
         Method::DELETE if path.ends_with("/status") => ("200", Payload::Document("status")),
         Method::DELETE => ("204", Payload::Nothing),
@@ -27,7 +29,7 @@ pub(super) fn answer(method: &Method, path: &str) -> (&'static str, Payload) {
 pub(super) fn request(method: &Method, path: &str) -> Option<Payload> {
     match (method.as_str(), last(path)) {
         ("POST", "scans" | "overlay") => Some(Payload::Upload),
-        ("POST", "{fileName}") => Some(Payload::Bytes),
+        ("POST" | "PATCH", "{fileName}" | "overlay") => Some(Payload::Bytes),
         ("POST" | "PUT", _) => one(path).filter(|payload| *payload != Payload::Bytes),
         _ => None,
     }
@@ -66,12 +68,13 @@ fn listed(path: &str) -> Option<Payload> {
 /// What a path names, or what is made in it.
 fn one(path: &str) -> Option<Payload> {
     let root = match last(path) {
-        "overlay" | "downloads" | "{fileName}" => return Some(Payload::Bytes),
+        "overlay" | "downloads" | "{fileName}" | "{file}" => return Some(Payload::Bytes),
         "status" if path == "/status" => "serviceStatus",
         "status" => "status",
         "scannedinstances" | "{siid}" => "scannedInstance",
         "scans" | "{sid}" => "scan",
         "images" | "{sitid}" | "{itid}" => "image",
+        "pimages" | "{pitid}" => "publishImage",
         "installProfile" | "installprofile" => "installProfile",
         "{tfid}" => "targetFormat",
         "{uid}" => "user",
