@@ -279,6 +279,28 @@ fn small_configuration_files_are_kept_without_a_second_pass() {
 }
 
 #[test]
+fn an_archive_that_unpacks_to_more_than_its_limit_is_refused_where_it_says_so() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("archive");
+    let archive = Archive::default().file("a", vec![b'a'; 4096]).file("b", "b").end();
+    for packing in PACKINGS {
+        std::fs::write(&path, pack(packing, &archive.0)).unwrap();
+        let limited = |limit| source(&path).with_unpacked_limit(limit).scan(&mut |_| Ok(()));
+        limited(archive.0.len() as u64).unwrap();
+        // Header of a, its content, header and content of b, the end mark.
+        for limit in [0, 511, 512, 4607, 4608, 5119, 5632, archive.0.len() as u64 - 1] {
+            let error = limited(limit).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{packing} {limit}: {error}");
+        }
+    }
+    // The content itself is not there: what the header says is enough.
+    let bomb = Archive::default().head(Head::new(b'0', "bomb").size(1 << 32));
+    std::fs::write(&path, pack("gzip", &bomb.0)).unwrap();
+    let error = source(&path).with_unpacked_limit(1 << 20).scan(&mut |_| Ok(())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+}
+
+#[test]
 fn an_archive_that_changes_after_its_scan_is_not_read() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("archive");

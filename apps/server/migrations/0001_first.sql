@@ -51,23 +51,26 @@ CREATE TABLE scanned_instances (
     created              INTEGER NOT NULL,
     modified             INTEGER NOT NULL
 );
-CREATE INDEX scanned_instances_user ON scanned_instances (user_id);
+CREATE UNIQUE INDEX scanned_instances_user ON scanned_instances (user_id, name);
 
 CREATE TABLE scans (
     id             INTEGER PRIMARY KEY AUTOINCREMENT,
     instance_id    INTEGER NOT NULL REFERENCES scanned_instances (id) ON DELETE CASCADE,
     user_id        INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     name           TEXT    NOT NULL,
-    -- waiting (for the tree), receiving, queued, reading, complete, failed, cancelled
+    -- waiting (for the tree), receiving (it), arriving (with it: there is no scan before it is whole), queued, reading,
+    -- complete, failed, cancelled
     state          TEXT    NOT NULL,
     percentage     INTEGER NOT NULL DEFAULT 0,
     message        TEXT    NOT NULL DEFAULT '',
     error          TEXT,
     error_detail   TEXT,
-    -- Our machine report, JSON, as given or as the tree tells.
+    -- Our machine report, JSON, as given.
     machine_report TEXT,
-    -- What of the report was stored but not understood.
-    foreign_report TEXT,
+    -- A report of another kind: a file of the server's own, stored and not read. Its bytes are part of held_bytes.
+    report_file    TEXT,
+    report_name    TEXT,
+    report_bytes   INTEGER NOT NULL DEFAULT 0,
     -- Where the tree is: a file of the server's own (relative to its data) or, registered by the administrator, a path.
     tree_file      TEXT,
     tree_path      TEXT,
@@ -77,15 +80,34 @@ CREATE TABLE scans (
     tree_sha256    TEXT,
     overlay_name   TEXT,
     overlay_crc    TEXT,
+    -- Uploads that were begun: names their files.
+    uploads        INTEGER NOT NULL DEFAULT 0,
+    -- Bytes of an upload that comes in parts, and how many of them are here for certain.
+    upload_total   INTEGER,
+    upload_offset  INTEGER NOT NULL DEFAULT 0,
     entries        INTEGER NOT NULL DEFAULT 0,
     content_bytes  INTEGER NOT NULL DEFAULT 0,
-    -- The scan's install profile, JSON, once the tree is read.
+    -- The scan's install profile, JSON, and what else the tree says of its machine, JSON; once the tree is read.
     profile        TEXT,
+    facts          TEXT,
+    -- NULL: the tree's package system is not known.
+    packages       INTEGER,
     created        INTEGER NOT NULL,
     modified       INTEGER NOT NULL
 );
 CREATE INDEX scans_instance ON scans (instance_id);
 CREATE INDEX scans_user ON scans (user_id);
+
+CREATE TABLE scan_packages (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    scan_id INTEGER NOT NULL REFERENCES scans (id) ON DELETE CASCADE,
+    name    TEXT    NOT NULL,
+    version TEXT    NOT NULL,
+    arch    TEXT    NOT NULL,
+    -- Bytes, installed.
+    size    INTEGER NOT NULL
+);
+CREATE INDEX scan_packages_scan ON scan_packages (scan_id);
 
 CREATE TABLE images (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -2,8 +2,8 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use diskwright::{Error, ErrorKind};
 
-use crate::store::StoreError;
 use crate::store::quota::{QuotaError, QuotaExceeded};
+use crate::store::{StoreError, UploadRefusal};
 
 /// Why a request is not answered as asked.
 ///
@@ -136,6 +136,17 @@ impl From<QuotaExceeded> for Failure {
         Self::new(StatusCode::FORBIDDEN, "quota.exceeded", exceeded.to_string())
             .with_parameter(exceeded.what)
             .with_parameter(exceeded.limit.to_string())
+    }
+}
+
+/// 404, 409, or what the quota says.
+impl From<UploadRefusal> for Failure {
+    fn from(refusal: UploadRefusal) -> Self {
+        match refusal {
+            UploadRefusal::Unknown => Self::unknown("scan"),
+            UploadRefusal::Busy => Self::conflict(refusal.to_string()),
+            UploadRefusal::Quota(error) => error.into(),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
+use diskwright::{Error, ErrorKind};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -82,6 +83,18 @@ impl Folder {
             Err(TryLockError::Error(error)) => {
                 Err(error).with_context(|| format!("cannot lock {}", path.display()))
             }
+        }
+    }
+
+    /// Where the tree of a scan is: a file of the directory's own, or a path that the administrator registered.
+    ///
+    /// # Errors
+    /// `ErrorKind::Source` when it is neither.
+    pub(crate) fn tree(&self, file: Option<&str>, registered: Option<&str>) -> diskwright::Result<PathBuf> {
+        match (file, registered) {
+            (Some(file), _) => Ok(self.path(file)),
+            (None, Some(path)) => Ok(PathBuf::from(path)),
+            (None, None) => Err(Error::new(ErrorKind::Source, "the scan has no tree any more")),
         }
     }
 

@@ -21,11 +21,14 @@ mod routes;
 mod server;
 mod settings;
 mod store;
+mod tidy;
+mod tree;
+mod upload;
 
 pub use commands::{main, run};
 pub use net::{ConnectionLimits, Door, Tls};
 pub use server::Server;
-pub use settings::{Quota, Settings};
+pub use settings::{Limits, Quota, Settings};
 
 #[cfg(test)]
 mod matrix;

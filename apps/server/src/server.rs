@@ -72,7 +72,9 @@ impl Server {
             metrics,
             stopping,
         };
-        Ok(Self { shared: Arc::new(shared) })
+        let server = Self { shared: Arc::new(shared) };
+        server.tidy().await?;
+        Ok(server)
     }
 
     /// Goes to work on what is queued, beginning with what an earlier life left unfinished. To be called once.

@@ -14,10 +14,24 @@ pub struct Settings {
     pub connection_limits: ConnectionLimits,
     /// Bytes that must be free in the data directory for the server to call itself ready. Default: 1 GiB.
     pub reserve: u64,
+    /// What a tree may be at most.
+    pub limits: Limits,
     /// Generations that run at once. Default: 2.
     pub generations: usize,
     /// Worker threads of the engine. Default: one for each processor.
     pub threads: Option<usize>,
+}
+
+/// What a tree may be at most: more is refused while it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Files, directories and whatever else there is. Default: 4 million, which take 640 MiB of memory while they are read.
+    pub entries: u64,
+    /// Bytes of an archive once it is unpacked. Default: 1 TiB.
+    pub unpacked: u64,
+    /// How many times as long as it was a packed archive may become, beyond its first GiB. Default: 200.
+    pub ratio: u64,
 }
 
 /// What one user may have at most.
@@ -38,6 +52,7 @@ impl Settings {
         Self {
             data: data.into(),
             quota: Quota::default(),
+            limits: Limits::default(),
             connection_limits: ConnectionLimits::default(),
             reserve: 1 << 30,
             generations: 2,
@@ -46,8 +61,24 @@ impl Settings {
     }
 }
 
+impl Limits {
+    /// Bytes that an archive of `packed` bytes may become.
+    pub(crate) fn unpacked_from(&self, packed: u64) -> u64 {
+        packed.saturating_mul(self.ratio).max(FREE_OF_RATIO).min(self.unpacked)
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { entries: 4_000_000, unpacked: 1 << 40, ratio: 200 }
+    }
+}
+
 impl Default for Quota {
     fn default() -> Self {
         Self { scans: 100, images: 100, bytes: 1 << 40 }
     }
 }
+
+/// A small archive may be of zeros.
+const FREE_OF_RATIO: u64 = 1 << 30;

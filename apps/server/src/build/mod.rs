@@ -15,9 +15,10 @@ mod control;
 mod image;
 mod made;
 mod recipe;
+mod scan;
 
 pub(crate) use control::{Control, Halt};
-pub(crate) use made::Made;
+use made::Made;
 pub(crate) use recipe::{Recipe, effective};
 
 use std::collections::HashMap;
@@ -153,7 +154,7 @@ impl Builder {
 
     /// Claims jobs as long as there is room.
     async fn claim(&self, server: &Server, jobs: &mut JoinSet<()>) -> Result<(), StoreError> {
-        for kind in [JobKind::Image] {
+        for kind in JobKind::ALL {
             let room = match kind {
                 JobKind::Image => server.settings().generations.max(1),
                 JobKind::Scan => READINGS,
@@ -222,7 +223,7 @@ impl Builder {
 async fn run(server: &Server, job: &Job, control: &Control) -> Result<(), StoreError> {
     match job.kind {
         JobKind::Image => image::run(server, job, control).await,
-        JobKind::Scan => Ok(()),
+        JobKind::Scan => scan::run(server, job, control).await,
     }
 }
 

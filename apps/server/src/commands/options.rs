@@ -5,7 +5,7 @@ use anyhow::Result;
 use clap::{Args, ValueHint, value_parser};
 use diskwright::profile::ByteSize;
 
-use crate::{ConnectionLimits, Settings, Tls};
+use crate::{ConnectionLimits, Limits, Settings, Tls};
 
 /// TLS, if at all.
 #[derive(Debug, Args)]
@@ -53,6 +53,18 @@ pub(super) struct WorkArguments {
     #[arg(long, value_name = "SIZE", env = "DISKWRIGHT_QUOTA_BYTES", default_value = "1T")]
     quota_bytes: ByteSize,
 
+    /// Entries that a scan's tree may have
+    #[arg(long, value_name = "N", env = "DISKWRIGHT_MAX_ENTRIES", default_value_t = Limits::default().entries, value_parser = value_parser!(u64).range(1..))]
+    max_entries: u64,
+
+    /// Bytes that a scan's archive may have once it is unpacked, as in 100G
+    #[arg(long, value_name = "SIZE", env = "DISKWRIGHT_MAX_UNPACKED", default_value = "1T")]
+    max_unpacked: ByteSize,
+
+    /// How many times as long as it was a packed archive may become, beyond its first GiB
+    #[arg(long, value_name = "N", env = "DISKWRIGHT_MAX_RATIO", default_value_t = Limits::default().ratio, value_parser = value_parser!(u64).range(1..))]
+    max_ratio: u64,
+
     /// Free bytes of the data directory below which the server says that it is not ready, as in 10G
     #[arg(long, value_name = "SIZE", env = "DISKWRIGHT_RESERVE", default_value = "1G")]
     reserve: ByteSize,
@@ -65,6 +77,9 @@ impl WorkArguments {
         settings.quota.scans = self.quota_scans;
         settings.quota.images = self.quota_images;
         settings.quota.bytes = self.quota_bytes.bytes();
+        settings.limits.entries = self.max_entries;
+        settings.limits.unpacked = self.max_unpacked.bytes();
+        settings.limits.ratio = self.max_ratio;
         settings.reserve = self.reserve.bytes();
     }
 }

@@ -25,7 +25,7 @@ impl<const N: usize> FromRequestParts<Server> for Ids<N> {
 }
 
 /// A positive number in decimal digits, without sign.
-fn number(text: &str) -> Option<i64> {
+pub(super) fn number(text: &str) -> Option<i64> {
     let plain = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|&id| plain && id > 0)
 }

@@ -13,7 +13,13 @@ mod gate;
 mod health;
 mod ids;
 mod images;
+mod instances;
+mod listing;
+mod overlay;
+mod own;
+mod query;
 mod range;
+mod scans;
 mod service;
 mod ticket;
 mod users;
@@ -23,6 +29,8 @@ pub(crate) use body::Body;
 pub(crate) use gate::gate;
 pub(crate) use health::{administration, health};
 pub(crate) use ids::Ids;
+pub(crate) use own::{OwnInstance, OwnScan};
+pub(crate) use query::Query;
 pub(crate) use service::API_VERSION;
 
 use axum::Router;
@@ -37,10 +45,19 @@ use crate::routes::Route;
 
 /// The routes of all resources.
 pub(crate) fn routes() -> Vec<Route> {
-    [service::routes(), users::routes(), images::routes(), downloads::routes(), formats::routes()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        service::routes(),
+        users::routes(),
+        instances::routes(),
+        scans::routes(),
+        overlay::routes(),
+        images::routes(),
+        downloads::routes(),
+        formats::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// `router` with what all answers have in common: failures are documents, panics failures; headers that say how an answer

@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use sqlx::{Sqlite, Transaction};
 
 use super::{Store, StoreError};
@@ -34,6 +36,17 @@ impl Store {
     /// What is to be removed, the oldest first.
     pub(crate) async fn garbage(&self) -> Result<Vec<Garbage>, StoreError> {
         sqlx::query_as("SELECT id, path FROM garbage ORDER BY id LIMIT 1000").fetch_all(self.reader()).await
+    }
+
+    /// Every file that a row names, to be kept or to be removed.
+    pub(crate) async fn known_files(&self) -> Result<HashSet<String>, StoreError> {
+        let known: Vec<String> = sqlx::query_scalar(
+            "SELECT tree_file FROM scans WHERE tree_file IS NOT NULL
+             UNION SELECT report_file FROM scans WHERE report_file IS NOT NULL UNION SELECT path FROM garbage",
+        )
+        .fetch_all(self.reader())
+        .await?;
+        Ok(known.into_iter().collect())
     }
 
     /// Notes that the files are gone: their bytes are free.

@@ -195,7 +195,9 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut change = self.begin().await?;
         let trees: Vec<(String, i64)> = sqlx::query_as(
-            "SELECT tree_file, held_bytes FROM scans WHERE user_id = $1 AND tree_file IS NOT NULL",
+            "SELECT tree_file, held_bytes - report_bytes FROM scans WHERE user_id = $1 AND tree_file IS NOT NULL
+             UNION ALL
+             SELECT report_file, report_bytes FROM scans WHERE user_id = $1 AND report_file IS NOT NULL",
         )
         .bind(user)
         .fetch_all(&mut *change)

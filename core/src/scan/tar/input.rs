@@ -1,4 +1,5 @@
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ pub(super) struct Input<'a> {
     path: &'a Path,
     medium: Medium,
     position: u64,
+    limit: u64,
 }
 
 enum Medium {
@@ -41,7 +43,13 @@ impl<'a> Input<'a> {
             Some(decoder) => Medium::Packed(decoder, vec![0; SCRATCH].into()),
             None => Medium::Plain(Window { file, start: 0, bytes: Vec::new(), next_len: MIN_WINDOW }),
         };
-        Ok(Self { path, medium, position: 0 })
+        Ok(Self { path, medium, position: 0, limit: u64::MAX })
+    }
+
+    /// Has everything behind the first `limit` bytes refused.
+    pub(super) fn with_limit(mut self, limit: u64) -> Self {
+        self.limit = limit;
+        self
     }
 
     /// Bytes read or skipped so far.
@@ -86,6 +94,7 @@ impl<'a> Input<'a> {
     /// # Errors
     /// As [`Input::read_exact`]; that of a checkpoint.
     pub(super) fn skip(&mut self, len: u64, visitor: &mut dyn ScanVisitor) -> Result<()> {
+        self.check_limit(len)?;
         let mut left = len;
         match &mut self.medium {
             Medium::Plain(window) => match self.position.checked_add(len) {
@@ -117,8 +126,20 @@ impl<'a> Input<'a> {
             Medium::Packed(decoder, _) => read_packed(decoder, buf),
         };
         let read = read.map_err(|error| read_failed(self.path, self.position, error))?;
+        self.check_limit(read as u64)?;
         self.position += read as u64;
         Ok(read)
+    }
+
+    /// Before `len` bytes are passed over, and not after: a bomb is not even unpacked.
+    fn check_limit(&self, len: u64) -> Result<()> {
+        if self.position.checked_add(len).is_some_and(|end| end <= self.limit) || self.limit == u64::MAX {
+            return Ok(());
+        }
+        let text = format!("the archive unpacks to more than {} bytes", self.limit);
+        Err(Error::new(ErrorKind::LimitExceeded, text)
+            .with_path(self.path.as_os_str().as_bytes())
+            .with_offset(self.position))
     }
 
     fn truncated(&self) -> Error {
@@ -167,7 +188,6 @@ fn read_packed(decoder: &mut Decoder, buf: &mut [u8]) -> io::Result<usize> {
 
 /// What a failure to read `path`, at byte `offset` of the unpacked archive, means.
 pub(super) fn read_failed(path: &Path, offset: u64, error: io::Error) -> Error {
-    use std::os::unix::ffi::OsStrExt;
     let (kind, text) = match error.kind() {
         io::ErrorKind::UnexpectedEof => (ErrorKind::Source, "the archive ends too early (truncated)"),
         io::ErrorKind::OutOfMemory => {

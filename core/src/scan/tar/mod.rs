@@ -48,6 +48,7 @@ use crate::{Error, ErrorKind, FileOp, Files, ReadAt, Result};
 pub struct TarSource {
     archive: Arc<Archive>,
     spool_directory: PathBuf,
+    unpacked_limit: u64,
     scanned: OnceLock<Scanned>,
 }
 
@@ -95,7 +96,14 @@ impl TarSource {
         let packing = Packing::detect(&start);
         let (files, path, file) = (files.clone(), path.to_owned(), Arc::new(file));
         let archive = Arc::new(Archive { files, path, file, identity, packing });
-        Ok(Self { archive, spool_directory: spool_directory.to_owned(), scanned: OnceLock::new() })
+        let spool_directory = spool_directory.to_owned();
+        Ok(Self { archive, spool_directory, unpacked_limit: u64::MAX, scanned: OnceLock::new() })
+    }
+
+    /// Has an archive refused that unpacks to more than `limit` bytes, headers and padding with it. Default: no limit.
+    pub fn with_unpacked_limit(mut self, limit: u64) -> Self {
+        self.unpacked_limit = limit;
+        self
     }
 
     /// The bytes of the member `.diskwright/machine.json`; `None` before the first scan and for an archive without one.
@@ -169,7 +177,8 @@ impl TarSource {
 impl ScanSource for TarSource {
     fn scan(&self, visitor: &mut dyn ScanVisitor) -> Result<ScanSummary> {
         let archive = &self.archive;
-        let input = Input::new(&archive.path, Arc::clone(&archive.file), archive.packing)?;
+        let input = Input::new(&archive.path, Arc::clone(&archive.file), archive.packing)?
+            .with_limit(self.unpacked_limit);
         let mut members = Members::new(input);
         let mut index = Index::default();
         let mut machine_report = None;

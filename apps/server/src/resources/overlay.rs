@@ -1,0 +1,155 @@
+//! `…/scans/{sid}/overlay`: the tree of a scan, a tar archive, whole or in parts.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use tokio_util::io::ReaderStream;
+
+use super::{OwnScan, Query, scans};
+use crate::accounts::{Entitlement, Identity};
+use crate::failure::Failure;
+use crate::routes::{Access, Route};
+use crate::server::Server;
+use crate::store::{NewUpload, ScanState};
+use crate::upload::{Checksum, Incoming, Kind, Parts, STEP, UPLOAD_LENGTH, receive, with_version};
+
+pub(super) fn routes() -> Vec<Route> {
+    let access = Access::Entitled(&[Entitlement::MigrationAccess]);
+    let path = "/users/{uid}/scannedinstances/{siid}/scans/{sid}/overlay";
+    vec![
+        Route::new(
+            Method::GET,
+            path,
+            access,
+            "Downloads the tree; HEAD tells how much of it is here",
+            download,
+        ),
+        Route::new(Method::POST, path, access, "Uploads the tree, or begins an upload in parts", upload),
+        Route::new(Method::PATCH, path, access, "Uploads a part of the tree", append),
+    ]
+}
+
+async fn upload(
+    State(server): State<Server>,
+    identity: Identity,
+    OwnScan(scan): OwnScan,
+    query: Query,
+    request: Request,
+) -> Result<Response, Failure> {
+    server.forget_old_uploads().await?;
+    let mut new = NewUpload {
+        name: query.text("overlayName").map(name).transpose()?,
+        crc: query.text("crc").map(str::to_owned),
+        bytes: 0,
+        total: None,
+    };
+    let mut wanted = new.crc.as_deref().map(Checksum::parse).transpose()?;
+    let uri = format!("{}/overlay", scans::uri(&identity.login, &scan));
+    if let Some(total) = Parts::announced(request.headers())? {
+        check_announcement(&request, total)?;
+        (new.bytes, new.total) = (total, Some(total));
+        server.store().begin_upload(identity.user, scan.id, &new, &server.settings().quota).await?;
+        return Ok(with_version(created(&uri)));
+    }
+    let mut incoming = Incoming::of(request).await?;
+    if new.crc.is_none() {
+        new.crc = incoming.field("crc").map(str::to_owned);
+    }
+    if new.name.is_none() {
+        new.name = incoming.field("overlayName").or(incoming.file_name()).map(name).transpose()?;
+    }
+    if wanted.is_none() {
+        wanted = new.crc.as_deref().map(Checksum::parse).transpose()?;
+    }
+    check_kind(incoming.kind().await?)?;
+    new.bytes = incoming.most().unwrap_or(STEP);
+    let quota = &server.settings().quota;
+    let upload = server.store().begin_upload(identity.user, scan.id, &new, quota).await?;
+    let sums = receive(&server, upload, incoming, wanted).await?;
+    server.wake();
+    let mut response = created(&uri);
+    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", sums.sha256)) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    Ok(response)
+}
+
+/// Fails with 400 where an upload in parts is announced with something else than its length.
+fn check_announcement(request: &Request, total: u64) -> Result<(), Failure> {
+    if hyper::body::Body::size_hint(request.body()).exact() != Some(0) {
+        let message = format!("a request with {UPLOAD_LENGTH} only announces: the parts come with PATCH");
+        return Err(Failure::invalid(message));
+    }
+    if total == 0 {
+        return Err(Failure::invalid("an empty upload is no tar archive").with_parameter("Upload-Length"));
+    }
+    Ok(())
+}
+
+async fn append(
+    State(server): State<Server>,
+    identity: Identity,
+    OwnScan(scan): OwnScan,
+    request: Request,
+) -> Result<Response, Failure> {
+    Parts::of(&scan, identity.user)?.append(&server, request).await
+}
+
+async fn download(
+    State(server): State<Server>,
+    identity: Identity,
+    OwnScan(scan): OwnScan,
+    method: Method,
+) -> Result<Response, Failure> {
+    if method == Method::HEAD && scan.upload_total.is_some() {
+        return Ok(Parts::of(&scan, identity.user)?.progress());
+    }
+    let tree = scan.tree_file.as_ref().filter(|_| scan.state != ScanState::Receiving);
+    let (Some(tree), Some(digest)) = (tree, &scan.tree_sha256) else {
+        return Err(Failure::unknown("overlay"));
+    };
+    let file = tokio::fs::File::open(server.folder().path(tree)).await.map_err(Failure::internal)?;
+    let body = axum::body::Body::from_stream(ReaderStream::with_capacity(file, PIECE));
+    let mut response = body.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(scan.tree_bytes));
+    headers.insert(
+        header::CONTENT_DISPOSITION,
+        HeaderValue::from_static("attachment; filename=\"overlay.tar\""),
+    );
+    if let Ok(tag) = HeaderValue::from_str(&format!("\"{digest}\"")) {
+        headers.insert(header::ETAG, tag);
+    }
+    Ok(response)
+}
+
+/// Fails with 400 or 415 where it is no archive.
+fn check_kind(kind: Kind) -> Result<(), Failure> {
+    match kind {
+        Kind::Tar => Ok(()),
+        Kind::Empty => Err(Failure::invalid("the body is empty: a tar archive of the tree is expected")),
+        Kind::Json | Kind::Xml | Kind::Other => {
+            let message = "the body is no tar archive: plain, or packed with gzip, zstd, xz or bzip2";
+            Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "request.type", message))
+        }
+    }
+}
+
+/// A name that the sender has for something: shown again, and never that of a file here.
+pub(super) fn name(text: &str) -> Result<String, Failure> {
+    let fits = (1..=255).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    let wrong = || Failure::invalid("a name has 1 to 255 characters, none of them a control character");
+    fits.then(|| text.to_owned()).ok_or_else(wrong)
+}
+
+/// 201 without a body, as the API has it.
+fn created(uri: &str) -> Response {
+    let mut response = StatusCode::CREATED.into_response();
+    if let Ok(uri) = HeaderValue::from_str(uri) {
+        response.headers_mut().insert(header::LOCATION, uri);
+    }
+    response
+}
+
+const PIECE: usize = 256 << 10;

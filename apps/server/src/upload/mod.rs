@@ -1,0 +1,20 @@
+//! Uploads: a request's body, streamed into a private file, counted, checked.
+//!
+//! ```text
+//! body ─┐                  ┌─> what is it (tar, report, document)
+//! part ─┴─> Incoming (peek)┴─> Spool (file, digests) ─> Checksum ─> the scan's tree
+//! ```
+
+mod checksum;
+mod incoming;
+mod parts;
+mod receive;
+mod sniff;
+mod spool;
+
+pub(crate) use checksum::Checksum;
+pub(crate) use incoming::Incoming;
+pub(crate) use parts::{Parts, UPLOAD_LENGTH, with_version};
+pub(crate) use receive::{STEP, checksum, receive, spool_report};
+pub(crate) use sniff::Kind;
+pub(crate) use spool::Sums;
