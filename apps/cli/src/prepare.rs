@@ -70,6 +70,7 @@ pub(crate) fn prepare(
         order.donor = Some(Arc::new(DirectorySource::new(path, OneFileSystem::Stay, files)?));
     }
     (order.machine, order.flags, order.request, order.profile) = (machine, flags, request.profile, profile);
+    order.notes.clone_from(&request.notes);
     Ok((order, request.notes))
 }
 
@@ -114,15 +115,33 @@ fn targets(
     arguments: &OrderArguments,
     request: &ImageRequest,
 ) -> Result<Vec<Arc<dyn TargetFormat>>, Failure> {
-    let names: Vec<&str> = match (arguments.format.as_slice(), &request.target_format) {
-        ([], Some(name)) => vec![name],
-        ([], None) => {
+    let entries = formats(registry, arguments, request)?;
+    let mut options = request.options(&entries)?;
+    // Flags come later and win.
+    for (options, flags) in options.iter_mut().zip(scoped_options(&entries, &arguments.option)?) {
+        options.extend(flags);
+    }
+    let compress = arguments.compress || request.compress == Some(true);
+    let configure = |(entry, options): (&&FormatEntry, &Vec<(String, String)>)| {
+        registry.configure(entry.info.id, compress, options).map_err(Failure::from)
+    };
+    entries.iter().zip(&options).map(configure).collect()
+}
+
+/// The formats of the flags, else that of the request.
+fn formats<'a>(
+    registry: &'a Registry,
+    arguments: &OrderArguments,
+    request: &ImageRequest,
+) -> Result<Vec<&'a FormatEntry>, Failure> {
+    if arguments.format.is_empty() {
+        if request.target_format.is_none() {
             return Err(Failure::Usage(format!("no format is named: --format {}", known(registry))));
         }
-        (names, _) => names.iter().map(String::as_str).collect(),
-    };
+        return Ok(vec![request.format(registry)?]);
+    }
     let mut entries: Vec<&FormatEntry> = Vec::new();
-    for name in names {
+    for name in &arguments.format {
         let Some(entry) = registry.find(name) else {
             return Err(Failure::Usage(format!("no format is called {name:?}: {}", known(registry))));
         };
@@ -131,15 +150,7 @@ fn targets(
         }
         entries.push(entry);
     }
-    let mut options = scoped_options(&entries, &arguments.option)?;
-    if let Some(hardware_type) = &request.hardware_type {
-        add_hardware_type(hardware_type, &entries, &mut options)?;
-    }
-    let compress = arguments.compress || request.compress == Some(true);
-    let configure = |(entry, options): (&&FormatEntry, &Vec<(String, String)>)| {
-        registry.configure(entry.info.id, compress, options).map_err(Failure::from)
-    };
-    entries.iter().zip(&options).map(configure).collect()
+    Ok(entries)
 }
 
 fn known(registry: &Registry) -> String {
@@ -182,27 +193,6 @@ fn scoped_options(entries: &[&FormatEntry], given: &[String]) -> Result<Vec<Vec<
         }
     }
     Ok(options)
-}
-
-/// The request's hardware type goes to every format that has such a thing; flags come later and win.
-fn add_hardware_type(
-    hardware_type: &str,
-    entries: &[&FormatEntry],
-    options: &mut [Vec<(String, String)>],
-) -> Result<(), Failure> {
-    const KEY: &str = "hardware-version";
-    let mut is_used = false;
-    for (entry, options) in entries.iter().zip(options) {
-        if has_option(entry, KEY) {
-            options.insert(0, (KEY.to_owned(), hardware_type.to_owned()));
-            is_used = true;
-        }
-    }
-    if is_used {
-        return Ok(());
-    }
-    let message = "no format asked for has a hardware version";
-    Err(Error::new(ErrorKind::Unsupported, message).with_field("installProfile.hwType").into())
 }
 
 /// The first scan's base name without archive suffixes.

@@ -21,6 +21,7 @@ mod profile;
 mod read;
 mod render;
 mod syntax;
+mod target;
 mod text;
 mod time;
 
@@ -37,6 +38,7 @@ pub use document::{
 pub use read::{DistributionRequest, ImageRequest, ScanRequest, ScannedInstanceRequest};
 pub use render::Document;
 pub use syntax::Syntax;
+pub use target::FormatOptionList;
 pub use time::Time;
 
 /// The namespace of the API's documents.

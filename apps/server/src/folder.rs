@@ -1,8 +1,9 @@
+use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -13,6 +14,7 @@ use crate::random::random;
 /// ```text
 /// state.db    the database
 /// secret      32 random bytes
+/// lock        locked by the one server that runs here
 /// uploads/    trees that were uploaded
 /// images/     a directory for each image, `images/NUMBER`
 /// ```
@@ -49,19 +51,48 @@ impl Folder {
         self.root.join("uploads")
     }
 
-    /// Where the files of an image appear when it is complete.
-    pub(crate) fn image(&self, id: i64) -> PathBuf {
-        self.path(&self.image_name(id))
-    }
-
-    /// The same, as the database names it.
+    /// Where the files of an image are, as the database names it.
     pub(crate) fn image_name(&self, id: i64) -> String {
         format!("images/{id}")
+    }
+
+    /// Where images are kept, a directory for each.
+    pub(crate) fn images(&self) -> PathBuf {
+        self.root.join("images")
+    }
+
+    /// Makes the caller the one server of this directory, as long as it keeps what it gets.
+    ///
+    /// Fails while another has it.
+    pub(crate) fn lock(&self) -> anyhow::Result<File> {
+        let path = self.root.join("lock");
+        let file =
+            std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let file = file.with_context(|| format!("cannot open {}", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => {
+                bail!("another server runs in {}", self.root.display())
+            }
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("cannot lock {}", path.display()))
+            }
+        }
+    }
+
+    /// `text` without the paths of this directory, which are nobody's business.
+    pub(crate) fn without_paths(&self, text: &str) -> String {
+        text.replace(&format!("{}/", self.root.display()), "")
     }
 
     /// The path of something within the directory, as the database names it.
     pub(crate) fn path(&self, relative: &str) -> PathBuf {
         self.root.join(relative)
+    }
+
+    /// What this directory is known by to others: always the same, and no secret.
+    pub(crate) fn node(&self) -> String {
+        self.key("node").iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// A key for `purpose` that only this server can make: HMAC-SHA256 under its secret.

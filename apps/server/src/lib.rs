@@ -6,6 +6,8 @@
 //! ```
 
 mod accounts;
+mod artefacts;
+mod build;
 mod commands;
 mod failure;
 mod folder;

@@ -1,3 +1,4 @@
+use std::fs::File;
 use std::sync::Arc;
 
 use axum::Router;
@@ -5,6 +6,8 @@ use diskwright::engine::Engine;
 use diskwright::format::Registry;
 
 use crate::accounts::Accounts;
+use crate::artefacts::Artefacts;
+use crate::build::Builder;
 use crate::folder::Folder;
 use crate::settings::Settings;
 use crate::store::Store;
@@ -23,25 +26,42 @@ struct Shared {
     store: Store,
     folder: Folder,
     accounts: Accounts,
+    artefacts: Artefacts,
+    builder: Builder,
+    /// Locked as long as this is the one server of its data directory.
+    lock: File,
 }
 
 impl Server {
     /// Opens the data directory of `settings`; the images that can be made are those of `registry`.
     ///
+    /// It answers, but makes nothing before [`Server::start`].
+    ///
     /// # Errors
-    /// When the directory or its database cannot be made or read.
+    /// When the directory or its database cannot be made or read, or when another server has it.
     pub async fn open(registry: Registry, settings: Settings) -> anyhow::Result<Self> {
         let folder = Folder::open(&settings.data)?;
+        let lock = folder.lock()?;
         let store = Store::open(&folder.database()).await?;
-        let engine = match settings.threads {
-            Some(threads) => Engine::new().with_threads(threads),
-            None => Engine::new(),
-        };
+        let mut engine = Engine::new().with_concurrency(settings.generations);
+        if let Some(threads) = settings.threads {
+            engine = engine.with_threads(threads);
+        }
+        let artefacts = Artefacts::local(&folder.images())?;
+        let builder = Builder::new(folder.node());
         let accounts = Accounts::new(store.clone(), folder.clone())?;
-        let server =
-            Self { shared: Arc::new(Shared { settings, registry, engine, store, folder, accounts }) };
+        let shared = Shared { settings, registry, engine, store, folder, accounts, artefacts, builder, lock };
+        let server = Self { shared: Arc::new(shared) };
         server.tidy().await?;
         Ok(server)
+    }
+
+    /// Goes to work on what is queued, beginning with what an earlier life left unfinished. To be called once.
+    ///
+    /// # Errors
+    /// When the database or the images of the data directory cannot be read.
+    pub async fn start(&self) -> anyhow::Result<()> {
+        self.builder().start(self).await
     }
 
     /// The API below its base path, to be mounted in any router: `Router::new().nest("/api", server.api())`.
@@ -57,9 +77,14 @@ impl Server {
         Router::new().nest("/api", self.api()).nest("/ufws", self.api())
     }
 
-    /// Closes the database. Requests that are answered afterwards fail.
+    /// Stops work and closes the database. What was being made is taken up at the next start; requests that are answered
+    /// afterwards fail.
     pub async fn close(&self) {
+        self.builder().stop().await;
         self.store().close().await;
+        if let Err(error) = self.shared.lock.unlock() {
+            tracing::error!(%error, "the data directory cannot be unlocked");
+        }
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -84,5 +109,13 @@ impl Server {
 
     pub(crate) fn accounts(&self) -> &Accounts {
         &self.shared.accounts
+    }
+
+    pub(crate) fn artefacts(&self) -> &Artefacts {
+        &self.shared.artefacts
+    }
+
+    pub(crate) fn builder(&self) -> &Builder {
+        &self.shared.builder
     }
 }

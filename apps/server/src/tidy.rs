@@ -60,7 +60,9 @@ impl Server {
     }
 
     /// Says that there is a tree to be read.
-    pub(crate) fn wake(&self) {}
+    pub(crate) fn wake(&self) {
+        self.builder().wake();
+    }
 
     async fn try_sweep(&self) -> Result<(), StoreError> {
         for garbage in self.store().garbage().await? {

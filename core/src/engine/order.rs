@@ -34,6 +34,8 @@ pub struct Order {
     pub strictness: Strictness,
     /// A tree that may supply boot files which the scan lacks. Default: none.
     pub donor: Option<Arc<dyn ScanSource>>,
+    /// What there is to know about what was asked, a sentence each: the report tells it. Default: nothing.
+    pub notes: Vec<String>,
     /// Which outputs get a plain SHA-256 beside the tree digest. Default: those that are downloaded.
     pub digests: Digests,
 }
@@ -70,6 +72,7 @@ impl Order {
             timestamp,
             strictness: Strictness::default(),
             donor: None,
+            notes: Vec::new(),
             digests: Digests::default(),
         }
     }

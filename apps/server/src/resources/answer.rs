@@ -8,7 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use diskwright_request::{
     Common, Document, Image, InstallProfile, Item, List, LocalizedMessage, Org, Scan, ScannedInstance,
-    ServiceStatus, Status, Syntax, Time, UForgeError, User,
+    ServiceStatus, Status, Syntax, TargetFormat, Time, UForgeError, User,
 };
 use sha2::{Digest, Sha256};
 
@@ -31,7 +31,7 @@ macro_rules! resources {
     };
 }
 
-resources! { Image InstallProfile Org Scan ScannedInstance ServiceStatus Status User }
+resources! { Image InstallProfile Org Scan ScannedInstance ServiceStatus Status TargetFormat User }
 
 impl<T: Item> Resource for List<T> {
     fn common(&mut self) -> Option<&mut Common> {
@@ -126,7 +126,7 @@ pub(crate) async fn finish(request: Request, next: Next) -> Response {
 }
 
 /// Whether the client has what is about to be sent (RFC 9110 §13.2.2: an entity tag counts before a date).
-fn is_known(conditions: &HeaderMap, answer: &HeaderMap) -> bool {
+pub(super) fn is_known(conditions: &HeaderMap, answer: &HeaderMap) -> bool {
     if let Some(known) = conditions.get(header::IF_NONE_MATCH) {
         let (Ok(known), Some(Ok(tag))) = (known.to_str(), answer.get(header::ETAG).map(HeaderValue::to_str))
         else {

@@ -7,15 +7,20 @@
 
 mod answer;
 mod body;
+mod downloads;
+mod formats;
 mod gate;
 mod ids;
+mod images;
 mod instances;
 mod listing;
 mod overlay;
 mod own;
 mod query;
+mod range;
 mod scans;
 mod service;
+mod ticket;
 mod users;
 
 pub(crate) use answer::{Wanted, finish};
@@ -33,7 +38,16 @@ use crate::routes::Route;
 
 /// The routes of all resources.
 pub(crate) fn routes() -> Vec<Route> {
-    [service::routes(), users::routes(), instances::routes(), scans::routes(), overlay::routes()]
+    [
+        service::routes(),
+        users::routes(),
+        instances::routes(),
+        scans::routes(),
+        overlay::routes(),
+        images::routes(),
+        downloads::routes(),
+        formats::routes(),
+    ]
         .into_iter()
         .flatten()
         .collect()

@@ -6,15 +6,22 @@
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod garbage;
+mod images;
 mod instances;
+mod jobs;
 mod keys;
 pub(crate) mod quota;
 mod scans;
 mod users;
 
+pub(crate) use images::{
+    Image, ImageEnd, ImageOrigin, ImageProgress, ImageSelection, ImageState, ImageTask, MadeImage, NewImage,
+    Stopping,
+};
+pub(crate) use jobs::{Job, JobKind, LEASE, MAX_ATTEMPTS};
 pub(crate) use instances::{Instance, InstanceAdded, MAX_INSTANCES, NewInstance};
 pub(crate) use scans::{
-    DeadUpload, ForeignReport, NewScan, NewUpload, ReadScan, Scan, ScanPackage, ScanState, Selection, Upload,
+    DeadUpload, ForeignReport, NewScan, NewUpload, ReadScan, Scan, ScanPackage, ScanState, ScanTask, Selection, Upload,
     UploadRefusal,
 };
 pub(crate) use users::{Account, Limits, NewAccount};

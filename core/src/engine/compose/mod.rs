@@ -48,6 +48,9 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
     let mut workspace = GuestWorkspace::new(&tree);
     let facts = GuestFacts::of(&workspace)?;
     let settings = Settings::resolve(&layers(order), report.as_ref(), &tree_facts(&facts))?;
+    for note in &order.notes {
+        findings.record(Severity::Note, "request", b"", note)?;
+    }
     for note in &settings.notes {
         findings.record(Severity::Note, "machine-report", b"", note)?;
     }

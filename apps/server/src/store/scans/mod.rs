@@ -8,7 +8,7 @@
 mod reading;
 mod upload;
 
-pub(crate) use reading::{ReadScan, ScanPackage};
+pub(crate) use reading::{ReadScan, ScanPackage, ScanTask};
 pub(crate) use upload::{DeadUpload, NewUpload, Upload, UploadRefusal};
 
 use sqlx::{Sqlite, Transaction};

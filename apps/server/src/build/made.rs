@@ -1,0 +1,76 @@
+use diskwright::profile::{ByteSize, PartitionRequest, Profile, TableKind};
+use serde::Deserialize;
+
+/// What a finished image is, read from its report: in the same way whether it was made just now or found after a crash.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Made {
+    profile: Settings,
+    machine: Machine,
+    disks: Vec<Disk>,
+    outputs: Vec<Output>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Settings {
+    swap_size: Setting<ByteSize>,
+    partition_table: Setting<TableKind>,
+    partitions: Setting<Option<Vec<PartitionRequest>>>,
+    kernel_parameters: Setting<Vec<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Setting<T> {
+    value: T,
+}
+
+#[derive(Debug, Deserialize)]
+struct Machine {
+    memory: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Disk {
+    size: u64,
+}
+
+/// A file of an image.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct Output {
+    pub(crate) path: String,
+    /// `package`: one file that holds everything.
+    role: String,
+    /// Bytes.
+    pub(crate) length: u64,
+    pub(crate) sha256: Option<String>,
+}
+
+impl Made {
+    /// Reads a report.
+    pub(crate) fn parse(report: &[u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(report)
+    }
+
+    /// The profile in effect.
+    pub(crate) fn profile(&self) -> Profile {
+        let settings = &self.profile;
+        Profile {
+            memory: Some(ByteSize::from_bytes(self.machine.memory)),
+            disk_size: self.disks.first().map(|disk| ByteSize::from_bytes(disk.size)),
+            swap_size: Some(settings.swap_size.value),
+            partition_table: Some(settings.partition_table.value),
+            partitions: settings.partitions.value.clone(),
+            kernel_parameters: Some(settings.kernel_parameters.value.clone()).filter(|list| !list.is_empty()),
+            ..Profile::default()
+        }
+    }
+
+    /// The one file that can be downloaded; none unless one was asked for.
+    pub(crate) fn download(&self) -> Option<&Output> {
+        self.outputs.iter().find(|output| output.role == "package")
+    }
+
+    /// Bytes of all files but the report.
+    pub(crate) fn total(&self) -> u64 {
+        self.outputs.iter().fold(0, |sum, output| sum.saturating_add(output.length))
+    }
+}

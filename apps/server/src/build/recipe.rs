@@ -1,0 +1,90 @@
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use diskwright::engine::Order;
+use diskwright::format::{FormatEntry, Registry};
+use diskwright::profile::{MachineReport, Profile, Settings};
+use diskwright::scan::{DirectorySource, OneFileSystem, ScanSource, TarSource};
+use diskwright::{Error, ErrorKind, Files, Result, Seed, Timestamp};
+use diskwright_request::{FormatOptionList, ImageRequest};
+use serde::{Deserialize, Serialize};
+
+use crate::store::ImageTask;
+
+/// What was asked of an image, as it is stored: the same order at every attempt, whatever becomes of the API's documents.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Recipe {
+    /// Id of the format.
+    pub(crate) format: String,
+    pub(crate) compress: bool,
+    pub(crate) options: FormatOptionList,
+    pub(crate) profile: Profile,
+}
+
+impl Recipe {
+    /// What `request` asks, and the format.
+    ///
+    /// # Errors
+    /// Everything that can be refused without the tree.
+    pub(crate) fn new<'a>(request: &ImageRequest, registry: &'a Registry) -> Result<(Self, &'a FormatEntry)> {
+        let entry = request.format(registry)?;
+        let options = request.options(&[entry])?.pop().unwrap_or_default();
+        let compress = request.compress == Some(true);
+        registry.configure(entry.info.id, compress, &options)?;
+        let recipe =
+            Self { format: entry.info.id.to_owned(), compress, options, profile: request.profile.clone() };
+        Ok((recipe, entry))
+    }
+
+    /// VMware's hardware version, if one was asked for.
+    pub(crate) fn hardware_type(&self) -> Option<&str> {
+        let option = self.options.iter().find(|(key, _)| key == "hardware-version");
+        option.map(|(_, value)| value.as_str())
+    }
+
+    /// The order for `task`, whose tree stands at `tree`; a packed archive is unpacked in `spool_directory`.
+    pub(crate) fn order(
+        self,
+        registry: &Registry,
+        task: &ImageTask,
+        tree: &Path,
+        spool_directory: &Path,
+    ) -> Result<Order> {
+        let target = registry.configure(&self.format, self.compress, &self.options)?;
+        let seed = Seed::from_text(task.seed.clone());
+        let timestamp = Timestamp::from_seconds(task.timestamp);
+        let mut order = Order::new(open(tree, spool_directory)?, vec![target], &task.name, seed, timestamp);
+        order.request = self.profile;
+        order.notes = serde_json::from_str(&task.notes).unwrap_or_default();
+        if let Some(report) = &task.machine_report {
+            order.machine = Some(MachineReport::from_json(report.as_bytes())?);
+        }
+        Ok(order)
+    }
+}
+
+/// What of `settings` is stored as the profile in effect.
+pub(crate) fn effective(settings: &Settings) -> Profile {
+    Profile {
+        memory: Some(settings.memory.value),
+        disk_size: settings.disk_size.value,
+        swap_size: Some(settings.swap_size.value),
+        partition_table: Some(settings.partition_table.value),
+        partitions: settings.partitions.value.clone(),
+        kernel_parameters: Some(settings.kernel_parameters.value.clone()).filter(|list| !list.is_empty()),
+        ..Profile::default()
+    }
+}
+
+fn open(tree: &Path, spool_directory: &Path) -> Result<Arc<dyn ScanSource>> {
+    let files = Files::default();
+    let metadata = tree.metadata().map_err(|error| {
+        let path = tree.as_os_str().as_bytes();
+        Error::new(ErrorKind::Source, "cannot open the scan's tree").with_path(path).with_source(error)
+    })?;
+    if metadata.is_dir() {
+        return Ok(Arc::new(DirectorySource::new(tree, OneFileSystem::Stay, files)?));
+    }
+    Ok(Arc::new(TarSource::new(&files, tree, spool_directory)?))
+}
