@@ -208,7 +208,7 @@ fn perform(
                 Some(tools) => tools,
                 None => tools.insert(Tools::new(shape)?),
             };
-            let read = tools.fill(shape, &mut slot)?;
+            let read = tools.fill(shape, &mut slot, monitor)?;
             monitor.advance(read);
             schedule.fill_done(order, slot, read);
         }
@@ -236,7 +236,7 @@ impl Tools {
     }
 
     /// Reads and encodes the item that `slot` names; gives the bytes read.
-    fn fill(&mut self, shape: &Shape, slot: &mut Slot) -> Result<u64> {
+    fn fill(&mut self, shape: &Shape, slot: &mut Slot, monitor: &Monitor) -> Result<u64> {
         let disk = &shape.disks[slot.disk];
         let len = shape.item.min(disk.size() - slot.start);
         slot.plain.resize(len as usize, 0);
@@ -246,7 +246,7 @@ impl Tools {
         for ((encoding, encoder), item) in
             encodings.iter().zip(&mut self.encoders[slot.disk]).zip(&mut slot.encoded)
         {
-            encode(encoding, encoder, slot.start, &slot.plain, item)?;
+            encode(encoding, encoder, slot.start, &slot.plain, item, monitor)?;
         }
         Ok(len)
     }
@@ -258,6 +258,7 @@ fn encode(
     start: u64,
     plain: &[u8],
     item: &mut EncodedItem,
+    monitor: &Monitor,
 ) -> Result<()> {
     item.chunks.clear();
     item.bytes.clear();
@@ -270,6 +271,8 @@ fn encode(
         if is_zero(chunk) {
             continue;
         }
+        // High levels take a while, and there may be several encodings.
+        monitor.check()?;
         let (range, is_encoded) = if encoding.codec == Codec::Stored {
             (range, false)
         } else {
