@@ -221,7 +221,7 @@ fn perform(
             schedule.put_done(order, lane, target, tasks);
         }
         Task::Fill { order, mut slot } => {
-            let read = toolbox.fill(shape, &mut slot)?;
+            let read = toolbox.fill(shape, &mut slot, monitor)?;
             monitor.advance(read);
             schedule.fill_done(order, slot, read);
         }
@@ -236,6 +236,7 @@ fn encode(
     start: u64,
     plain: &[u8],
     item: &mut EncodedItem,
+    monitor: &Monitor,
 ) -> Result<()> {
     item.chunks.clear();
     let granularity = encoding.granularity as usize;
@@ -247,6 +248,8 @@ fn encode(
         if is_zero(chunk) {
             continue;
         }
+        // High levels take a while, and there may be several encodings.
+        monitor.check()?;
         let (range, is_encoded) = if encoding.codec == Codec::Stored {
             (range, false)
         } else {

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use super::codec::{Encoder, Zstd};
 use super::encoded::EncodedBytes;
 use super::{Shape, Slot, encode, lock};
-use crate::Result;
+use crate::{Monitor, Result};
 use crate::format::{Codec, Encoding};
 use crate::layout::{DiskLayout, LayoutReader};
 
@@ -54,11 +54,11 @@ impl Toolbox {
     }
 
     /// Reads and encodes the item that `slot` names; gives the bytes read.
-    pub(super) fn fill(&self, shape: &Shape, slot: &mut Slot) -> Result<u64> {
+    pub(super) fn fill(&self, shape: &Shape, slot: &mut Slot, monitor: &Monitor) -> Result<u64> {
         // The one that was used last.
         let spare = lock(&self.spare).pop();
         let mut tools = spare.map_or_else(|| Tools::new(shape), Ok)?;
-        let read = tools.fill(shape, slot)?;
+        let read = tools.fill(shape, slot, monitor)?;
         lock(&self.spare).push(tools);
         Ok(read)
     }
@@ -109,7 +109,7 @@ impl Tools {
         Ok(self.zstd.memory())
     }
 
-    fn fill(&mut self, shape: &Shape, slot: &mut Slot) -> Result<u64> {
+    fn fill(&mut self, shape: &Shape, slot: &mut Slot, monitor: &Monitor) -> Result<u64> {
         let disk = &shape.disks[slot.disk];
         let len = shape.item.min(disk.size() - slot.start);
         slot.plain.resize(len as usize, 0);
@@ -120,7 +120,7 @@ impl Tools {
             encodings.iter().zip(&mut self.encoders[slot.disk]).zip(&mut slot.encoded)
         {
             item.bytes.clear(fitted.most);
-            encode(encoding, &mut fitted.encoder, &mut self.zstd, slot.start, &slot.plain, item)?;
+            encode(encoding, &mut fitted.encoder, &mut self.zstd, slot.start, &slot.plain, item, monitor)?;
         }
         Ok(len)
     }
