@@ -83,14 +83,14 @@ pub(crate) fn write(
     let shape = Shape::new(disks, &targets)?;
     let toolbox = Toolbox::new(workers.threads(), &shape)?;
     let outputs = targets.iter().map(|target| target.outputs.len()).sum();
-    let pieces = Pieces::new(outputs);
+    let bounds = toolbox.bounds();
+    let pieces = Pieces::new(outputs, bounds.excess);
     for output in targets.iter_mut().flat_map(|target| &mut target.outputs) {
         output.share(&pieces);
     }
-    // More would never find something to do.
-    let useful = toolbox.bounds().encoders + targets.len() + Pieces::most_full(outputs);
-    let threads = workers.threads().min(useful);
-    let schedule = Schedule::new(&shape, targets, toolbox.bounds(), pieces, monitor);
+    // More would find nothing to do: lanes at work and pieces together are no more than may be full.
+    let threads = workers.threads().min(bounds.encoders + pieces.most());
+    let schedule = Schedule::new(&shape, targets, bounds, pieces, monitor);
     monitor.expect(schedule.total_bytes());
     let share = workers.share();
     std::thread::scope(|scope| {

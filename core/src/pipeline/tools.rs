@@ -21,6 +21,8 @@ pub(super) struct Bounds {
     pub(super) encoders: usize,
     /// Items from the time that they are claimed until all lanes have taken them.
     pub(super) slots: usize,
+    /// Bytes by which one encoder and one item alone pass what is meant for them: others have to do with less.
+    pub(super) excess: usize,
 }
 
 /// What one item at a time is read and encoded with.
@@ -89,10 +91,10 @@ impl Tools {
         let tools = encodings.map(memory).sum::<usize>() + self.measure_zstd(shape)?;
         let encoded = |encoders: &Vec<ItemEncoder>| encoders.iter().map(|fitted| fitted.most).sum::<usize>();
         let slot = shape.item as usize + self.encoders.iter().map(encoded).max().unwrap_or(0);
-        let encoders = (WORK_BYTES / (tools + slot)).clamp(1, threads);
+        let encoders = (WORK_BYTES / (tools + slot)).min(WINDOW_BYTES / slot).clamp(1, threads);
         let left = WORK_BYTES.saturating_sub(encoders * tools).min(WINDOW_BYTES);
         let slots = (left / slot).clamp(1, 2 * encoders + 2);
-        Ok(Bounds { encoders, slots })
+        Ok(Bounds { encoders, slots, excess: (tools + slot).saturating_sub(WORK_BYTES) })
     }
 
     /// Bytes that zstd takes for all encodings: only a context that has worked has its tables.
