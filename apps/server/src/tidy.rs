@@ -4,15 +4,14 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::folder::Folder;
 use crate::server::Server;
-use crate::store::{DeadUpload, StoreError, Upload, now};
+use crate::store::{DeadUpload, Store, StoreError, Upload, now};
 
 impl Server {
-    /// Removes the files that nothing owns any more. What cannot be removed is tried again the next time.
+    /// As [`sweep`], of this server.
     pub(crate) async fn sweep(&self) {
-        if let Err(error) = self.try_sweep().await {
-            tracing::error!(%error, "the garbage cannot be removed");
-        }
+        sweep(self.folder(), self.store()).await;
     }
 
     /// Cleans up after an earlier life: nothing of it runs any more.
@@ -22,6 +21,7 @@ impl Server {
                 self.store().abandon_upload(&upload.into()).await?;
             }
         }
+        self.store().forget_never_arrived().await?;
         let known = self.store().known_files().await?;
         let uploads = self.folder().uploads();
         let orphans = tokio::task::spawn_blocking(move || -> io::Result<()> {
@@ -63,17 +63,23 @@ impl Server {
     pub(crate) fn wake(&self) {
         self.builder().wake();
     }
+}
 
-    async fn try_sweep(&self) -> Result<(), StoreError> {
-        for garbage in self.store().garbage().await? {
-            let path = self.folder().path(&garbage.path);
+/// Removes the files that nothing owns any more. What cannot be removed is tried again the next time.
+pub(crate) async fn sweep(folder: &Folder, store: &Store) {
+    let swept = async {
+        for garbage in store.garbage().await? {
+            let path = folder.path(&garbage.path);
             match tokio::task::spawn_blocking(move || remove(&path)).await {
-                Ok(Ok(())) => self.store().forget_garbage(garbage.id).await?,
+                Ok(Ok(())) => store.forget_garbage(garbage.id).await?,
                 Ok(Err(error)) => tracing::error!(%error, garbage.path, "a file cannot be removed"),
                 Err(error) => tracing::error!(%error, garbage.path, "a file cannot be removed"),
             }
         }
-        Ok(())
+        Ok::<(), StoreError>(())
+    };
+    if let Err(error) = swept.await {
+        tracing::error!(%error, "the garbage cannot be removed");
     }
 }
 

@@ -68,9 +68,11 @@ async fn read(server: &Server, task: &ScanTask, control: &Control) -> Result<Rea
 }
 
 fn order(server: &Server, task: &ScanTask) -> Result<TreeOrder> {
-    let machine = task.machine_report.as_ref().map(|json| MachineReport::from_json(json.as_bytes())).transpose()?;
+    let machine =
+        task.machine_report.as_ref().map(|json| MachineReport::from_json(json.as_bytes())).transpose()?;
     Ok(TreeOrder {
-        path: tree(server, task).ok_or_else(|| Error::new(ErrorKind::Source, "the scan has no tree any more"))?,
+        path: tree(server, task)
+            .ok_or_else(|| Error::new(ErrorKind::Source, "the scan has no tree any more"))?,
         spool: server.folder().uploads(),
         machine,
         limits: server.settings().limits,

@@ -22,6 +22,7 @@ pub(super) struct ServeArguments {
 /// Runs a server until it is told to stop; its first line on standard output says where it listens.
 pub(super) async fn serve(registry: Registry, arguments: ServeArguments) -> Result<()> {
     let server = Server::open(registry, Settings::new(arguments.data.data)).await?;
+    server.start().await?;
     let listener = TcpListener::bind(arguments.listen)
         .await
         .with_context(|| format!("cannot listen on {}", arguments.listen))?;

@@ -48,9 +48,9 @@ pub(crate) fn routes() -> Vec<Route> {
         downloads::routes(),
         formats::routes(),
     ]
-        .into_iter()
-        .flatten()
-        .collect()
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// For paths that are in no route.
