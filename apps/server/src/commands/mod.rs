@@ -5,6 +5,7 @@ mod key;
 mod limit;
 mod log;
 mod options;
+mod scan;
 mod serve;
 mod user;
 
@@ -41,6 +42,10 @@ enum Command {
     /// Administer API keys
     #[command(subcommand)]
     Key(key::KeyCommand),
+
+    /// Administer scans
+    #[command(subcommand)]
+    Scan(scan::ScanCommand),
 }
 
 /// Which server.
@@ -101,6 +106,7 @@ pub fn run(registry: Registry, arguments: impl IntoIterator<Item = OsString>) ->
         Command::Serve(arguments) => runtime.block_on(serve::serve(registry, *arguments)),
         Command::User(command) => runtime.block_on(user::run(command)),
         Command::Key(command) => runtime.block_on(key::run(command)),
+        Command::Scan(command) => runtime.block_on(scan::run(command)),
     };
     done.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
 }
