@@ -10,7 +10,8 @@ use diskwright_e2e::{Tool, text};
 
 #[test]
 fn the_session_of_the_guide_runs() -> Result<()> {
-    let (Some(shell), Some(_), Some(tree)) = (Tool::find("bash"), Tool::find("curl"), DebianTree::find()) else {
+    let (Some(shell), Some(_), Some(tree)) = (Tool::find("bash"), Tool::find("curl"), DebianTree::find())
+    else {
         return Ok(());
     };
     let workshop = Workshop::enter("operating")?;
@@ -27,7 +28,10 @@ fn the_session_of_the_guide_runs() -> Result<()> {
     ensure!(output.status.success(), "{}\n{}\n{}", output.status, text(&output), server.log());
     let mut images = fs::read_dir(&session)?.filter_map(|entry| Some(entry.ok()?.path()));
     let image = images.find(|path| path.extension().is_some_and(|extension| extension == "ova"));
-    ensure!(fs::metadata(image.context("no image")?)?.len() > 100 << 20, "an image without the machine in it");
+    ensure!(
+        fs::metadata(image.context("no image")?)?.len() > 100 << 20,
+        "an image without the machine in it"
+    );
     server.stop()
 }
 

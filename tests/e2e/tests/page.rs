@@ -82,7 +82,8 @@ fn makes_and_downloads(page: &Session) -> Result<()> {
     order(page, "QCOW2", "4096")?;
     page.wait_until("no dialogue", "!document.getElementById('order').open", SOON)?;
     page.wait_until("a bar", "window.seen.length > 0", SOON)?;
-    let button = "(() => { const get = document.querySelector('.image button.main'); return get && !get.hidden })()";
+    let button =
+        "(() => { const get = document.querySelector('.image button.main'); return get && !get.hidden })()";
     page.wait_until("a download", button, LONG)?;
     let ascends = "window.seen.every((value, at) => at === 0 || window.seen[at - 1] <= value)";
     page.wait_until("a bar that only grew", ascends, SOON)?;
@@ -103,7 +104,11 @@ fn cancels(page: &Session) -> Result<()> {
     for _ in 0..5 {
         let before = images(page)?;
         order(page, "VMware", "4096")?;
-        page.wait_until("one more image", &format!("document.querySelectorAll('.image').length > {before}"), SOON)?;
+        page.wait_until(
+            "one more image",
+            &format!("document.querySelectorAll('.image').length > {before}"),
+            SOON,
+        )?;
         page.script(
             "[...document.querySelectorAll('.image button')].find((button) => !button.hidden && button.textContent === 'Cancel')\
              ?.click();",
