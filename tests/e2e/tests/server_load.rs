@@ -79,7 +79,11 @@ async fn ask(stream: &mut TcpStream, request: &str) -> Result<()> {
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     loop {
-        ensure!(stream.read_buf(&mut answer).await? > 0, "the connection ends: {}", String::from_utf8_lossy(&answer));
+        ensure!(
+            stream.read_buf(&mut answer).await? > 0,
+            "the connection ends: {}",
+            String::from_utf8_lossy(&answer)
+        );
         let text = std::str::from_utf8(&answer)?;
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
         ensure!(head.starts_with("HTTP/1.1 200 "), "{head}");
@@ -122,7 +126,8 @@ fn allow_open_files() -> Result<()> {
 
 const STATUS: &str = "GET /api/status HTTP/1.1\r\nHost: a\r\n\r\n";
 /// `guest:guest`
-const ACCOUNT: &str = "GET /api/users/guest HTTP/1.1\r\nHost: a\r\nAuthorization: Basic Z3Vlc3Q6Z3Vlc3Q=\r\n\r\n";
+const ACCOUNT: &str =
+    "GET /api/users/guest HTTP/1.1\r\nHost: a\r\nAuthorization: Basic Z3Vlc3Q6Z3Vlc3Q=\r\n\r\n";
 const IDLE: usize = 1000;
 const SLOW: usize = 200;
 const REQUESTS: usize = 5000;
