@@ -1,7 +1,7 @@
 use std::io;
 use std::sync::Arc;
 
-use diskwright::scan::{Attributes, Entry, EntryObject, ScanSource, ScanSummary, SourceContent};
+use diskwright::scan::{Attributes, Entry, EntryObject, ScanSource, ScanSummary, ScanVisitor, SourceContent};
 use diskwright::{ReadAt, Result};
 
 /// A tree whose content is computed from a seed, at any offset, without being held.
@@ -45,18 +45,22 @@ impl Corpus {
 }
 
 impl ScanSource for Corpus {
-    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary> {
+    fn scan(&self, visitor: &mut dyn ScanVisitor) -> Result<ScanSummary> {
         let attributes = |mode| Attributes { mode, ..Attributes::default() };
-        visit(Entry { path: Vec::new(), object: EntryObject::Directory, attributes: attributes(0o755) })?;
+        visitor.entry(Entry {
+            path: Vec::new(),
+            object: EntryObject::Directory,
+            attributes: attributes(0o755),
+        })?;
         for directory in 0..self.count().div_ceil(100) {
             let path = format!("d{directory:03}").into_bytes();
-            visit(Entry { path, object: EntryObject::Directory, attributes: attributes(0o755) })?;
+            visitor.entry(Entry { path, object: EntryObject::Directory, attributes: attributes(0o755) })?;
         }
         for number in 0..self.count() {
             let path = format!("d{:03}/file-{number:05}", number / 100).into_bytes();
             let content = SourceContent(number);
             let object = EntryObject::File { content, size: self.len(number), data: None };
-            visit(Entry { path, object, attributes: attributes(0o644) })?;
+            visitor.entry(Entry { path, object, attributes: attributes(0o644) })?;
         }
         Ok(ScanSummary::default())
     }

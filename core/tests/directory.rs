@@ -3,7 +3,8 @@
 mod support;
 
 use diskwright_core::scan::{
-    DataRange, DeviceNumber, EntryObject, FLAG_APPEND, FLAG_IMMUTABLE, FLAG_NODUMP, OneFileSystem, ScanSource,
+    DataRange, DeviceNumber, Entry, EntryObject, FLAG_APPEND, FLAG_IMMUTABLE, FLAG_NODUMP, OneFileSystem,
+    ScanSource,
 };
 use diskwright_core::tree::{Findings, Severity, TreeBuilder, Whiteouts};
 use diskwright_core::{ErrorKind, Files, Timestamp};
@@ -257,7 +258,7 @@ fn an_error_of_the_visitor_ends_the_scan_with_that_error() {
     let mut seen = 0;
     let error = made
         .source()
-        .scan(&mut |_| {
+        .scan(&mut |_: Entry| {
             seen += 1;
             Err(diskwright_core::Error::new(ErrorKind::Cancelled, "enough"))
         })

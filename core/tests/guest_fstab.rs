@@ -6,7 +6,9 @@ use std::sync::Arc;
 use diskwright_core::guest::{
     Fstab, GuestSettings, GuestWorkspace, Volume, VolumePlace, VolumesOfTheDisk, make_true,
 };
-use diskwright_core::scan::{Attributes, Entry, EntryObject, ScanSource, ScanSummary, SourceContent};
+use diskwright_core::scan::{
+    Attributes, Entry, EntryObject, ScanSource, ScanSummary, ScanVisitor, SourceContent,
+};
 use diskwright_core::tree::{FileTree, Findings, TreeBuilder, Whiteouts};
 use diskwright_core::{BytesReader, ReadAt, Result};
 use diskwright_oracle::tool;
@@ -15,10 +17,10 @@ use diskwright_oracle::tool;
 struct OneFile(&'static str, &'static str);
 
 impl ScanSource for OneFile {
-    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary> {
+    fn scan(&self, visitor: &mut dyn ScanVisitor) -> Result<ScanSummary> {
         let object = EntryObject::File { content: SourceContent(0), size: self.1.len() as u64, data: None };
         let attributes = Attributes { mode: 0o644, ..Attributes::default() };
-        visit(Entry { path: self.0.into(), object, attributes })?;
+        visitor.entry(Entry { path: self.0.into(), object, attributes })?;
         Ok(ScanSummary::default())
     }
 

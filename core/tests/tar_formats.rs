@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use diskwright_core::scan::ScanSource;
+use diskwright_core::scan::{Entry, ScanSource};
 use diskwright_core::tree::Object;
 use rustix::fs::FileType;
 use support::Directory;
@@ -208,6 +208,6 @@ fn members_streams_and_frames_follow_each_other() {
         let last = packed.len() - 30;
         packed[last] ^= 1;
         std::fs::write(&path, &packed).unwrap();
-        source(&path).scan(&mut |_| Ok(())).expect_err(tool);
+        source(&path).scan(&mut |_: Entry| Ok(())).expect_err(tool);
     }
 }

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use diskwright_core::scan::{EntryObject, ScanSource, SourceContent, TarSource};
-use diskwright_core::{ErrorKind, Files, Result};
+use diskwright_core::scan::{Entry, EntryObject, ScanSource, ScanVisitor, SourceContent, TarSource};
+use diskwright_core::{Error, ErrorKind, Files, Result};
 use support::FailAt;
 use tar_support::{Archive, GNU, Head, octal, record, source};
 
@@ -84,7 +84,7 @@ fn flavours() -> Vec<(&'static str, Archive)> {
 }
 
 fn scan(path: &Path) -> Result<()> {
-    source(path).scan(&mut |_| Ok(())).map(|_| ())
+    source(path).scan(&mut |_: Entry| Ok(())).map(|_| ())
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn names() -> Vec<String> {
 fn contents(source: &TarSource) -> Vec<(String, SourceContent)> {
     let mut contents = Vec::new();
     source
-        .scan(&mut |entry| {
+        .scan(&mut |entry: Entry| {
             if let EntryObject::File { content, .. } = entry.object {
                 contents.push((String::from_utf8(entry.path).unwrap(), content));
             }
@@ -180,12 +180,62 @@ fn an_archive_in_our_order_is_streamed_and_any_other_is_spooled() {
     sorted.reverse();
     std::fs::write(&path, pack("zstd", &large(&sorted).0)).unwrap();
     let spooled = source(&path);
-    let summary = spooled.scan(&mut |_| Ok(())).unwrap();
+    let summary = spooled.scan(&mut |_: Entry| Ok(())).unwrap();
     assert!(spooled.spooled());
     assert!(summary.findings.iter().any(|finding| finding.code == "archive-spooled"));
     contents(&spooled).iter().for_each(|file| check(&spooled, file));
     let left: Vec<_> = std::fs::read_dir(place.path()).unwrap().collect();
     assert_eq!(left.len(), 1, "the spool has a name: {left:?}");
+}
+
+/// Counts entries and checkpoints, and lets no more of these pass than `most`.
+struct Impatient {
+    entries: usize,
+    checks: usize,
+    most: usize,
+}
+
+impl ScanVisitor for Impatient {
+    fn entry(&mut self, _: Entry) -> Result<()> {
+        self.entries += 1;
+        Ok(())
+    }
+
+    fn check(&mut self) -> Result<()> {
+        self.checks += 1;
+        if self.checks > self.most {
+            return Err(Error::new(ErrorKind::Cancelled, "no patience"));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_scan_can_be_cancelled_while_it_skips_a_large_file_and_while_it_spools() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("archive");
+    let file = vec![7; 3 << 20];
+    // Not in our order: it is spooled after the last entry.
+    std::fs::write(&path, pack("gzip", &Archive::default().file("b", &file).file("a", &file).end().0))
+        .unwrap();
+    let scan = |most| {
+        let mut visitor = Impatient { entries: 0, checks: 0, most };
+        let scanned = source(&path).scan(&mut visitor);
+        (visitor, scanned)
+    };
+    let (patient, scanned) = scan(usize::MAX);
+    scanned.unwrap();
+    let mut cancelled_at = [0; 3];
+    for most in 0..patient.checks {
+        let (visitor, scanned) = scan(most);
+        assert_eq!(scanned.unwrap_err().kind(), ErrorKind::Cancelled, "after {most} checkpoints");
+        cancelled_at[visitor.entries] += 1;
+    }
+    // None before the first entry, many within each file; as many again while spooling.
+    assert!(
+        cancelled_at[0] == 0 && cancelled_at[1] > 20 && cancelled_at[2] > cancelled_at[1],
+        "{cancelled_at:?}"
+    );
 }
 
 #[test]
@@ -266,7 +316,7 @@ fn an_archive_that_changes_after_its_scan_is_not_read() {
         let error = source.open(files[1].1).err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Source, "{error}");
         open.read_exact_at(0, &mut [0; 10]).unwrap_err();
-        source.scan(&mut |_| Ok(())).unwrap_err();
+        source.scan(&mut |_: Entry| Ok(())).unwrap_err();
     }
 }
 
@@ -307,7 +357,7 @@ fn every_failing_file_operation_is_an_error() {
 fn read_all(files: &Files, path: &Path, spool: &Path) -> Result<()> {
     let source = TarSource::new(files, path, spool)?;
     let mut contents = Vec::new();
-    source.scan(&mut |entry| {
+    source.scan(&mut |entry: Entry| {
         if let EntryObject::File { content, .. } = entry.object {
             contents.push(content);
         }

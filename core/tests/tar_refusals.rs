@@ -3,7 +3,7 @@
 mod tar_support;
 
 use diskwright_core::ErrorKind;
-use diskwright_core::scan::{EntryObject, ScanSource};
+use diskwright_core::scan::{Entry, EntryObject, ScanSource};
 use tar_support::{Archive, GNU, Head, V7, base256, hex, octal, record};
 
 fn archive() -> Archive {
@@ -15,7 +15,7 @@ fn paths(archive: &Archive) -> Vec<String> {
     let (source, _place) = archive.source();
     let mut paths = Vec::new();
     source
-        .scan(&mut |entry| {
+        .scan(&mut |entry: Entry| {
             paths.push(entry.path.escape_ascii().to_string());
             Ok(())
         })
@@ -171,7 +171,7 @@ fn records_are_for_one_member_and_globals_for_all() {
     let (source, _place) = archive.source();
     let mut seen = Vec::new();
     source
-        .scan(&mut |entry| {
+        .scan(&mut |entry: Entry| {
             let attributes = &entry.attributes;
             seen.push(format!("{} {} {}", entry.path.escape_ascii(), attributes.uid, attributes.mtime.nanos));
             Ok(())
@@ -217,7 +217,7 @@ fn extension_headers_that_readers_take_differently_are_refused() {
 fn keywords_of_other_vendors_are_told() {
     let archive = archive().pax(b'x', &[("ACME.colour", b"red")]).file("a", "").end();
     let (source, _place) = archive.source();
-    let summary = source.scan(&mut |_| Ok(())).unwrap();
+    let summary = source.scan(&mut |_: Entry| Ok(())).unwrap();
     assert_eq!(source.ignored_keywords(), ["ACME.colour"]);
     assert!(summary.findings.iter().any(|finding| finding.text.contains("ACME.colour")));
 }
@@ -247,7 +247,7 @@ fn device_numbers_come_from_records_first() {
     let (source, _place) = archive.source();
     let mut seen = Vec::new();
     source
-        .scan(&mut |entry| {
+        .scan(&mut |entry: Entry| {
             if let EntryObject::BlockDevice(number) = entry.object {
                 seen.push((number.major, number.minor));
             }
@@ -325,7 +325,7 @@ fn a_sparse_map_of_too_many_ranges_is_refused_while_it_is_read() {
         ("GNU.sparse.realsize", b"0"),
     ];
     let (source, _place) = archive().pax(b'x', &one).file("x", map).end().source();
-    let error = source.scan(&mut |_| Ok(())).unwrap_err();
+    let error = source.scan(&mut |_: Entry| Ok(())).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{error}");
 }
 
@@ -341,7 +341,7 @@ fn the_machine_report_is_no_part_of_the_tree() {
     assert_eq!(paths(&archive), ["./", "etc"]);
     let (source, _place) = archive.source();
     assert_eq!(source.machine_report(), None);
-    let summary = source.scan(&mut |_| Ok(())).unwrap();
+    let summary = source.scan(&mut |_: Entry| Ok(())).unwrap();
     assert_eq!(source.machine_report(), Some(&b"{}"[..]));
     assert_eq!(summary.machine_report.as_deref(), Some(&b"{}"[..]));
 }
@@ -367,7 +367,7 @@ fn windows_of_more_than_128_mib_are_refused_before_they_are_allocated() {
     for packed in [zstd, xz] {
         let start = std::time::Instant::now();
         let (source, _place) = Archive(packed).source();
-        let error = source.scan(&mut |_| Ok(())).unwrap_err();
+        let error = source.scan(&mut |_: Entry| Ok(())).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{error:?}");
         assert!(start.elapsed().as_secs() < 2);
     }

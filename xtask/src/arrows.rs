@@ -4,7 +4,8 @@
 //! packaging; `formats/all` on core and every format; the applications on everything but tests; the conformance kit on
 //! core only; foreign programs as judges (`tests/oracle`) on core and the kit, and only tests on them: those of every room
 //! but the kit, which authors of formats have without them, and the author's example in `docs`, which is outside and sees
-//! what an author sees. A format that is packaging or a product says so in its manifest:
+//! what an author sees; hostile request bodies (`tests/hostile`) on nothing, and only tests of the applications on them.
+//! A format that is packaging or a product says so in its manifest:
 //! `[package.metadata.diskwright] room = "product"`.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -54,6 +55,8 @@ enum Room {
     Conformance,
     /// Foreign programs as judges, for tests.
     Oracle,
+    /// Request bodies that mean harm, for tests.
+    Hostile,
     /// End-to-end tests and benches.
     Proof,
     /// A format author's crate, as the guide shows it.
@@ -77,6 +80,7 @@ impl Room {
             (Some("apps"), Some(_)) => Self::Application,
             (Some("tests"), Some("conformance")) => Self::Conformance,
             (Some("tests"), Some("oracle")) => Self::Oracle,
+            (Some("tests"), Some("hostile")) => Self::Hostile,
             (Some("tests"), Some(_)) | (Some("benches"), None) => Self::Proof,
             (Some("docs"), Some(_)) => Self::Author,
             (Some("xtask"), None) => Self::Task,
@@ -86,13 +90,14 @@ impl Room {
 
     fn may_use(self, other: Self, for_tests: bool) -> bool {
         use Room::{
-            AllFormats, Application, Author, Conformance, Container, Core, Oracle, Packaging, Product, Proof,
-            Task,
+            AllFormats, Application, Author, Conformance, Container, Core, Hostile, Oracle, Packaging,
+            Product, Proof, Task,
         };
         match (self, other) {
             (_, Task | Author) | (Task, _) => false,
             (Author, Conformance | Proof) => for_tests,
-            (_, Proof) => false,
+            (_, Proof) | (Hostile, _) => false,
+            (from, Hostile) => from == Proof || from == Application && for_tests,
             (Author | Conformance | Oracle, Oracle) => false,
             (from, Oracle) => for_tests || from == Proof,
             (Oracle, other) => matches!(other, Core | Conformance),
@@ -234,7 +239,8 @@ mod tests {
             member("ovf", Room::Packaging, &["core", "qcow2", "+kit", "+oracle"]),
             member("vmware", Room::Product, &["core", "qcow2", "ovf", "+kit", "+oracle"]),
             member("all", Room::AllFormats, &["core", "qcow2", "ovf", "vmware", "+oracle"]),
-            member("cli", Room::Application, &["all", "core", "+oracle"]),
+            member("cli", Room::Application, &["all", "core", "+oracle", "+hostile"]),
+            member("hostile", Room::Hostile, &[]),
             member("kit", Room::Conformance, &["core"]),
             member("oracle", Room::Oracle, &["core", "kit"]),
             member("e2e", Room::Proof, &["all", "cli", "kit", "oracle"]),
@@ -271,6 +277,9 @@ mod tests {
             (Room::Conformance, "+oracle"),
             (Room::Author, "+oracle"),
             (Room::Oracle, "raw"),
+            (Room::Application, "hostile"),
+            (Room::Container, "+hostile"),
+            (Room::Hostile, "core"),
             (Room::Oracle, "e2e"),
             (Room::Proof, "xtask"),
             (Room::Task, "core"),
@@ -286,6 +295,7 @@ mod tests {
                 member("cli", Room::Application, &[]),
                 member("kit", Room::Conformance, &[]),
                 member("oracle", Room::Oracle, &[]),
+                member("hostile", Room::Hostile, &[]),
                 member("e2e", Room::Proof, &[]),
                 member("xtask", Room::Task, &[]),
             ]);

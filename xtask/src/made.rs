@@ -17,6 +17,8 @@ pub(crate) struct Made {
     directory: &'static str,
     /// The recipe, from the workspace's root: a shell script that is given an APT sources file and the directory.
     recipe: &'static str,
+    /// The files that the recipe reads, from the workspace's root.
+    beside: &'static [&'static str],
     /// The Debian suite and the components that the sources file names.
     suite: &'static str,
     components: &'static str,
@@ -29,6 +31,7 @@ pub(crate) const TREE: Made = Made {
     what: "the Debian tree",
     directory: "debian-12-tree",
     recipe: "fixtures/recipes/debian-tree.sh",
+    beside: &[],
     suite: "bookworm",
     components: "main",
     root_because: Some("it holds device nodes and foreign owners"),
@@ -39,6 +42,7 @@ pub(crate) const VIRTUALBOX: Made = Made {
     what: "VirtualBox",
     directory: "virtualbox",
     recipe: "fixtures/recipes/virtualbox.sh",
+    beside: &[],
     suite: "sid",
     components: "main contrib",
     root_because: Some("it runs as root of its own tree"),
@@ -49,6 +53,18 @@ pub(crate) const PYTHON: Made = Made {
     what: "the Python of the readers",
     directory: "readers-python",
     recipe: "fixtures/recipes/readers-python.sh",
+    beside: &[],
+    suite: "bookworm",
+    components: "main",
+    root_because: None,
+};
+
+/// The official clients of the scan-image API, which the server must satisfy.
+pub(crate) const CLIENTS: Made = Made {
+    what: "the official clients",
+    directory: "clients",
+    recipe: "fixtures/recipes/clients.sh",
+    beside: &["fixtures/recipes/clients/convert.py", "fixtures/recipes/clients/cmd.py"],
     suite: "bookworm",
     components: "main",
     root_because: None,
@@ -59,7 +75,7 @@ impl Made {
     pub(crate) fn make(&self, workspace: &Workspace) -> Result<PathBuf> {
         let Self { what, directory, .. } = *self;
         let recipe = workspace.root.join(self.recipe);
-        let wanted = std::fs::read_to_string(&recipe).context(self.recipe)?;
+        let wanted = self.text(workspace)?;
         let made = workspace.target.join(directory);
         let record = made.join("recipe.sh");
         let is_made = || std::fs::read_to_string(&record).is_ok_and(|of_made| of_made == wanted);
@@ -87,6 +103,13 @@ impl Made {
         remove(&made)?;
         std::fs::rename(&part, &made)?;
         Ok(made)
+    }
+
+    /// All that the recipe consists of; another text makes the directory anew.
+    fn text(&self, workspace: &Workspace) -> Result<String> {
+        let files = std::iter::once(&self.recipe).chain(self.beside);
+        let read = |file: &&str| std::fs::read_to_string(workspace.root.join(file)).context(file.to_string());
+        files.map(read).collect()
     }
 }
 

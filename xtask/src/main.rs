@@ -1,4 +1,4 @@
-//! Developer tasks: `cargo xtask setup`, `tree`, `virtualbox`, `arrows`, `compare`, `test`.
+//! Developer tasks: `cargo xtask setup`, `tree`, `virtualbox`, `clients`, `arrows`, `compare`, `test`.
 //!
 //! Nothing here depends on the rest of the workspace, so that a task starts within seconds on a fresh clone.
 
@@ -21,6 +21,7 @@ Usage: cargo xtask TASK
   setup            install the foreign tools that the tests need
   tree             make the Debian 12 machine that the end-to-end tests scan
   virtualbox       make the tree in which VirtualBox imports and converts what we write
+  clients          make the Python in which the official clients of the scan-image API run
   arrows           check which crate may depend on which
   compare [--tree DIRECTORY] [--runs N]
                    time tree to finished image, ours beside mke2fs and qemu-img, and write the table
@@ -50,6 +51,7 @@ fn run(arguments: &[&str]) -> Result<bool> {
         }
         ["tree"] => println!("{}", made::TREE.make(&workspace)?.display()),
         ["virtualbox"] => println!("{}", made::VIRTUALBOX.make(&workspace)?.display()),
+        ["clients"] => println!("{}", made::CLIENTS.make(&workspace)?.display()),
         ["arrows"] => arrows::check(&workspace)?,
         ["compare", options @ ..] => return compare::run(&workspace, options),
         ["test"] => return check::run_all(&workspace, check::Boots::Run),

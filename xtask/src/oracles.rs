@@ -149,6 +149,8 @@ const ORACLES: &[Oracle] = &[
     package("python3-libqcow"),
     package("python3-venv"),
     program("time", "time"),
+    program("chromium", "chromium"),
+    program("chromedriver", "chromium-driver"),
 ];
 
 const CARGO_DENY: &str = "0.20.2";

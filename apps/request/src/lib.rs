@@ -13,13 +13,32 @@
 //!
 //! **Sent.** Documents are plain data: every field may be absent, and what is absent is not written. They keep the
 //! schema's order, and where the schema lists the values of a field, others cannot be made.
+//!
+//! ```
+//! use diskwright_request::{Document, Image, ImageRequest, Status, Syntax};
+//!
+//! let body = b"<ns0:image><compress>true</compress><targetFormat><name>QCOW2</name></targetFormat></ns0:image>";
+//! let request = ImageRequest::parse(body)?;
+//! assert_eq!(request.target_format.as_deref(), Some("QCOW2"));
+//!
+//! let mut ticket = Image { compress: request.compress, ..Image::default() };
+//! ticket.upload.status = Some(Status::running("Queued", 0));
+//! assert!(ticket.render(Syntax::Json).starts_with(r#"{"image":{"status":{"cancelled":false,"#));
+//! # Ok::<(), diskwright_core::Error>(())
+//! ```
 
 mod accounts;
 mod document;
 mod machine;
+#[cfg(test)]
+mod machine_tests;
 mod profile;
 mod read;
 mod render;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod schema_tests;
 mod syntax;
 mod target;
 mod text;
@@ -33,10 +52,10 @@ pub use document::{
     PartitionKind, PartitionTable, PublishImage, PublishImages, Role, Roles, Scan, ScanImport, ScanImports,
     ScannedFile, ScannedFiles, ScannedInstance, ScannedInstances, ScannedPackage, ScannedPackages, Scans,
     SelinuxMode, ServiceStatus, SoftwareBundle, SoftwareBundles, SshKey, SshKeys, Status, Statuses,
-    TargetFormat, TargetFormatKind, TargetFormats, UForgeError, Upload, User, Users,
+    TargetFormat, TargetFormatKind, TargetFormats, UForgeError, Upload, User, Users, shapes,
 };
 pub use read::{DistributionRequest, ImageRequest, ScanRequest, ScannedInstanceRequest};
-pub use render::Document;
+pub use render::{Document, Shape, ShapeField, ShapeKind};
 pub use syntax::Syntax;
 pub use target::FormatOptionList;
 pub use time::Time;

@@ -4,6 +4,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
+use diskwright::{Error, ErrorKind};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -80,6 +81,18 @@ impl Folder {
         }
     }
 
+    /// Where the tree of a scan is: a file of the directory's own, or a path that the administrator registered.
+    ///
+    /// # Errors
+    /// `ErrorKind::Source` when it is neither.
+    pub(crate) fn tree(&self, file: Option<&str>, registered: Option<&str>) -> diskwright::Result<PathBuf> {
+        match (file, registered) {
+            (Some(file), _) => Ok(self.path(file)),
+            (None, Some(path)) => Ok(PathBuf::from(path)),
+            (None, None) => Err(Error::new(ErrorKind::Source, "the scan has no tree any more")),
+        }
+    }
+
     /// `text` without the paths of this directory, which are nobody's business.
     pub(crate) fn without_paths(&self, text: &str) -> String {
         text.replace(&format!("{}/", self.root.display()), "")
@@ -88,6 +101,12 @@ impl Folder {
     /// The path of something within the directory, as the database names it.
     pub(crate) fn path(&self, relative: &str) -> PathBuf {
         self.root.join(relative)
+    }
+
+    /// Bytes that may still be written to the directory's file system.
+    pub(crate) fn free(&self) -> io::Result<u64> {
+        let system = rustix::fs::statvfs(&self.root)?;
+        Ok(system.f_bavail.saturating_mul(system.f_frsize))
     }
 
     /// What this directory is known by to others: always the same, and no secret.

@@ -11,6 +11,10 @@ mod build;
 mod commands;
 mod failure;
 mod folder;
+mod metrics;
+mod net;
+mod openapi;
+mod page;
 mod random;
 mod resources;
 mod routes;
@@ -22,6 +26,7 @@ mod tree;
 mod upload;
 
 pub use commands::{main, run};
+pub use net::{ConnectionLimits, Door, Tls};
 pub use server::Server;
 pub use settings::{Limits, Quota, Settings};
 

@@ -5,6 +5,7 @@ use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter};
 
 use crate::accounts::Entitlement;
+use crate::net;
 use crate::resources;
 use crate::server::Server;
 
@@ -67,5 +68,6 @@ pub(crate) fn router(server: &Server) -> Router {
     router
         .fallback(resources::unknown_path)
         .method_not_allowed_fallback(resources::unknown_method)
+        .layer(axum::middleware::from_fn(net::note_route))
         .with_state(server.clone())
 }

@@ -9,9 +9,11 @@ use crate::server::Server;
 use crate::store::{DeadUpload, Store, StoreError, Upload, now};
 
 impl Server {
-    /// As [`sweep`], of this server.
+    /// Removes the files that nothing owns any more. What cannot be removed is tried again the next time.
     pub(crate) async fn sweep(&self) {
-        sweep(self.folder(), self.store()).await;
+        if let Err(error) = self.try_sweep().await {
+            tracing::error!(%error, "the garbage cannot be removed");
+        }
     }
 
     /// Cleans up after an earlier life: nothing of it runs any more.
@@ -63,24 +65,38 @@ impl Server {
     pub(crate) fn wake(&self) {
         self.builder().wake();
     }
-}
 
-/// Removes the files that nothing owns any more. What cannot be removed is tried again the next time.
-pub(crate) async fn sweep(folder: &Folder, store: &Store) {
-    let swept = async {
-        for garbage in store.garbage().await? {
-            let path = folder.path(&garbage.path);
-            match tokio::task::spawn_blocking(move || remove(&path)).await {
-                Ok(Ok(())) => store.forget_garbage(garbage.id).await?,
-                Ok(Err(error)) => tracing::error!(%error, garbage.path, "a file cannot be removed"),
+    async fn try_sweep(&self) -> Result<(), StoreError> {
+        for garbage in self.store().garbage().await? {
+            match self.remove(&garbage.path).await {
+                Ok(()) => self.store().forget_garbage(garbage.id).await?,
                 Err(error) => tracing::error!(%error, garbage.path, "a file cannot be removed"),
             }
         }
-        Ok::<(), StoreError>(())
-    };
-    if let Err(error) = swept.await {
-        tracing::error!(%error, "the garbage cannot be removed");
+        Ok(())
     }
+
+    /// Removes what the data directory's `path` names; an image may be kept elsewhere.
+    async fn remove(&self, path: &str) -> io::Result<()> {
+        if let Some(image) = path.strip_prefix("images/").and_then(|image| image.parse().ok()) {
+            return self.artefacts().delete(image).await;
+        }
+        let path = self.folder().path(path);
+        tokio::task::spawn_blocking(move || remove(&path)).await.map_err(io::Error::other)?
+    }
+}
+
+/// Removes the uploads that nothing owns any more, for a command beside a server or without one; images are left to the
+/// server, which knows where they are kept.
+pub(crate) async fn sweep_uploads(folder: &Folder, store: &Store) -> anyhow::Result<()> {
+    for garbage in store.garbage().await? {
+        if garbage.path.starts_with("uploads/") {
+            let path = folder.path(&garbage.path);
+            tokio::task::spawn_blocking(move || remove(&path)).await??;
+            store.forget_garbage(garbage.id).await?;
+        }
+    }
+    Ok(())
 }
 
 impl From<DeadUpload> for Upload {

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::scan::{Attributes, Entry, EntryObject, ScanSource, ScanSummary, SourceContent};
+use crate::scan::{Attributes, Entry, EntryObject, ScanSource, ScanSummary, ScanVisitor, SourceContent};
 use crate::tree::{FileTree, Findings, TreeBuilder, Whiteouts};
 use crate::{BytesReader, ReadAt, Result};
 
@@ -16,7 +16,7 @@ pub(super) fn tree(files: &[(&str, &[u8])]) -> FileTree {
 struct MemorySource(Vec<(String, Vec<u8>)>);
 
 impl ScanSource for MemorySource {
-    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary> {
+    fn scan(&self, visitor: &mut dyn ScanVisitor) -> Result<ScanSummary> {
         for (at, (path, bytes)) in self.0.iter().enumerate() {
             let content = SourceContent(at as u64);
             let object = match bytes.strip_prefix(b"-> ") {
@@ -24,7 +24,7 @@ impl ScanSource for MemorySource {
                 None => EntryObject::File { content, size: bytes.len() as u64, data: None },
             };
             let attributes = Attributes { mode: 0o644, ..Attributes::default() };
-            visit(Entry { path: path.clone().into_bytes(), object, attributes })?;
+            visitor.entry(Entry { path: path.clone().into_bytes(), object, attributes })?;
         }
         Ok(ScanSummary::default())
     }

@@ -1,4 +1,3 @@
-use std::future::{Future, IntoFuture};
 use std::pin::pin;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
@@ -8,7 +7,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use super::tests::order;
 use super::*;
 use crate::ReadAt;
-use crate::scan::{Entry, ScanSource, ScanSummary, SourceContent};
+use crate::scan::{ScanSource, ScanSummary, ScanVisitor, SourceContent};
 use crate::sink::{MemoryOutputs, MemorySink, Output};
 
 /// Scans that say that they have begun and go on when they are told to.
@@ -53,10 +52,10 @@ struct Held {
 }
 
 impl ScanSource for Held {
-    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary> {
+    fn scan(&self, visitor: &mut dyn ScanVisitor) -> Result<ScanSummary> {
         self.begun.send(self.name).unwrap();
         self.go.recv().unwrap();
-        self.source.scan(visit)
+        self.source.scan(visitor)
     }
 
     fn open(&self, content: SourceContent) -> Result<Arc<dyn ReadAt>> {
@@ -229,7 +228,7 @@ fn detached_ones_end_though_nobody_holds_the_engine() {
 struct Panicking;
 
 impl ScanSource for Panicking {
-    fn scan(&self, _: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary> {
+    fn scan(&self, _: &mut dyn ScanVisitor) -> Result<ScanSummary> {
         panic!("no scan today")
     }
 

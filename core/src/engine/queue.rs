@@ -66,8 +66,7 @@ impl<T> Queue<T> {
         for (at, waiting) in self.waiting.iter().enumerate() {
             owners.entry(&waiting.owner).or_default().push_back(at);
         }
-        // Of each owner the first, as (running, last served, index, the others).
-        let mut heads: BinaryHeap<Reverse<(usize, u64, usize, VecDeque<usize>)>> = owners
+        let mut heads: BinaryHeap<Reverse<Head>> = owners
             .into_iter()
             .filter_map(|(owner, mut all)| {
                 let served = self.served.get(owner).copied().unwrap_or(0);
@@ -85,6 +84,10 @@ impl<T> Queue<T> {
         })
     }
 }
+
+/// An owner's first, by whose turn it is: how many the owner has running, when the owner was last served, its index, and
+/// the indices of the owner's others.
+type Head = (usize, u64, usize, VecDeque<usize>);
 
 /// Owners whose last turn is remembered.
 const MAX_REMEMBERED: usize = 1024;

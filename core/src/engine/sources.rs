@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::Order;
 use super::claim::Claim;
 use crate::profile::MachineReport;
-use crate::scan::{Entry, ScanSource, ScanSummary, SourceContent};
+use crate::scan::{Entry, ScanSource, ScanSummary, ScanVisitor, SourceContent};
 use crate::tree::{FileTree, Finding, Findings, TreeBuilder, Whiteouts};
 use crate::{Error, ErrorKind, Monitor, ReadAt, Result};
 
@@ -76,16 +76,30 @@ struct Watched {
     claim: Claim,
 }
 
+/// What a watched source shows its entries to.
+struct WatchedVisitor<'a> {
+    visitor: &'a mut dyn ScanVisitor,
+    watched: &'a Watched,
+}
+
 impl ScanSource for Watched {
-    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary> {
-        self.source.scan(&mut |entry| {
-            self.monitor.check()?;
-            self.claim.count_entry(&self.monitor)?;
-            visit(entry)
-        })
+    fn scan(&self, visitor: &mut dyn ScanVisitor) -> Result<ScanSummary> {
+        self.source.scan(&mut WatchedVisitor { visitor, watched: self })
     }
 
     fn open(&self, content: SourceContent) -> Result<Arc<dyn ReadAt>> {
         self.source.open(content)
+    }
+}
+
+impl ScanVisitor for WatchedVisitor<'_> {
+    fn entry(&mut self, entry: Entry) -> Result<()> {
+        self.check()?;
+        self.watched.claim.count_entry(&self.watched.monitor)?;
+        self.visitor.entry(entry)
+    }
+
+    fn check(&mut self) -> Result<()> {
+        self.watched.monitor.check()
     }
 }

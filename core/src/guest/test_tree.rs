@@ -3,7 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::scan::{Attributes, DataRange, Entry, EntryObject, ScanSource, ScanSummary, SourceContent};
+use crate::scan::{
+    Attributes, DataRange, Entry, EntryObject, ScanSource, ScanSummary, ScanVisitor, SourceContent,
+};
 use crate::tree::{FileTree, Findings, TreeBuilder, Whiteouts};
 use crate::{BytesReader, ReadAt, Result};
 
@@ -36,7 +38,7 @@ pub(super) fn tree(items: Vec<(&str, Item)>) -> FileTree {
 }
 
 impl ScanSource for Items {
-    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary> {
+    fn scan(&self, visitor: &mut dyn ScanVisitor) -> Result<ScanSummary> {
         for (at, (path, item)) in self.0.iter().enumerate() {
             let content = SourceContent(at as u64);
             let label = |label: &str| vec![(b"security.selinux".to_vec(), label.as_bytes().to_vec())];
@@ -59,7 +61,7 @@ impl ScanSource for Items {
                     EntryObject::Directory
                 }
             };
-            visit(Entry { path: path.clone().into_bytes(), object, attributes })?;
+            visitor.entry(Entry { path: path.clone().into_bytes(), object, attributes })?;
         }
         Ok(ScanSummary::default())
     }

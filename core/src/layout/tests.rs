@@ -2,7 +2,7 @@ use std::io;
 use std::sync::Mutex;
 
 use super::*;
-use crate::scan::{Attributes, Entry, EntryObject, ScanSource, ScanSummary, SourceContent};
+use crate::scan::{Attributes, Entry, EntryObject, ScanSource, ScanSummary, ScanVisitor, SourceContent};
 use crate::tree::{Findings, InodeId, TreeBuilder, Whiteouts};
 use crate::{BytesReader, Error, ErrorKind, Result};
 
@@ -13,12 +13,12 @@ struct Memory {
 }
 
 impl ScanSource for Memory {
-    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary> {
+    fn scan(&self, visitor: &mut dyn ScanVisitor) -> Result<ScanSummary> {
         for (number, bytes) in (0_u64..).zip(&self.files) {
             let size = u64::try_from(bytes.len()).unwrap();
             let object = EntryObject::File { content: SourceContent(number), size, data: None };
             let path = number.to_string().into_bytes();
-            visit(Entry { path, object, attributes: Attributes::default() })?;
+            visitor.entry(Entry { path, object, attributes: Attributes::default() })?;
         }
         Ok(ScanSummary::default())
     }

@@ -137,18 +137,31 @@ fn the_first_failure_in_disk_order_is_the_one_told() {
 }
 
 #[test]
-fn encoders_that_take_much_memory_work_on_few_threads() {
-    let workers = |codec: Codec, granularity| {
-        let encodings = vec![vec![Encoding { granularity, codec }]];
-        encoding_workers(16, &Shape { disks: Vec::new(), encodings, wanted: Vec::new(), item: 2 << 20 })
-            .unwrap()
+fn tools_and_items_stay_within_their_bytes_for_any_number_of_threads() {
+    let bounds = |threads, item, encodings: &[(Codec, u32)]| {
+        let encodings = encodings.iter().cloned();
+        let encodings = vec![encodings.map(|(codec, granularity)| Encoding { granularity, codec }).collect()];
+        let shape = Shape { disks: Vec::new(), encodings, wanted: Vec::new(), item };
+        let tools::Bounds { encoders, slots } = Toolbox::new(threads, &shape).unwrap().bounds();
+        (encoders, slots)
     };
-    assert_eq!(workers(Codec::Stored, 4096), 16);
-    assert_eq!(workers(Codec::Zlib { level: 3 }, 65_536), 16);
-    assert_eq!(workers(Codec::Deflate { window_bits: 12, level: 9 }, 65_536), 16);
-    assert_eq!(workers(Codec::Gzip { level: 12 }, 1 << 20), 2);
-    assert_eq!(workers(Codec::ZstdFrame { level: 19 }, 1 << 20), 1);
-    assert_eq!(workers(Codec::Zstd { level: 19 }, 2 << 20), 1);
+    let deflate = |level| (Codec::Deflate { window_bits: 12, level }, 65_536);
+    let zlib = |level| (Codec::Zlib { level }, 65_536);
+    let gzip = |level| (Codec::Gzip { level }, 1 << 20);
+    let all = [gzip(6), deflate(6), zlib(6), (Codec::Stored, 4096)];
+    assert_eq!(bounds(2, 1 << 20, &all), (2, 6));
+    for threads in [64, 256] {
+        assert_eq!(bounds(threads, 1 << 20, &[(Codec::Stored, 4096)]), (25, 25));
+        assert_eq!(bounds(threads, 1 << 20, &all), (5, 6));
+        assert_eq!(bounds(threads, 1 << 20, &[deflate(9)]), (12, 12));
+        assert_eq!(bounds(threads, 1 << 20, &[zlib(12)]), (8, 8));
+        assert_eq!(bounds(threads, 1 << 20, &[gzip(12)]), (2, 5));
+        assert_eq!(bounds(threads, 1 << 20, &[(Codec::ZstdFrame { level: 19 }, 1 << 20)]), (1, 4));
+        assert_eq!(
+            bounds(threads, 2 << 20, &[(Codec::Deflate { window_bits: 12, level: 9 }, 2 << 20)]),
+            (6, 6)
+        );
+    }
 }
 
 #[test]

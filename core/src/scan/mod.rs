@@ -13,18 +13,43 @@ use crate::{ReadAt, Result, Timestamp};
 
 /// A captured tree that can enumerate its entries and open their content.
 pub trait ScanSource: Send + Sync {
-    /// Calls `visit` for every entry, in the source's own order; an error of `visit` ends the scan with that error.
+    /// Shows `visitor` every entry, in the source's own order; an error of `visitor` ends the scan with that error.
     /// What the source knows beyond its entries it says at the end.
     ///
     /// # Errors
     /// `ErrorKind::Source` naming the path or archive offset when the scan cannot be read or contradicts itself.
-    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary>;
+    fn scan(&self, visitor: &mut dyn ScanVisitor) -> Result<ScanSummary>;
 
     /// Opens the content of a regular file that [`ScanSource::scan`] named; holes read as zeros.
     ///
     /// # Errors
     /// `ErrorKind::Source` when it cannot be opened or is no longer what was scanned.
     fn open(&self, content: SourceContent) -> Result<Arc<dyn ReadAt>>;
+}
+
+/// What a scan shows its entries to. A closure that takes an [`Entry`] is one.
+pub trait ScanVisitor {
+    /// Takes the next entry.
+    ///
+    /// # Errors
+    /// The visitor's: the scan ends with it.
+    fn entry(&mut self, entry: Entry) -> Result<()>;
+
+    /// A checkpoint, for a source that has been at work for a tenth of a second without an entry.
+    ///
+    /// # Errors
+    /// `ErrorKind::Cancelled` when the scan is no longer wanted: it ends with that.
+    fn check(&mut self) -> Result<()>;
+}
+
+impl<F: FnMut(Entry) -> Result<()>> ScanVisitor for F {
+    fn entry(&mut self, entry: Entry) -> Result<()> {
+        self(entry)
+    }
+
+    fn check(&mut self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// What a scan found beside its entries.

@@ -137,10 +137,10 @@ impl TreeBuilder {
             .ok_or_else(|| Error::new(ErrorKind::LimitExceeded, "at most 65534 sources make one tree"))?;
         self.sources.push(Arc::clone(&source));
         let summary = match whiteouts {
-            Whiteouts::Plain => source.scan(&mut |entry| self.add(entry))?,
+            Whiteouts::Plain => source.scan(&mut |entry: Entry| self.add(entry))?,
             Whiteouts::Oci => {
-                source.scan(&mut |entry| self.white_out(&entry.path))?;
-                source.scan(&mut |entry| match whiteout_name(&entry.path) {
+                source.scan(&mut |entry: Entry| self.white_out(&entry.path))?;
+                source.scan(&mut |entry: Entry| match whiteout_name(&entry.path) {
                     Some(_) => Ok(()),
                     None => self.add(entry),
                 })?

@@ -2,14 +2,14 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::Result;
-use crate::scan::{Attributes, Entry, EntryObject, ScanSummary};
+use crate::scan::{Attributes, Entry, EntryObject, ScanSummary, ScanVisitor};
 
 /// A source whose files hold their own paths.
 struct Given(Vec<Entry>);
 
 impl ScanSource for Given {
-    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary> {
-        self.0.iter().try_for_each(|entry| visit(entry.clone()))?;
+    fn scan(&self, visitor: &mut dyn ScanVisitor) -> Result<ScanSummary> {
+        self.0.iter().try_for_each(|entry| visitor.entry(entry.clone()))?;
         Ok(ScanSummary::default())
     }
 

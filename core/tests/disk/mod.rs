@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 
 use diskwright_core::layout::{DiskLayout, LayoutBuilder};
-use diskwright_core::scan::{Entry, ScanSource, ScanSummary, SourceContent};
+use diskwright_core::scan::{Entry, ScanSource, ScanSummary, ScanVisitor, SourceContent};
 use diskwright_core::tree::{FileTree, Findings, TreeBuilder, Whiteouts};
 use diskwright_core::{BytesReader, Error, ErrorKind, ReadAt, Result};
 
@@ -20,8 +20,8 @@ pub struct MemorySource {
 }
 
 impl ScanSource for MemorySource {
-    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary> {
-        self.entries.iter().cloned().try_for_each(visit)?;
+    fn scan(&self, visitor: &mut dyn ScanVisitor) -> Result<ScanSummary> {
+        self.entries.iter().cloned().try_for_each(|entry| visitor.entry(entry))?;
         Ok(ScanSummary::default())
     }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use diskwright_core::scan::{
-    Attributes, DataRange, Entry, EntryObject, ScanSource, ScanSummary, SourceContent,
+    Attributes, DataRange, Entry, EntryObject, ScanSource, ScanSummary, ScanVisitor, SourceContent,
 };
 use diskwright_core::tree::{FileTree, Findings, NodeId, TreeBuilder, TreeView, Whiteouts};
 use diskwright_core::{ReadAt, Result, Timestamp};
@@ -78,8 +78,8 @@ impl Scan {
 }
 
 impl ScanSource for Scan {
-    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary> {
-        self.entries.iter().cloned().try_for_each(visit)?;
+    fn scan(&self, visitor: &mut dyn ScanVisitor) -> Result<ScanSummary> {
+        self.entries.iter().cloned().try_for_each(|entry| visitor.entry(entry))?;
         Ok(ScanSummary::default())
     }
 

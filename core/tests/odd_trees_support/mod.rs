@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use diskwright_core::scan::{
-    Attributes, DataRange, Entry, EntryObject, ScanSource, ScanSummary, SourceContent,
+    Attributes, DataRange, Entry, EntryObject, ScanSource, ScanSummary, ScanVisitor, SourceContent,
 };
 use diskwright_core::tree::{FileTree, Object};
 use diskwright_core::{BytesReader, Error, ErrorKind, ReadAt, Result};
@@ -14,8 +14,8 @@ use diskwright_core::{BytesReader, Error, ErrorKind, ReadAt, Result};
 pub struct Memory(pub Vec<Entry>);
 
 impl ScanSource for Memory {
-    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary> {
-        self.0.iter().try_for_each(|entry| visit(entry.clone()))?;
+    fn scan(&self, visitor: &mut dyn ScanVisitor) -> Result<ScanSummary> {
+        self.0.iter().try_for_each(|entry| visitor.entry(entry.clone()))?;
         Ok(ScanSummary::default())
     }
 

@@ -85,7 +85,7 @@ impl Directory {
 /// The entries of a scan, in its order.
 pub fn entries(source: &dyn ScanSource) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
-    source.scan(&mut |entry| {
+    source.scan(&mut |entry: Entry| {
         entries.push(entry);
         Ok(())
     })?;
@@ -99,7 +99,7 @@ pub fn by_path(source: &dyn ScanSource) -> BTreeMap<Vec<u8>, Entry> {
 
 /// What a scan has to say at its end.
 pub fn findings(source: &dyn ScanSource) -> Vec<Finding> {
-    source.scan(&mut |_| Ok(())).unwrap().findings
+    source.scan(&mut |_: Entry| Ok(())).unwrap().findings
 }
 
 /// What opens a regular file of a scan.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use diskwright_core::scan::{ScanSource, TarSource};
+use diskwright_core::scan::{Entry, ScanSource, TarSource};
 use diskwright_core::tree::{FileTree, Findings, NodeId, Object, Strictness, TreeBuilder, Whiteouts};
 use diskwright_core::{Files, Result};
 use diskwright_oracle::tool;
@@ -224,7 +224,7 @@ pub fn listing(source: &dyn ScanSource) -> Result<Vec<String>> {
     use diskwright_core::scan::EntryObject;
     let mut lines = Vec::new();
     let mut contents = Vec::new();
-    source.scan(&mut |entry| {
+    source.scan(&mut |entry: Entry| {
         let path = hex(&plain_path(&entry.path));
         contents.push(None);
         lines.push(match entry.object {

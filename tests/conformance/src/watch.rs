@@ -3,7 +3,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use diskwright_core::layout::{DiskLayout, LayoutBuilder};
-use diskwright_core::scan::{Attributes, Entry, EntryObject, ScanSource, ScanSummary, SourceContent};
+use diskwright_core::scan::{
+    Attributes, Entry, EntryObject, ScanSource, ScanSummary, ScanVisitor, SourceContent,
+};
 use diskwright_core::tree::{Findings, TreeBuilder, Whiteouts};
 use diskwright_core::{ReadAt, Result};
 
@@ -75,11 +77,15 @@ pub(crate) fn from_source(content: Arc<dyn ReadAt>, parts: &[(u64, u64)]) -> Res
 struct OneFile(Arc<dyn ReadAt>);
 
 impl ScanSource for OneFile {
-    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary> {
+    fn scan(&self, visitor: &mut dyn ScanVisitor) -> Result<ScanSummary> {
         let attributes = |mode| Attributes { mode, ..Attributes::default() };
-        visit(Entry { path: Vec::new(), object: EntryObject::Directory, attributes: attributes(0o755) })?;
+        visitor.entry(Entry {
+            path: Vec::new(),
+            object: EntryObject::Directory,
+            attributes: attributes(0o755),
+        })?;
         let object = EntryObject::File { content: SourceContent(0), size: self.0.size(), data: None };
-        visit(Entry { path: NAME.to_vec(), object, attributes: attributes(0o644) })?;
+        visitor.entry(Entry { path: NAME.to_vec(), object, attributes: attributes(0o644) })?;
         Ok(ScanSummary::default())
     }
 

@@ -3,10 +3,11 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
+
+use crate::program::Program;
 
 /// What one run of `diskwright generate` left.
 #[derive(Debug)]
@@ -97,36 +98,7 @@ pub fn generate<Argument: AsRef<OsStr>>(
     Ok(Generated { outputs, report: serde_json::from_slice(&report)? })
 }
 
-/// The program, built as these tests were.
 fn program() -> Result<&'static Path> {
-    static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let built = PROGRAM.get_or_init(|| build().map_err(|error| format!("{error:#}")));
-    built.as_deref().map_err(|error| anyhow!("the program under test cannot be built: {error}"))
-}
-
-fn build() -> Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo);
-    build.args([
-        "build",
-        "--quiet",
-        "--package",
-        "diskwright-cli",
-        "--bin",
-        "diskwright",
-        "--message-format=json",
-    ]);
-    if !cfg!(debug_assertions) {
-        build.arg("--release");
-    }
-    let built = build.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null()).output()?;
-    if !built.status.success() {
-        bail!("{build:?}: {}\n{}", built.status, String::from_utf8_lossy(&built.stderr));
-    }
-    let messages = String::from_utf8(built.stdout)?;
-    let executable = messages.lines().find_map(|line| {
-        let message: Value = serde_json::from_str(line).ok()?;
-        message.get("executable")?.as_str().map(PathBuf::from)
-    });
-    executable.context("cargo named no executable")
+    static PROGRAM: Program = Program::new("diskwright-cli", "diskwright");
+    PROGRAM.path()
 }

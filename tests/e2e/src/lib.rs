@@ -5,22 +5,29 @@
 //!                     │                                  └─> Mounted ─ attributes::snapshot ─> differences
 //!                     ├─ Emulator ─> login prompt
 //!                     └─ Image ─ Reader ─> the same bytes, or a refusal
+//! server::Installation ─ start ─> Server <─┬─ Clients (the official ones)
+//!                                          └─ browser::Session
 //! ```
 //!
 //! A program that is not installed skips the test that needs it, with its name; where `DISKWRIGHT_REQUIRE_ORACLES=1`
 //! is set, it fails it.
 
 pub mod attributes;
+pub mod browser;
+mod clients;
 pub mod debian;
 pub mod disk;
 mod emulator;
 mod generate;
 mod mounted;
+mod program;
 mod reader;
+pub mod server;
 mod tool;
 pub mod variant;
 pub mod virtualbox;
 
+pub use clients::Clients;
 pub use diskwright_oracle::skip;
 pub use emulator::{Attachment, Emulator, Firmware, MachineModel};
 pub use generate::{Generated, generate};
@@ -32,3 +39,8 @@ pub use tool::{Tool, is_root};
 #[doc = include_str!("../../../README.md")]
 #[cfg(doctest)]
 pub struct Readme;
+
+/// The examples of the guide for embedders compile.
+#[doc = include_str!("../../../docs/embedding.md")]
+#[cfg(doctest)]
+pub struct EmbeddingGuide;

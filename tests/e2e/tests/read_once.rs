@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use diskwright::engine::{Engine, Order, Report};
 use diskwright::format::TargetFormat;
 use diskwright::profile::{BootPolicy, Profile};
-use diskwright::scan::{Entry, EntryObject, ScanSource, ScanSummary, SourceContent};
+use diskwright::scan::{Entry, EntryObject, ScanSource, ScanSummary, ScanVisitor, SourceContent};
 use diskwright::sink::MemorySink;
 use diskwright::{Monitor, ReadAt, Seed, Timestamp};
 use diskwright_conformance::corpus::{Shape, Tree};
@@ -63,11 +63,8 @@ struct Counted {
 }
 
 impl ScanSource for Counted {
-    fn scan(
-        &self,
-        visit: &mut dyn FnMut(Entry) -> diskwright::Result<()>,
-    ) -> diskwright::Result<ScanSummary> {
-        self.tree.scan(visit)
+    fn scan(&self, visitor: &mut dyn ScanVisitor) -> diskwright::Result<ScanSummary> {
+        self.tree.scan(visitor)
     }
 
     fn open(&self, content: SourceContent) -> diskwright::Result<Arc<dyn ReadAt>> {

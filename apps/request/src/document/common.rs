@@ -1,6 +1,6 @@
 use super::Status;
 use crate::Time;
-use crate::render::object;
+use crate::render::{Base, object};
 
 object! {
     /// What every object of the schema may have (`UForgeObject`).
@@ -33,5 +33,17 @@ object! {
         uploaded: bool => "uploaded",
         /// When it came.
         uploaded_time: Time => "uploadedTime",
+    }
+}
+
+impl Base for Common {
+    fn common(&mut self) -> Option<&mut Common> {
+        Some(self)
+    }
+}
+
+impl Base for Upload {
+    fn common(&mut self) -> Option<&mut Common> {
+        None
     }
 }

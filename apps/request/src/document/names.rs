@@ -5,7 +5,7 @@
 
 use diskwright_core::profile::FileSystemKind;
 
-use crate::render::{ToValue, Value};
+use crate::render::{Described, ShapeKind, Shapes, ToValue, Value};
 
 /// Declares a type whose values are those of a list in the schema.
 macro_rules! names {
@@ -27,6 +27,19 @@ macro_rules! names {
                 /// How it is written.
                 pub const fn name(self) -> &'static str {
                     self.0
+                }
+            }
+
+            impl Described for $name {
+                fn kind(_: &mut Shapes) -> ShapeKind {
+                    ShapeKind::Name(Self::ALL.iter().map(|value| value.name()).collect())
+                }
+            }
+
+            #[cfg(test)]
+            impl crate::samples::Sample for $name {
+                fn sample(_: usize) -> Option<Self> {
+                    Self::ALL.last().copied()
                 }
             }
 
@@ -191,4 +204,16 @@ const LAYOUTS: &[(&str, &str)] = &[
     ("sk", "sk-qwerty"),
     ("tr", "trq"),
     ("ua", "ua-utf"),
+];
+
+#[cfg(test)]
+type Search = fn(&str) -> Option<&'static str>;
+
+/// Every table of synonyms, with the search that uses it.
+#[cfg(test)]
+pub(super) const SYNONYMS: &[(Search, &[(&str, &str)])] = &[
+    (|name| DistributionName::of_os(name).map(DistributionName::name), OS_IDS),
+    (|name| Architecture::of_machine(name).map(Architecture::name), MACHINES),
+    (|name| FileSystemName::of_type(name).map(FileSystemName::name), FILE_SYSTEMS),
+    (|name| Keyboard::of_layout(name).map(Keyboard::name), LAYOUTS),
 ];

@@ -1,6 +1,7 @@
 use super::ChangeType;
+use crate::Common;
 use crate::Time;
-use crate::render::object;
+use crate::render::{Base, object};
 
 object! {
     /// A package of a scanned system.
@@ -65,5 +66,11 @@ object! {
     ScannedFile: common: Common, entry: FileEntry = "scannedFile" {
         /// What became of it since it was installed.
         change_type: ChangeType => "changeType",
+    }
+}
+
+impl Base for FileEntry {
+    fn common(&mut self) -> Option<&mut Common> {
+        None
     }
 }

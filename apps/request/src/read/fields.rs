@@ -17,7 +17,8 @@ pub(crate) struct Findings {
 impl Findings {
     fn problem(&mut self, kind: ErrorKind, field: &str, message: impl Into<String>) {
         if self.problems.len() < MAX_FINDINGS {
-            self.problems.push(Error::new(kind, message).with_field(field));
+            let error = Error::new(kind, message);
+            self.problems.push(if field.is_empty() { error } else { error.with_field(field) });
         } else {
             self.more_problems = self.more_problems.saturating_add(1);
         }
@@ -150,7 +151,7 @@ impl<'e> Fields<'e> {
     /// A whole number that is not negative.
     pub(crate) fn number(&mut self, name: &str, findings: &mut Findings) -> Option<u64> {
         let text = self.text(name, findings)?;
-        let number = text.strip_prefix('+').unwrap_or(text).parse().ok();
+        let number = text.parse().ok();
         if number.is_none() {
             findings.invalid(&self.place(name), format!("{} is not a whole number", quoted(text)));
         }

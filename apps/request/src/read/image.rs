@@ -61,7 +61,7 @@ fn read_image(fields: &mut Fields<'_>, findings: &mut Findings) -> ImageRequest 
         fields.one("format", findings).and_then(|format| format_name("format", format, findings));
     if let Some(target) = fields.one("targetFormat", findings) {
         let mut target = Fields::new("targetFormat", target, findings);
-        request.target_format = target.text("name", findings).map(str::to_owned);
+        request.target_format = target.short_text("name", findings);
         if let Some(format) = target.one("format", findings) {
             primitive = format_name("targetFormat.format", format, findings).or(primitive);
         }
@@ -82,7 +82,7 @@ fn read_image(fields: &mut Fields<'_>, findings: &mut Findings) -> ImageRequest 
 
 fn format_name(path: &str, format: &Element, findings: &mut Findings) -> Option<String> {
     let mut fields = Fields::new(path, format, findings);
-    let name = fields.text("name", findings).map(str::to_owned);
+    let name = fields.short_text("name", findings);
     fields.finish(&["access", "active", "preselected"], findings);
     name
 }

@@ -28,10 +28,11 @@ pub(crate) fn parse(text: &str, root: &str) -> Result<Element> {
     let Node::Object(mut children) = content else {
         return Err(invalid("the request is not a JSON object"));
     };
-    if children.len() == 1
-        && children.first().is_some_and(|only| only.name == root)
-        && let Some(only) = children.pop()
-    {
+    let is_wrapped = children.iter().any(|child| child.name == root);
+    if is_wrapped && children.len() > 1 {
+        return Err(invalid(format!("the request has other things beside its one {root}")));
+    }
+    if is_wrapped && let Some(only) = children.pop() {
         return Ok(only);
     }
     Ok(Element { name: root.to_owned(), children, ..Element::default() })

@@ -59,9 +59,17 @@ fn parse(body: &[u8], root: &str) -> Result<Element> {
     Ok(element)
 }
 
+/// The element tree of a document, for tests of what is written.
+#[cfg(test)]
+pub(crate) fn tree(document: &str, root: &str) -> Result<Element> {
+    parse(document.as_bytes(), root)
+}
+
 fn invalid(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidProfile, message)
 }
 
+#[cfg(test)]
+mod client_tests;
 #[cfg(test)]
 mod tests;

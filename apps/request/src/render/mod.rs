@@ -1,9 +1,13 @@
 //! Documents as trees of values, and the trees as text.
 
 mod json;
+mod shape;
 mod xml;
 
-use crate::{Syntax, Time};
+pub(crate) use shape::{Described, Shapes};
+pub use shape::{Shape, ShapeField, ShapeKind};
+
+use crate::{Common, Syntax, Time};
 
 /// A document that is sent: one object of the schema as a root element.
 pub trait Document {
@@ -16,12 +20,35 @@ pub trait Document {
     /// XML does not have become U+FFFD. JSON: an object with the root's name as its one field; a list is an array in its
     /// wrapper, even if it is empty. Both: what is `None` is left out, and so is a number that its field cannot hold.
     fn render(&self, syntax: Syntax) -> String;
+
+    /// Identifier, digest and times of the object; `None` for a list and for what has no identity.
+    fn common(&mut self) -> Option<&mut Common>;
+}
+
+/// An inherited block of the schema.
+pub(crate) trait Base {
+    /// Itself, if it is [`Common`].
+    fn common(&mut self) -> Option<&mut Common>;
 }
 
 /// An object of the schema.
 pub(crate) trait Object {
+    /// Its name in the schema.
+    const NAME: &'static str;
+    /// What it is.
+    const ABOUT: &'static str;
+
+    /// What its fields are.
+    fn fields(shapes: &mut Shapes) -> Vec<ShapeField>;
+
     /// Appends its fields in the order of the schema.
     fn write(&self, record: &mut Record);
+}
+
+/// An object whose inherited blocks are known.
+pub(crate) trait Identified {
+    /// Its inherited [`Common`], if it has one.
+    fn common(&mut self) -> Option<&mut Common>;
 }
 
 /// A document of `object` below an element called `root`.
@@ -135,24 +162,56 @@ impl<T: Object> ToValue for T {
 /// its items' name too. `: base` are inherited blocks. A root element's name makes it a [`Document`].
 macro_rules! object {
     (
-        $(#[$about:meta])* $name:ident $(: $($base:ident: $base_type:ident),+)? $(= $root:literal)? {
-            $($(#[$field_about:meta])* $field:ident: $type:ty => $element:literal $([$item:literal])?,)*
+        $(#[doc = $about:literal])* $name:ident $(: $($base:ident: $base_type:ident),+)? $(= $root:literal)? {
+            $($(#[doc = $field_about:literal])* $field:ident: $type:ty => $element:literal $([$item:literal])?,)*
         }
     ) => {
-        $(#[$about])*
+        $(#[doc = $about])*
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub struct $name {
             $($(
                 #[doc = concat!("The inherited block [`", stringify!($base_type), "`](crate::", stringify!($base_type), ").")]
                 pub $base: crate::$base_type,
             )+)?
-            $($(#[$field_about])* pub $field: Option<$type>,)*
+            $($(#[doc = $field_about])* pub $field: Option<$type>,)*
         }
 
         impl crate::render::Object for $name {
+            const NAME: &'static str = stringify!($name);
+            const ABOUT: &'static str = concat!($($about),*);
+
+            fn fields(shapes: &mut crate::render::Shapes) -> Vec<crate::ShapeField> {
+                let mut fields = Vec::new();
+                $($(fields.extend(<crate::$base_type as crate::render::Object>::fields(shapes));)+)?
+                $(fields.push(crate::ShapeField {
+                    name: $element,
+                    about: concat!($($field_about),*).trim(),
+                    kind: <$type as crate::render::Described>::kind(shapes),
+                    item: crate::render::object!(@item $($item)?),
+                });)*
+                fields
+            }
+
             fn write(&self, record: &mut crate::render::Record) {
                 $($(self.$base.write(record);)+)?
                 $(crate::render::object!(@field record, self.$field, $element $(, $item)?);)*
+            }
+        }
+
+        impl crate::render::Identified for $name {
+            fn common(&mut self) -> Option<&mut crate::Common> {
+                None $($(.or(crate::render::Base::common(&mut self.$base)))+)?
+            }
+        }
+
+        #[cfg(test)]
+        impl crate::samples::Sample for $name {
+            fn sample(depth: usize) -> Option<Self> {
+                let below = depth.checked_sub(1)?;
+                Some(Self {
+                    $($($base: crate::samples::Sample::sample(below)?,)+)?
+                    $($field: crate::samples::Sample::sample(below),)*
+                })
             }
         }
 
@@ -163,9 +222,15 @@ macro_rules! object {
                 fn render(&self, syntax: crate::Syntax) -> String {
                     crate::render::render($root, self, syntax)
                 }
+
+                fn common(&mut self) -> Option<&mut crate::Common> {
+                    crate::render::Identified::common(self)
+                }
             }
         )?
     };
+    (@item) => { None };
+    (@item $item:literal) => { Some($item) };
     (@field $record:ident, $value:expr, $element:literal) => { $record.put($element, &$value) };
     (@field $record:ident, $value:expr, $element:literal, $item:literal) => {
         $record.put_list($element, $item, &$value)
@@ -173,3 +238,6 @@ macro_rules! object {
 }
 
 pub(crate) use object;
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,10 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use argon2::password_hash::phc::PasswordHash;
-use argon2::{Argon2, Params, PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Block, Params, PasswordHasher, Version};
 use axum::http::{HeaderValue, StatusCode, header};
+use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 
 use crate::failure::Failure;
@@ -14,6 +15,9 @@ pub(crate) struct Passwords {
     turns: Arc<Semaphore>,
     /// For those who have a turn or wait for one.
     places: Arc<Semaphore>,
+    /// Of each turn, kept for the next: new memory costs up to two thirds of Argon2's own time, but not always, and that could be
+    /// taken for a difference between logins.
+    memories: Arc<Mutex<Vec<Vec<Block>>>>,
     verified: Arc<AtomicU64>,
 }
 
@@ -32,6 +36,7 @@ impl Passwords {
         Self {
             turns: Arc::new(Semaphore::new(turns)),
             places: Arc::new(Semaphore::new(PLACES)),
+            memories: Arc::default(),
             verified: Arc::default(),
         }
     }
@@ -47,13 +52,21 @@ impl Passwords {
     pub(super) async fn verify(&self, password: String, hash: Option<String>) -> Result<Verdict, Failure> {
         let place = self.places.clone().try_acquire_owned().map_err(|_| busy())?;
         let turn = self.turns.clone().acquire_owned().await.map_err(Failure::internal)?;
-        let verified = self.verified.clone();
+        let passwords = self.clone();
         let verdict = tokio::task::spawn_blocking(move || {
             let _held = (place, turn);
-            verified.fetch_add(1, Ordering::Relaxed);
-            verdict(&password, hash.as_deref())
+            passwords.verified.fetch_add(1, Ordering::Relaxed);
+            passwords.with_memory(|memory| verdict(&password, hash.as_deref(), memory))
         });
         verdict.await.map_err(Failure::internal)
+    }
+
+    fn with_memory<T>(&self, work: impl FnOnce(&mut Vec<Block>) -> T) -> T {
+        let memories = || self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memory = memories().pop().unwrap_or_default();
+        let done = work(&mut memory);
+        memories().push(memory);
+        done
     }
 
     /// How many passwords were verified, in vain or not.
@@ -63,15 +76,34 @@ impl Passwords {
     }
 }
 
-fn verdict(password: &str, hash: Option<&str>) -> Verdict {
+fn verdict(password: &str, hash: Option<&str>, memory: &mut Vec<Block>) -> Verdict {
     let is_known = hash.is_some();
     let Ok(hash) = PasswordHash::new(hash.unwrap_or(NOBODY)) else {
         tracing::error!("a stored hash is none");
         return Verdict { matches: false, better: None };
     };
-    let matches = Argon2::default().verify_password(password.as_bytes(), &hash).is_ok() && is_known;
+    let matches = is_of(password, &hash, memory) && is_known;
     let better = if matches && !is_current(&hash) { Passwords::hash(password).ok() } else { None };
     Verdict { matches, better }
+}
+
+/// Whether `hash` is that of `password`; `memory` grows to what Argon2 needs, whatever is in it.
+fn is_of(password: &str, hash: &PasswordHash, memory: &mut Vec<Block>) -> bool {
+    let (Some(salt), Some(expected), Some(version)) = (&hash.salt, &hash.hash, hash.version) else {
+        return false;
+    };
+    let (Ok(algorithm), Ok(version), Ok(params)) =
+        (Algorithm::try_from(hash.algorithm.as_str()), Version::try_from(version), Params::try_from(hash))
+    else {
+        return false;
+    };
+    if memory.len() < params.block_count() {
+        memory.resize(params.block_count(), Block::default());
+    }
+    let mut output = vec![0; expected.len()];
+    let argon2 = Argon2::new(algorithm, version, params);
+    let made = argon2.hash_password_into_with_memory(password.as_bytes(), salt, &mut output, memory);
+    made.is_ok() && bool::from(output.ct_eq(expected.as_bytes()))
 }
 
 /// Whether a hash made today would have the same parameters.
@@ -122,12 +154,26 @@ mod tests {
     fn a_right_password_of_a_weak_hash_gets_a_better_one() {
         let weak = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(64, 1, 1, None).unwrap());
         let weak = weak.hash_password(b"secret").unwrap().to_string();
-        assert!(!verdict("wrong", Some(&weak)).matches);
-        let verdict_of_weak = verdict("secret", Some(&weak));
-        assert!(verdict_of_weak.matches);
-        let better = verdict_of_weak.better.unwrap();
-        let verdict_of_better = verdict("secret", Some(&better));
-        assert!(verdict_of_better.matches && verdict_of_better.better.is_none());
+        let mut memory = Vec::new();
+        assert!(!verdict("wrong", Some(&weak), &mut memory).matches);
+        let of_weak = verdict("secret", Some(&weak), &mut memory);
+        assert!(of_weak.matches);
+        let better = of_weak.better.unwrap();
+        let of_better = verdict("secret", Some(&better), &mut memory);
+        assert!(of_better.matches && of_better.better.is_none());
+        // In memory that is too large, and full.
+        assert!(verdict("secret", Some(&weak), &mut memory).matches);
+        assert!(!verdict("wrong", Some(&better), &mut memory).matches);
+    }
+
+    #[test]
+    fn hashes_that_are_none_match_nothing() {
+        let good = Passwords::hash("secret").unwrap();
+        let without_output = good.rsplit_once('$').unwrap().0.to_owned();
+        let other_algorithm = good.replace("argon2id", "scrypt");
+        for hash in ["", "secret", &without_output, &other_algorithm, &good.replace("v=19", "v=1")] {
+            assert!(!verdict("secret", Some(hash), &mut Vec::new()).matches, "{hash}");
+        }
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@
 use std::future::IntoFuture;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diskwright::engine::{Canceller, Generation};
 use diskwright::sink::{DirectorySink, Overwrite};
@@ -24,6 +24,7 @@ use crate::store::{ImageEnd, ImageProgress, ImageTask, Job, MAX_ATTEMPTS, MadeIm
 
 /// Makes the image of a job, or goes on with it, and writes down what came of it.
 pub(super) async fn run(server: &Server, job: &Job, control: &Control) -> Result<(), StoreError> {
+    let since = Instant::now();
     let Some(task) = server.store().begin_image(job).await? else { return Ok(()) };
     if task.cancelled {
         control.halt(Halt::Cancelled);
@@ -39,7 +40,17 @@ pub(super) async fn run(server: &Server, job: &Job, control: &Control) -> Result
             ImageEnd::Failed(error, detail)
         }
     };
-    server.store().end_image(job, &end).await
+    let (state, bytes) = match &end {
+        ImageEnd::Complete(made) => ("complete", made.total_size),
+        ImageEnd::Cancelled => ("cancelled", 0),
+        ImageEnd::Failed(..) => ("failed", 0),
+    };
+    server.metrics().image_ends(state, bytes, since.elapsed());
+    server.store().end_image(job, &end).await?;
+    if !matches!(end, ImageEnd::Complete(_)) {
+        server.sweep().await;
+    }
+    Ok(())
 }
 
 /// Why an attempt made no image.
@@ -136,13 +147,9 @@ async fn begin(
         let recipe: Recipe = serde_json::from_str(&task.request).map_err(|error| {
             Error::new(ErrorKind::Internal, "the recipe cannot be read").with_source(error)
         })?;
-        let tree = match (&task.tree_file, &task.tree_path) {
-            (Some(file), _) => server.folder().path(file),
-            (None, Some(path)) => PathBuf::from(path),
-            (None, None) => return Err(Error::new(ErrorKind::Source, "the scan has no tree any more")),
-        };
+        let tree = server.folder().tree(task.tree_file.as_deref(), task.tree_path.as_deref())?;
         let sink = DirectorySink::create(Files::default(), &folder, Overwrite::Refuse)?;
-        let order = recipe.order(server.registry(), &task, &tree, &folder)?;
+        let order = recipe.order(&server, &task, &tree, &folder)?;
         server.engine().start_for(&owner, order, Box::new(sink))
     });
     begun.await.map_err(|error| Error::new(ErrorKind::Internal, "the order panicked").with_source(error))?
@@ -201,12 +208,17 @@ async fn sha256(server: &Server, image: i64, output: &Output, control: &Control)
     hashed.await.map_err(broken_store)?
 }
 
-/// An error of the engine, as its user may know it.
 fn failed(server: &Server, error: &Error) -> Unmade {
-    let ours = matches!(error.kind(), ErrorKind::Sink | ErrorKind::Internal);
-    let all = server.folder().without_paths(&with_causes(error));
-    let error = if ours { "the server could not write the image".to_owned() } else { sentences(error) };
-    Unmade::Failed { error: server.folder().without_paths(&error), detail: Some(all) }
+    let (error, detail) = explain(server, error, "the server could not write the image");
+    Unmade::Failed { error, detail: Some(detail) }
+}
+
+/// An error of the engine as its user may know it: a sentence, which is `ours` if it is not the user's move, and all that is known.
+pub(super) fn explain(server: &Server, error: &Error, ours: &str) -> (String, String) {
+    let is_ours = matches!(error.kind(), ErrorKind::Sink | ErrorKind::Internal);
+    let detail = server.folder().without_paths(&with_causes(error));
+    let error = if is_ours { ours.to_owned() } else { server.folder().without_paths(&sentences(error)) };
+    (error, detail)
 }
 
 fn broken_store(error: impl std::fmt::Display) -> Unmade {

@@ -18,7 +18,7 @@ mod recipe;
 mod scan;
 
 pub(crate) use control::{Control, Halt};
-pub(crate) use made::Made;
+use made::Made;
 pub(crate) use recipe::{Recipe, effective};
 
 use std::collections::HashMap;

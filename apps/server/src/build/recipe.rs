@@ -10,6 +10,8 @@ use diskwright::{Error, ErrorKind, Files, Result, Seed, Timestamp};
 use diskwright_request::{FormatOptionList, ImageRequest};
 use serde::{Deserialize, Serialize};
 
+use crate::server::Server;
+use crate::settings::Limits;
 use crate::store::ImageTask;
 
 /// What was asked of an image, as it is stored: the same order at every attempt, whatever becomes of the API's documents.
@@ -46,15 +48,21 @@ impl Recipe {
     /// The order for `task`, whose tree stands at `tree`; a packed archive is unpacked in `spool_directory`.
     pub(crate) fn order(
         self,
-        registry: &Registry,
+        server: &Server,
         task: &ImageTask,
         tree: &Path,
         spool_directory: &Path,
     ) -> Result<Order> {
-        let target = registry.configure(&self.format, self.compress, &self.options)?;
+        let target = server.registry().configure(&self.format, self.compress, &self.options)?;
         let seed = Seed::from_text(task.seed.clone());
         let timestamp = Timestamp::from_seconds(task.timestamp);
-        let mut order = Order::new(open(tree, spool_directory)?, vec![target], &task.name, seed, timestamp);
+        let mut order = Order::new(
+            open(tree, spool_directory, server.settings().limits)?,
+            vec![target],
+            &task.name,
+            seed,
+            timestamp,
+        );
         order.request = self.profile;
         order.notes = serde_json::from_str(&task.notes).unwrap_or_default();
         if let Some(report) = &task.machine_report {
@@ -77,7 +85,7 @@ pub(crate) fn effective(settings: &Settings) -> Profile {
     }
 }
 
-fn open(tree: &Path, spool_directory: &Path) -> Result<Arc<dyn ScanSource>> {
+fn open(tree: &Path, spool_directory: &Path, limits: Limits) -> Result<Arc<dyn ScanSource>> {
     let files = Files::default();
     let metadata = tree.metadata().map_err(|error| {
         let path = tree.as_os_str().as_bytes();
@@ -86,5 +94,6 @@ fn open(tree: &Path, spool_directory: &Path) -> Result<Arc<dyn ScanSource>> {
     if metadata.is_dir() {
         return Ok(Arc::new(DirectorySource::new(tree, OneFileSystem::Stay, files)?));
     }
-    Ok(Arc::new(TarSource::new(&files, tree, spool_directory)?))
+    let limit = limits.unpacked_from(metadata.len());
+    Ok(Arc::new(TarSource::new(&files, tree, spool_directory)?.with_unpacked_limit(limit)))
 }

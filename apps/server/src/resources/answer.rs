@@ -6,38 +6,11 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use diskwright_request::{
-    Common, Document, Image, InstallProfile, Item, List, LocalizedMessage, Org, Scan, ScannedInstance,
-    ServiceStatus, Status, Syntax, TargetFormat, Time, UForgeError, User,
-};
+use diskwright_request::{Document, LocalizedMessage, Syntax, Time, UForgeError};
 use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
 use crate::store;
-
-/// A document that is an answer.
-pub(crate) trait Resource: Document {
-    /// Where its digest and the time of its last change stand; lists have no such place.
-    fn common(&mut self) -> Option<&mut Common>;
-}
-
-macro_rules! resources {
-    ($($document:ty)*) => {
-        $(impl Resource for $document {
-            fn common(&mut self) -> Option<&mut Common> {
-                Some(&mut self.common)
-            }
-        })*
-    };
-}
-
-resources! { Image InstallProfile Org Scan ScannedInstance ServiceStatus Status TargetFormat User }
-
-impl<T: Item> Resource for List<T> {
-    fn common(&mut self) -> Option<&mut Common> {
-        None
-    }
-}
 
 /// The syntax that the client wants its answer in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +35,7 @@ impl Wanted {
     }
 
     /// `document` as the answer, with its entity tag: a digest of what is sent, which clients compare with its `digest`.
-    pub(crate) fn reply(self, status: StatusCode, mut document: impl Resource) -> Response {
+    pub(crate) fn reply(self, status: StatusCode, mut document: impl Document) -> Response {
         let digest = hex32(&Sha256::digest(document.render(self.0).as_bytes()));
         let modified = document.common().and_then(|common| {
             common.digest = Some(digest.clone());
@@ -82,12 +55,12 @@ impl Wanted {
     }
 
     /// 200 with `document`.
-    pub(crate) fn ok(self, document: impl Resource) -> Response {
+    pub(crate) fn ok(self, document: impl Document) -> Response {
         self.reply(StatusCode::OK, document)
     }
 
     /// 201 with `document`, which stands at `uri` from now on.
-    pub(crate) fn created(self, uri: &str, document: impl Resource) -> Response {
+    pub(crate) fn created(self, uri: &str, document: impl Document) -> Response {
         let mut response = self.reply(StatusCode::CREATED, document);
         if let Ok(uri) = HeaderValue::from_str(uri) {
             response.headers_mut().insert(header::LOCATION, uri);
@@ -152,21 +125,27 @@ fn error_document(wanted: Wanted, method: &Method, uri: &str, response: Response
         let message = status.canonical_reason().unwrap_or("the request failed").to_ascii_lowercase();
         Failure::new(status, "request.failure", message)
     });
-    let document = UForgeError {
-        localized_error_msg: Some(LocalizedMessage {
-            message: Some(failure.message),
-            message_id: Some(failure.id.to_owned()),
-            parameters: Some(failure.parameters),
-        }),
-        request_method: Some(method.to_string()),
-        request_uri: Some(uri.chars().take(MAX_URI).collect()),
-        status_code: Some(status.as_u16().into()),
-        timestamp: Time::from_milliseconds(store::now()),
-    };
+    let document = error_text(wanted, method.as_str(), uri, &failure);
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(wanted.0.media_type()));
-    Response::from_parts(parts, Body::from(document.render(wanted.0)))
+    Response::from_parts(parts, Body::from(document))
+}
+
+/// `failure` of a request as a `uforgeError`.
+pub(crate) fn error_text(wanted: Wanted, method: &str, uri: &str, failure: &Failure) -> String {
+    let document = UForgeError {
+        localized_error_msg: Some(LocalizedMessage {
+            message: Some(failure.message.clone()),
+            message_id: Some(failure.id.to_owned()),
+            parameters: Some(failure.parameters.clone()),
+        }),
+        request_method: Some(method.to_owned()),
+        request_uri: Some(uri.chars().take(MAX_URI).collect()),
+        status_code: Some(failure.status.as_u16().into()),
+        timestamp: Time::from_milliseconds(store::now()),
+    };
+    document.render(wanted.0)
 }
 
 /// `Tue, 24 Nov 2026 12:00:00 GMT` (RFC 9110 §5.6.7).

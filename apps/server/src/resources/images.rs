@@ -192,6 +192,7 @@ async fn delete(
     let image = find(&server, &identity, place).await?;
     let image = stop(&server, &identity, image).await?;
     if server.store().delete_image(identity.user, image.id).await? {
+        server.sweep().await;
         return Ok(StatusCode::NO_CONTENT);
     }
     // Either somebody else was faster, or its builder takes long to stop.

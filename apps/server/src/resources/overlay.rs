@@ -150,3 +150,6 @@ fn created(uri: &str) -> Response {
 }
 
 const PIECE: usize = 256 << 10;
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use diskwright::scan::{Entry, EntryObject, ScanSource, ScanSummary, SourceContent};
+use diskwright::scan::{Entry, EntryObject, ScanSource, ScanSummary, ScanVisitor, SourceContent};
 use diskwright::{Error, ErrorKind, ReadAt, Result};
 
 use crate::settings::Limits;
@@ -72,12 +72,10 @@ impl Bounded {
 }
 
 impl ScanSource for Bounded {
-    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary> {
-        let mut noted = Noted::default();
-        let summary = self.source.scan(&mut |entry| {
-            self.note(&mut noted, &entry)?;
-            visit(entry)
-        })?;
+    fn scan(&self, visitor: &mut dyn ScanVisitor) -> Result<ScanSummary> {
+        let mut noting = Noting { bounds: self, noted: Noted::default(), visitor };
+        let summary = self.source.scan(&mut noting)?;
+        let mut noted = noting.noted;
         noted.machine_report.clone_from(&summary.machine_report);
         *self.lock() = noted;
         Ok(summary)
@@ -85,6 +83,24 @@ impl ScanSource for Bounded {
 
     fn open(&self, content: SourceContent) -> Result<Arc<dyn ReadAt>> {
         self.source.open(content)
+    }
+}
+
+/// Notes entries on their way to a visitor.
+struct Noting<'a> {
+    bounds: &'a Bounded,
+    noted: Noted,
+    visitor: &'a mut dyn ScanVisitor,
+}
+
+impl ScanVisitor for Noting<'_> {
+    fn entry(&mut self, entry: Entry) -> Result<()> {
+        self.bounds.note(&mut self.noted, &entry)?;
+        self.visitor.entry(entry)
+    }
+
+    fn check(&mut self) -> Result<()> {
+        self.visitor.check()
     }
 }
 

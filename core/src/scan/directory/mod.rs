@@ -23,7 +23,7 @@ use self::host::{Access, Host, Stamp};
 use self::index::Index;
 use self::opener::Opener;
 use self::walk::Walk;
-use super::{Entry, ScanSource, ScanSummary, SourceContent};
+use super::{ScanSource, ScanSummary, ScanVisitor, SourceContent};
 use crate::{BytesReader, Error, ErrorKind, Files, ReadAt, Result};
 
 /// A directory of this host as a scan.
@@ -98,9 +98,9 @@ impl DirectorySource {
 }
 
 impl ScanSource for DirectorySource {
-    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary> {
+    fn scan(&self, visitor: &mut dyn ScanVisitor) -> Result<ScanSummary> {
         let generation = self.write_index().clear();
-        let findings = Walk::new(self, generation, visit).run()?;
+        let findings = Walk::new(self, generation, visitor).run()?;
         self.write_index().shrink();
         Ok(ScanSummary { findings, machine_report: None })
     }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::FileOp;
+use crate::scan::Entry;
 use std::os::unix::fs::symlink;
 
 #[test]
@@ -33,7 +34,7 @@ fn a_scan_without_openat2_reads_the_same() {
     source.opener = Opener::stepwise();
     let mut content = None;
     source
-        .scan(&mut |entry| {
+        .scan(&mut |entry: Entry| {
             if let super::super::EntryObject::File { content: found, .. } = entry.object {
                 assert_eq!(entry.path, b"a/b/file");
                 content = Some(found);
@@ -60,7 +61,7 @@ fn short_reads_are_carried_on() {
         DirectorySource::new(made.path(), OneFileSystem::Stay, Files::gated(Arc::new(OneByte))).unwrap();
     let mut content = None;
     source
-        .scan(&mut |entry| {
+        .scan(&mut |entry: Entry| {
             if let super::super::EntryObject::File { content: found, .. } = entry.object {
                 content = Some(found);
             }

@@ -10,7 +10,7 @@ use rustix::fs::FileType;
 use super::host::{Access, Handle, Host, Identity, Scratch, Stat, is_pseudo, tells_holes_truly};
 use super::index::Place;
 use super::{DirectorySource, EMPTY, OneFileSystem};
-use crate::scan::{Attributes, DataRange, Entry, EntryObject};
+use crate::scan::{Attributes, DataRange, Entry, EntryObject, ScanVisitor};
 use crate::tree::{Finding, Findings, Severity};
 use crate::{Error, ErrorKind, Result};
 
@@ -18,7 +18,7 @@ use crate::{Error, ErrorKind, Result};
 pub(super) struct Walk<'a> {
     source: &'a DirectorySource,
     generation: u32,
-    visit: &'a mut dyn FnMut(Entry) -> Result<()>,
+    visitor: &'a mut dyn ScanVisitor,
     /// Host path of what is being looked at; open directories are prefixes of it.
     path: Vec<u8>,
     open: Vec<OpenDirectory>,
@@ -57,12 +57,12 @@ impl<'a> Walk<'a> {
     pub(super) fn new(
         source: &'a DirectorySource,
         generation: u32,
-        visit: &'a mut dyn FnMut(Entry) -> Result<()>,
+        visitor: &'a mut dyn ScanVisitor,
     ) -> Self {
         Self {
             source,
             generation,
-            visit,
+            visitor,
             path: source.base.clone(),
             open: Vec::new(),
             linked: HashMap::new(),
@@ -99,7 +99,7 @@ impl<'a> Walk<'a> {
             host.stat(root.as_fd()).map_err(|error| host.failed("cannot examine the directory", error))?;
         let handle = Handle::Open(root);
         let attributes = self.attributes(&stat, &handle)?;
-        (self.visit)(Entry { path: Vec::new(), object: EntryObject::Directory, attributes })?;
+        self.visitor.entry(Entry { path: Vec::new(), object: EntryObject::Directory, attributes })?;
         self.enter(0, &stat, handle)
     }
 
@@ -316,7 +316,7 @@ impl<'a> Walk<'a> {
 
     fn emit(&mut self, object: EntryObject, attributes: Attributes) -> Result<()> {
         let path = self.below().to_vec();
-        (self.visit)(Entry { path, object, attributes })
+        self.visitor.entry(Entry { path, object, attributes })
     }
 
     /// The path below the root of what is being looked at.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::decode::{Decoder, Packing};
 use super::header::BLOCK;
 use crate::files::ReadableFile;
+use crate::scan::ScanVisitor;
 use crate::{Error, ErrorKind, ReadAt, Result};
 
 /// The unpacked bytes of an archive, read forwards, with errors that name the place.
@@ -91,8 +92,8 @@ impl<'a> Input<'a> {
     /// Passes over `len` bytes.
     ///
     /// # Errors
-    /// As [`Input::read_exact`].
-    pub(super) fn skip(&mut self, len: u64) -> Result<()> {
+    /// As [`Input::read_exact`]; that of a checkpoint.
+    pub(super) fn skip(&mut self, len: u64, visitor: &mut dyn ScanVisitor) -> Result<()> {
         self.check_limit(len)?;
         let mut left = len;
         match &mut self.medium {
@@ -102,6 +103,7 @@ impl<'a> Input<'a> {
             },
             Medium::Packed(decoder, scratch) => {
                 while left > 0 {
+                    visitor.check()?;
                     let want = usize::try_from(left).unwrap_or(usize::MAX).min(scratch.len());
                     match read_packed(decoder, &mut scratch[..want]) {
                         Ok(0) => return Err(self.truncated()),

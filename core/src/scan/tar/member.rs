@@ -2,7 +2,7 @@ use super::header::{BLOCK, Flavour, Header};
 use super::input::Input;
 use super::pax::{Records, Scope};
 use super::sparse::{SparseKind, SparseMap, read_map_in_data, read_old_map};
-use crate::scan::{Attributes, DeviceNumber};
+use crate::scan::{Attributes, DeviceNumber, ScanVisitor};
 use crate::{Error, ErrorKind, Result, Timestamp};
 
 /// Walks the members of an archive from its start to its end mark.
@@ -62,10 +62,10 @@ impl<'a> Members<'a> {
     ///
     /// # Errors
     /// `ErrorKind::Source` for a damaged or ambiguous archive, `ErrorKind::Unsupported` for a kind of member that is not
-    /// known, `ErrorKind::LimitExceeded` for an oversized extension; all name path or offset. Nothing can be read after
-    /// an error.
-    pub(super) fn next(&mut self) -> Result<Option<Member>> {
-        self.input.skip(std::mem::take(&mut self.unread))?;
+    /// known, `ErrorKind::LimitExceeded` for an oversized extension; all name path or offset; that of a checkpoint.
+    /// Nothing can be read after an error.
+    pub(super) fn next(&mut self, visitor: &mut dyn ScanVisitor) -> Result<Option<Member>> {
+        self.input.skip(std::mem::take(&mut self.unread), visitor)?;
         let mut extensions = Extensions::default();
         loop {
             let offset = self.input.position();
@@ -74,7 +74,7 @@ impl<'a> Members<'a> {
                 if !extensions.is_empty() {
                     return Err(damaged("an extension header without a member behind it", offset));
                 }
-                self.finish(offset)?;
+                self.finish(offset, visitor)?;
                 return Ok(None);
             }
             let header = Header::parse(block, offset)?;
@@ -112,11 +112,12 @@ impl<'a> Members<'a> {
 
     /// Reads the second block of the end mark and everything behind it, which must be zero, so that a packed archive is
     /// checked to its last byte.
-    fn finish(&mut self, offset: u64) -> Result<()> {
+    fn finish(&mut self, offset: u64, visitor: &mut dyn ScanVisitor) -> Result<()> {
         if self.next_block()? != [0; BLOCK] {
             return Err(damaged("a single block of zeros between members", offset));
         }
         loop {
+            visitor.check()?;
             let offset = self.input.position();
             match self.input.block()? {
                 None => return Ok(()),

@@ -26,7 +26,7 @@ use self::decode::{Decoder, Packing};
 use self::input::{Input, read_failed};
 use self::member::{Member, MemberObject, Members};
 use self::stream::Stream;
-use super::{Entry, EntryObject, ScanSource, ScanSummary, SourceContent};
+use super::{Entry, EntryObject, ScanSource, ScanSummary, ScanVisitor, SourceContent};
 use crate::error::EscapePath;
 use crate::files::{ReadableFile, WritableFile};
 use crate::tree::{Finding, Severity, components};
@@ -175,16 +175,16 @@ impl TarSource {
 }
 
 impl ScanSource for TarSource {
-    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary> {
+    fn scan(&self, visitor: &mut dyn ScanVisitor) -> Result<ScanSummary> {
         let archive = &self.archive;
         let input = Input::new(&archive.path, Arc::clone(&archive.file), archive.packing)?
             .with_limit(self.unpacked_limit);
         let mut members = Members::new(input);
         let mut index = Index::default();
         let mut machine_report = None;
-        while let Some(member) = members.next()? {
+        while let Some(member) = members.next(visitor)? {
             match report_part(&member.path) {
-                ReportPart::None => visit(self.entry(&mut members, member, &mut index)?)?,
+                ReportPart::None => visitor.entry(self.entry(&mut members, member, &mut index)?)?,
                 ReportPart::Directory if matches!(member.object, MemberObject::Directory) => {}
                 ReportPart::Report => machine_report = Some(read_report(&mut members, &member)?),
                 ReportPart::Directory => {
@@ -202,7 +202,7 @@ impl ScanSource for TarSource {
                 packing if index.is_in_order() => {
                     MediumKind::Streamed(Box::new(Stream::new(Arc::clone(&archive.file), packing)))
                 }
-                _ => MediumKind::Spooled(archive.spool(&self.spool_directory)?),
+                _ => MediumKind::Spooled(archive.spool(&self.spool_directory, visitor)?),
             };
             let medium = Arc::new(Medium { archive: Arc::clone(archive), kind });
             let ignored_keywords = ignored.iter().map(|keyword| keyword.escape_ascii().to_string()).collect();
@@ -237,7 +237,7 @@ impl Archive {
     }
 
     /// Unpacks the archive into a private file.
-    fn spool(&self, directory: &Path) -> Result<WritableFile> {
+    fn spool(&self, directory: &Path, visitor: &mut dyn ScanVisitor) -> Result<WritableFile> {
         let failed = |error: io::Error| {
             Error::new(ErrorKind::Sink, "cannot write the unpacked archive")
                 .with_path(directory.as_os_str().as_bytes())
@@ -258,6 +258,7 @@ impl Archive {
             }
             spool.write_all_at(position, &buffer[..len]).map_err(failed)?;
             position += len as u64;
+            visitor.check()?;
         }
         self.check_unchanged().map_err(|error| read_failed(&self.path, position, error))?;
         Ok(spool)

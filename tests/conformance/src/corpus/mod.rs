@@ -13,7 +13,7 @@ mod grow;
 
 use std::sync::Arc;
 
-use diskwright_core::scan::{Entry, ScanSource, ScanSummary, SourceContent};
+use diskwright_core::scan::{Entry, ScanSource, ScanSummary, ScanVisitor, SourceContent};
 use diskwright_core::{Error, ErrorKind, ReadAt, Result};
 
 pub use self::disk::{Disk, noise, text};
@@ -61,11 +61,11 @@ impl Tree {
 }
 
 impl ScanSource for Tree {
-    fn scan(&self, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<ScanSummary> {
+    fn scan(&self, visitor: &mut dyn ScanVisitor) -> Result<ScanSummary> {
         self.order
             .iter()
             .filter_map(|at| self.entries.get(*at as usize))
-            .try_for_each(|entry| visit(entry.clone()))?;
+            .try_for_each(|entry| visitor.entry(entry.clone()))?;
         Ok(ScanSummary::default())
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use diskwright::engine::{Engine, Order};
 use diskwright::profile::{BootPolicy, Profile};
-use diskwright::scan::{Attributes, Entry, EntryObject, ScanSource, ScanSummary, SourceContent};
+use diskwright::scan::{Attributes, Entry, EntryObject, ScanSource, ScanSummary, ScanVisitor, SourceContent};
 use diskwright::sink::{DirectorySink, Overwrite};
 use diskwright::{Files, Monitor, ReadAt, Seed, Timestamp};
 use diskwright_e2e::debian::Workshop;
@@ -94,14 +94,15 @@ fn digest_of_output(command: &mut Command) -> Result<(String, u64)> {
 struct Noise;
 
 impl ScanSource for Noise {
-    fn scan(
-        &self,
-        visit: &mut dyn FnMut(Entry) -> diskwright::Result<()>,
-    ) -> diskwright::Result<ScanSummary> {
+    fn scan(&self, visitor: &mut dyn ScanVisitor) -> diskwright::Result<ScanSummary> {
         let attributes = Attributes { mode: 0o755, ..Attributes::default() };
-        visit(Entry { path: Vec::new(), object: EntryObject::Directory, attributes: attributes.clone() })?;
+        visitor.entry(Entry {
+            path: Vec::new(),
+            object: EntryObject::Directory,
+            attributes: attributes.clone(),
+        })?;
         let object = EntryObject::File { content: SourceContent(0), size: NOISE, data: None };
-        visit(Entry { path: b"noise".to_vec(), object, attributes })?;
+        visitor.entry(Entry { path: b"noise".to_vec(), object, attributes })?;
         Ok(ScanSummary::default())
     }
 
