@@ -83,14 +83,14 @@ pub(crate) fn write(
     let shape = Shape::new(disks, &targets)?;
     let toolbox = Toolbox::new(workers.threads(), &shape)?;
     let outputs = targets.iter().map(|target| target.outputs.len()).sum();
-    let pieces = Pieces::new(outputs);
+    let bounds = toolbox.bounds();
+    let pieces = Pieces::new(outputs, bounds.excess);
     for output in targets.iter_mut().flat_map(|target| &mut target.outputs) {
         output.share(&pieces);
     }
-    // More would never find something to do.
-    let useful = toolbox.bounds().encoders + targets.len() + Pieces::most_full(outputs);
-    let threads = workers.threads().min(useful);
-    let schedule = Schedule::new(&shape, targets, toolbox.bounds(), pieces, monitor);
+    // More would find nothing to do: lanes at work and pieces together are no more than may be full.
+    let threads = workers.threads().min(bounds.encoders + pieces.most());
+    let schedule = Schedule::new(&shape, targets, bounds, pieces, monitor);
     monitor.expect(schedule.total_bytes());
     let share = workers.share();
     std::thread::scope(|scope| {
@@ -221,7 +221,7 @@ fn perform(
             schedule.put_done(order, lane, target, tasks);
         }
         Task::Fill { order, mut slot } => {
-            let read = toolbox.fill(shape, &mut slot)?;
+            let read = toolbox.fill(shape, &mut slot, monitor)?;
             monitor.advance(read);
             schedule.fill_done(order, slot, read);
         }
@@ -236,6 +236,7 @@ fn encode(
     start: u64,
     plain: &[u8],
     item: &mut EncodedItem,
+    monitor: &Monitor,
 ) -> Result<()> {
     item.chunks.clear();
     let granularity = encoding.granularity as usize;
@@ -247,6 +248,8 @@ fn encode(
         if is_zero(chunk) {
             continue;
         }
+        // High levels take a while, and there may be several encodings.
+        monitor.check()?;
         let (range, is_encoded) = if encoding.codec == Codec::Stored {
             (range, false)
         } else {

@@ -306,7 +306,7 @@ impl SerialDigest {
 
 /// SHA-256 over the SHA-256s of an output's consecutive pieces; `digests` are those that are not holes, sorted.
 pub(super) fn tree_digest(len: u64, digests: &[(u64, [u8; 32])]) -> [u8; 32] {
-    let zero_piece: [u8; 32] = Sha256::digest(ZEROS).into();
+    let zero_piece: [u8; 32] = Sha256::digest(&ZEROS[..]).into();
     let mut hasher = Sha256::new();
     let mut known = digests.iter().peekable();
     let pieces = len.div_ceil(PIECE as u64);

@@ -13,7 +13,7 @@ pub(super) const PIECE: usize = 1 << 20;
 pub(super) struct Pieces {
     spare: Mutex<Vec<Box<[u8]>>>,
     full: AtomicUsize,
-    /// Full pieces from which on no more should be made.
+    /// From how many full pieces on no more should be made.
     most: usize,
 }
 
@@ -21,15 +21,16 @@ pub(super) struct Pieces {
 pub(super) struct Full(Arc<Pieces>);
 
 impl Pieces {
-    /// For a run with `outputs` outputs, each of which has a piece that it fills.
-    pub(super) fn new(outputs: usize) -> Arc<Self> {
-        let most = Self::most_full(outputs);
+    /// For a run with `outputs` outputs, each of which has a piece that it fills; `excess` bytes are not there for pieces.
+    pub(super) fn new(outputs: usize, excess: usize) -> Arc<Self> {
+        let most =
+            MAX_PIECES.saturating_sub(outputs).max(MIN_FULL).saturating_sub(excess.div_ceil(PIECE)).max(1);
         Arc::new(Self { most, ..Self::default() })
     }
 
-    /// Full pieces of a run with `outputs` outputs that are in hand when no more are assembled.
-    pub(super) fn most_full(outputs: usize) -> usize {
-        MAX_PIECES.saturating_sub(outputs).max(MIN_FULL)
+    /// Full pieces that are in hand when no more are assembled.
+    pub(super) fn most(&self) -> usize {
+        self.most
     }
 
     /// Whether the sink is slower than the rest, so that what is assembled now has to wait in memory.

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use super::codec::{Encoder, Zstd};
 use super::encoded::EncodedBytes;
 use super::{Shape, Slot, encode, lock};
-use crate::Result;
+use crate::{Monitor, Result};
 use crate::format::{Codec, Encoding};
 use crate::layout::{DiskLayout, LayoutReader};
 
@@ -21,6 +21,8 @@ pub(super) struct Bounds {
     pub(super) encoders: usize,
     /// Items from the time that they are claimed until all lanes have taken them.
     pub(super) slots: usize,
+    /// Bytes by which one encoder and one item alone pass what is meant for them: others have to do with less.
+    pub(super) excess: usize,
 }
 
 /// What one item at a time is read and encoded with.
@@ -54,11 +56,11 @@ impl Toolbox {
     }
 
     /// Reads and encodes the item that `slot` names; gives the bytes read.
-    pub(super) fn fill(&self, shape: &Shape, slot: &mut Slot) -> Result<u64> {
+    pub(super) fn fill(&self, shape: &Shape, slot: &mut Slot, monitor: &Monitor) -> Result<u64> {
         // The one that was used last.
         let spare = lock(&self.spare).pop();
         let mut tools = spare.map_or_else(|| Tools::new(shape), Ok)?;
-        let read = tools.fill(shape, slot)?;
+        let read = tools.fill(shape, slot, monitor)?;
         lock(&self.spare).push(tools);
         Ok(read)
     }
@@ -89,10 +91,10 @@ impl Tools {
         let tools = encodings.map(memory).sum::<usize>() + self.measure_zstd(shape)?;
         let encoded = |encoders: &Vec<ItemEncoder>| encoders.iter().map(|fitted| fitted.most).sum::<usize>();
         let slot = shape.item as usize + self.encoders.iter().map(encoded).max().unwrap_or(0);
-        let encoders = (WORK_BYTES / (tools + slot)).clamp(1, threads);
+        let encoders = (WORK_BYTES / (tools + slot)).min(WINDOW_BYTES / slot).clamp(1, threads);
         let left = WORK_BYTES.saturating_sub(encoders * tools).min(WINDOW_BYTES);
         let slots = (left / slot).clamp(1, 2 * encoders + 2);
-        Ok(Bounds { encoders, slots })
+        Ok(Bounds { encoders, slots, excess: (tools + slot).saturating_sub(WORK_BYTES) })
     }
 
     /// Bytes that zstd takes for all encodings: only a context that has worked has its tables.
@@ -109,7 +111,7 @@ impl Tools {
         Ok(self.zstd.memory())
     }
 
-    fn fill(&mut self, shape: &Shape, slot: &mut Slot) -> Result<u64> {
+    fn fill(&mut self, shape: &Shape, slot: &mut Slot, monitor: &Monitor) -> Result<u64> {
         let disk = &shape.disks[slot.disk];
         let len = shape.item.min(disk.size() - slot.start);
         slot.plain.resize(len as usize, 0);
@@ -120,7 +122,7 @@ impl Tools {
             encodings.iter().zip(&mut self.encoders[slot.disk]).zip(&mut slot.encoded)
         {
             item.bytes.clear(fitted.most);
-            encode(encoding, &mut fitted.encoder, &mut self.zstd, slot.start, &slot.plain, item)?;
+            encode(encoding, &mut fitted.encoder, &mut self.zstd, slot.start, &slot.plain, item, monitor)?;
         }
         Ok(len)
     }

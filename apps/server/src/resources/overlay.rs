@@ -49,6 +49,7 @@ async fn upload(
         check_announcement(&request, total)?;
         (new.bytes, new.total) = (total, Some(total));
         server.store().begin_upload(identity.user, scan.id, &new, &server.settings().quota).await?;
+        server.sweep().await;
         return Ok(with_version(created(&uri)));
     }
     let mut incoming = Incoming::of(request).await?;
