@@ -52,12 +52,7 @@ impl Folder {
         self.root.join("uploads")
     }
 
-    /// Where the files of an image appear when it is complete.
-    pub(crate) fn image(&self, id: i64) -> PathBuf {
-        self.path(&self.image_name(id))
-    }
-
-    /// The same, as the database names it.
+    /// Where the files of an image are, as the database names it.
     pub(crate) fn image_name(&self, id: i64) -> String {
         format!("images/{id}")
     }

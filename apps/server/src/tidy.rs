@@ -4,15 +4,15 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::artefacts::Artefacts;
+use crate::folder::Folder;
 use crate::server::Server;
-use crate::store::{DeadUpload, StoreError, Upload, now};
+use crate::store::{DeadUpload, Store, StoreError, Upload, now};
 
 impl Server {
-    /// Removes the files that nothing owns any more. What cannot be removed is tried again the next time.
+    /// As [`sweep`], of this server.
     pub(crate) async fn sweep(&self) {
-        if let Err(error) = self.try_sweep().await {
-            tracing::error!(%error, "the garbage cannot be removed");
-        }
+        sweep(self.folder(), self.store(), self.artefacts()).await;
     }
 
     /// Cleans up after an earlier life: nothing of it runs any more.
@@ -22,6 +22,7 @@ impl Server {
                 self.store().abandon_upload(&upload.into()).await?;
             }
         }
+        self.store().forget_never_arrived().await?;
         let known = self.store().known_files().await?;
         let uploads = self.folder().uploads();
         let orphans = tokio::task::spawn_blocking(move || -> io::Result<()> {
@@ -63,25 +64,31 @@ impl Server {
     pub(crate) fn wake(&self) {
         self.builder().wake();
     }
+}
 
-    async fn try_sweep(&self) -> Result<(), StoreError> {
-        for garbage in self.store().garbage().await? {
-            match self.remove(&garbage.path).await {
-                Ok(()) => self.store().forget_garbage(garbage.id).await?,
+/// Removes the files that nothing owns any more. What cannot be removed is tried again the next time.
+pub(crate) async fn sweep(folder: &Folder, store: &Store, artefacts: &Artefacts) {
+    let swept = async {
+        for garbage in store.garbage().await? {
+            match remove_garbage(folder, artefacts, &garbage.path).await {
+                Ok(()) => store.forget_garbage(garbage.id).await?,
                 Err(error) => tracing::error!(%error, garbage.path, "a file cannot be removed"),
             }
         }
-        Ok(())
+        Ok::<(), StoreError>(())
+    };
+    if let Err(error) = swept.await {
+        tracing::error!(%error, "the garbage cannot be removed");
     }
+}
 
-    /// Removes what the data directory's `path` names; an image may be kept elsewhere.
-    async fn remove(&self, path: &str) -> io::Result<()> {
-        if let Some(image) = path.strip_prefix("images/").and_then(|image| image.parse().ok()) {
-            return self.artefacts().delete(image).await;
-        }
-        let path = self.folder().path(path);
-        tokio::task::spawn_blocking(move || remove(&path)).await.map_err(io::Error::other)?
+/// Removes what `path`, relative to the data directory, names; an image may be kept elsewhere.
+async fn remove_garbage(folder: &Folder, artefacts: &Artefacts, path: &str) -> io::Result<()> {
+    if let Some(image) = path.strip_prefix("images/").and_then(|image| image.parse().ok()) {
+        return artefacts.delete(image).await;
     }
+    let path = folder.path(path);
+    tokio::task::spawn_blocking(move || remove(&path)).await.map_err(io::Error::other)?
 }
 
 impl From<DeadUpload> for Upload {

@@ -2,6 +2,7 @@
 
 mod key;
 mod limit;
+mod scan;
 mod serve;
 mod user;
 
@@ -38,6 +39,10 @@ enum Command {
     /// Administer API keys
     #[command(subcommand)]
     Key(key::KeyCommand),
+
+    /// Administer scans
+    #[command(subcommand)]
+    Scan(scan::ScanCommand),
 }
 
 /// Which server.
@@ -98,6 +103,7 @@ pub fn run(registry: Registry, arguments: impl IntoIterator<Item = OsString>) ->
         Command::Serve(arguments) => runtime.block_on(serve::serve(registry, arguments)),
         Command::User(command) => runtime.block_on(user::run(command)),
         Command::Key(command) => runtime.block_on(key::run(command)),
+        Command::Scan(command) => runtime.block_on(scan::run(command)),
     };
     done.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
 }

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::routes::{Access, Route};
 use crate::server::Server;
 use crate::store::{NewUpload, ScanState};
-use crate::upload::{Checksum, Incoming, Kind, Parts, STEP, UPLOAD_LENGTH, receive, with_version};
+use crate::upload::{Checksum, Incoming, Kind, Parts, Place, STEP, UPLOAD_LENGTH, receive, with_version};
 
 pub(super) fn routes() -> Vec<Route> {
     let access = Access::Entitled(&[Entitlement::MigrationAccess]);
@@ -63,12 +63,9 @@ async fn upload(
     }
     check_kind(incoming.kind().await?)?;
     new.bytes = incoming.most().unwrap_or(STEP);
-    let quota = &server.settings().quota;
-    let upload = server.store().begin_upload(identity.user, scan.id, &new, quota).await?;
-    let sums = receive(&server, upload, incoming, wanted).await?;
-    server.wake();
+    let received = receive(&server, identity.user, Place::Scan(scan.id), new, incoming, wanted).await?;
     let mut response = created(&uri);
-    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", sums.sha256)) {
+    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", received.sums.sha256)) {
         response.headers_mut().insert(header::ETAG, tag);
     }
     Ok(response)

@@ -173,6 +173,13 @@ async fn wait_again(change: &mut Transaction<'static, Sqlite>) -> Result<(), Sto
     .bind(now())
     .execute(&mut **change)
     .await?;
+    sqlx::query(
+        "UPDATE scans SET state = 'queued', message = 'Waiting to be read', modified = $1
+         WHERE state = 'reading' AND id IN (SELECT subject_id FROM jobs WHERE kind = 'scan' AND holder IS NULL)",
+    )
+    .bind(now())
+    .execute(&mut **change)
+    .await?;
     Ok(())
 }
 

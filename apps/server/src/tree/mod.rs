@@ -168,10 +168,11 @@ impl Gate for Watch {
         if self.reading.is_cancelled() {
             return Err(io::Error::other("cancelled"));
         }
-        if let FileOp::ReadAt { path, offset, .. } = op
+        if let FileOp::ReadAt { path, offset, len } = op
             && is_same(path, &self.archive)
         {
-            self.reading.done.fetch_max(*offset, Ordering::Relaxed);
+            let end = offset.saturating_add(u64::try_from(*len).unwrap_or(0));
+            self.reading.done.fetch_max(end, Ordering::Relaxed);
         }
         Ok(usize::MAX)
     }

@@ -59,7 +59,7 @@ fn a_given_machine_report_fills_the_profile() {
 
 #[test]
 fn a_machine_report_that_cannot_be_followed_is_left_out_and_told() {
-    let json = br#"{"disks": [{"name": "sda", "size": 17825792}]}"#;
+    let json = br#"{"disks": [{"name": "sda", "size": 1048576}]}"#;
     let read = fixture(|order| order.machine = Some(MachineReport::from_json(json).unwrap())).unwrap();
     assert!(read.message.starts_with("Complete, without the machine report: "), "{}", read.message);
 }

@@ -15,6 +15,6 @@ mod spool;
 pub(crate) use checksum::Checksum;
 pub(crate) use incoming::Incoming;
 pub(crate) use parts::{Parts, UPLOAD_LENGTH, with_version};
-pub(crate) use receive::{STEP, checksum, receive, spool_report};
-pub(crate) use sniff::Kind;
+pub(crate) use receive::{Place, STEP, checksum, receive, spool_report};
+pub(crate) use sniff::{Kind, is_archive};
 pub(crate) use spool::Sums;

@@ -135,6 +135,7 @@ impl Parts {
             if !server.store().finish_upload(&self.upload, len, &sums.sha256).await? {
                 return Err(unwanted());
             }
+            server.wake();
         }
         let mut response = StatusCode::NO_CONTENT.into_response();
         put_number(&mut response, UPLOAD_OFFSET, len);

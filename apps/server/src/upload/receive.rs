@@ -7,23 +7,42 @@ use super::incoming::Incoming;
 use super::spool::{Spool, Sums};
 use crate::failure::Failure;
 use crate::server::Server;
-use crate::store::Upload;
+use crate::store::{NewScan, NewUpload, Selection, Upload};
 
-/// Streams what comes into the file of `upload`, and has the tree read when it is whole and has the checksum that was
-/// promised: in `wanted` or, with a form, in its field `crc`. Whatever goes wrong, nothing is stored.
+/// What a tree is for.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    /// A scan of the user that has none.
+    Scan(i64),
+    /// A scan that comes with it, of an instance of the user.
+    Instance(i64, NewScan),
+}
+
+/// A tree that has arrived.
+#[derive(Clone, Debug)]
+pub(crate) struct Received {
+    pub(crate) scan: i64,
+    pub(crate) sums: Sums,
+}
+
+/// Streams what comes into a file and has the tree read when it is whole and has the checksum that was promised: in `wanted`
+/// or, with a form, in its field `crc`. Whatever goes wrong, nothing is stored.
 ///
 /// When the caller stops waiting, because its client has gone, the work ends.
 pub(crate) async fn receive(
     server: &Server,
-    upload: Upload,
+    user: i64,
+    place: Place,
+    new: NewUpload,
     incoming: Incoming,
     wanted: Option<Checksum>,
-) -> Result<Sums, Failure> {
+) -> Result<Received, Failure> {
     let stop = CancellationToken::new();
     let _stopped_with_caller = stop.clone().drop_guard();
     let server = server.clone();
-    // A task of its own: it cleans up after a caller that is gone.
+    // A task of its own, from before the first row: it cleans up after a caller that is gone.
     let done = tokio::spawn(async move {
+        let upload = begin(&server, user, place, &new).await?;
         let received = tokio::select! {
             received = store(&server, upload.clone(), incoming, wanted) => received,
             () = stop.cancelled() => Err(Failure::invalid("the upload was cut off")),
@@ -34,9 +53,26 @@ pub(crate) async fn receive(
             }
             server.sweep().await;
         }
-        received
+        let sums = received?;
+        server.wake();
+        Ok(Received { scan: upload.scan, sums })
     });
     done.await.map_err(Failure::internal)?
+}
+
+async fn begin(server: &Server, user: i64, place: Place, new: &NewUpload) -> Result<Upload, Failure> {
+    let (store, quota) = (server.store(), &server.settings().quota);
+    match place {
+        Place::Scan(scan) => Ok(store.begin_upload(user, scan, new, quota).await?),
+        Place::Instance(instance, new_scan) => {
+            let scan = store.add_scan(user, instance, &new_scan, quota).await?;
+            let begun = store.begin_upload(user, scan, new, quota).await;
+            if begun.is_err() {
+                store.delete_scans(user, Selection::One(instance, scan)).await?;
+            }
+            Ok(begun?)
+        }
+    }
 }
 
 async fn store(

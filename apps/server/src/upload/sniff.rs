@@ -14,7 +14,7 @@ pub(crate) enum Kind {
 }
 
 /// What something is that begins with `start`: [`START`] bytes, fewer only where it has no more.
-pub(crate) fn kind_of(start: &[u8]) -> Kind {
+pub(super) fn kind_of(start: &[u8]) -> Kind {
     // A header wins: the name in it may begin with anything.
     if is_tar_header(start) {
         return Kind::Tar;
@@ -35,6 +35,11 @@ pub(crate) fn kind_of(start: &[u8]) -> Kind {
         Some(b'<') => Kind::Xml,
         _ => Kind::Other,
     }
+}
+
+/// Whether something that begins with `start`, 512 bytes if it has them, may be a tar archive, packed or not.
+pub(crate) fn is_archive(start: &[u8]) -> bool {
+    kind_of(start) == Kind::Tar
 }
 
 /// Whether `start` is the header of a tar member: its checksum holds, added up as bytes with or without sign.

@@ -11,8 +11,8 @@ use crate::failure::Failure;
 use crate::resources::overlay::name;
 use crate::resources::{OwnInstance, Query, Wanted};
 use crate::server::Server;
-use crate::store::{ForeignReport, Instance, NewScan, NewUpload, ScanState, Selection, now};
-use crate::upload::{Checksum, Incoming, Kind, STEP, Sums, checksum, receive, spool_report};
+use crate::store::{ForeignReport, Instance, NewScan, NewUpload, ScanState, now};
+use crate::upload::{Checksum, Incoming, Kind, Place, STEP, Sums, checksum, receive, spool_report};
 
 /// Takes what an agent has: its machine report (ours, or another that is kept and not read), the tree itself, or only a name.
 pub(super) async fn create(
@@ -77,21 +77,12 @@ impl Creation<'_> {
         file_name: Option<String>,
     ) -> Result<i64, Failure> {
         let new = NewScan { name, ..NewScan::new(ScanState::Arriving, "Receiving the tree") };
-        let scan = self.add(new).await?;
-        let user = self.identity.user;
         let crc = incoming.field("crc").map(str::to_owned);
         let upload = NewUpload { name: file_name, crc, bytes: incoming.most().unwrap_or(STEP), total: None };
-        let upload =
-            self.server.store().begin_upload(user, scan, &upload, &self.server.settings().quota).await;
-        match upload {
-            Ok(upload) => receive(self.server, upload, incoming, self.crc.clone()).await?,
-            Err(refusal) => {
-                self.server.store().delete_scans(user, Selection::One(self.instance.id, scan)).await?;
-                return Err(refusal.into());
-            }
-        };
-        self.server.wake();
-        Ok(scan)
+        let place = Place::Instance(self.instance.id, new);
+        let received =
+            receive(self.server, self.identity.user, place, upload, incoming, self.crc.clone()).await?;
+        Ok(received.scan)
     }
 
     /// A scan of which a report comes first.

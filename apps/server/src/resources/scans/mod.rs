@@ -20,7 +20,7 @@ use crate::accounts::{Entitlement, Identity};
 use crate::failure::Failure;
 use crate::routes::{Access, Route};
 use crate::server::Server;
-use crate::store::{Scan, ScanState, Selection};
+use crate::store::{JobKind, Scan, ScanState, Selection};
 use crate::tree::Facts;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -197,6 +197,7 @@ async fn cancel(
     wanted: Wanted,
 ) -> Result<Response, Failure> {
     server.store().cancel_scan(identity.user, scan.instance_id, scan.id).await?;
+    server.builder().cancel(JobKind::Scan, scan.id);
     server.sweep().await;
     let scan = again(&server, &identity, &scan).await?;
     Ok(wanted.ok(document::status(&uri(&identity.login, &scan), &scan)))

@@ -93,7 +93,7 @@ mod tests {
             (r#"{"cpus": "many"}"#, "foreign"),
             (r#"{"scan": {"name": "x"}}"#, "scan"),
             (r#"{"name": "x"}"#, "scan"),
-            (r#"{"name": ""}"#, "refused"),
+            (r#"{"scan": {"name": ["x"]}}"#, "refused"),
             (r#"{"packages": []}"#, "foreign"),
             ("{", "foreign"),
             ("<scan><name>x</name></scan>", "scan"),

@@ -170,6 +170,22 @@ impl Store {
         .await
     }
 
+    /// The scans of all users, each with the login of its user and the name of its machine.
+    pub(crate) async fn every_scan(&self) -> Result<Vec<(String, String, Scan)>, StoreError> {
+        let owners: Vec<(i64, String)> =
+            sqlx::query_as("SELECT id, login FROM users ORDER BY login").fetch_all(self.reader()).await?;
+        let mut all = Vec::new();
+        for (user, login) in owners {
+            let instances = self.instances(user).await?;
+            for scan in self.scans(user, Selection::All).await? {
+                let instance = instances.iter().find(|instance| instance.id == scan.instance_id);
+                let name = instance.map(|instance| instance.name.clone()).unwrap_or_default();
+                all.push((login.clone(), name, scan));
+            }
+        }
+        Ok(all)
+    }
+
     /// One scan of `user`.
     pub(crate) async fn scan(&self, user: i64, instance: i64, id: i64) -> Result<Option<Scan>, StoreError> {
         Ok(self.scans(user, Selection::One(instance, id)).await?.pop())

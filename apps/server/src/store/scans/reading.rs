@@ -1,5 +1,6 @@
 use sqlx::{Sqlite, Transaction};
 
+use super::super::jobs::{self, Job};
 use super::super::{Store, StoreError, now};
 
 /// A tree to be read.
@@ -40,8 +41,8 @@ pub(crate) struct ScanPackage {
 }
 
 impl Store {
-    /// The tree of a scan that is to be read, which is being read from now on; `None` when nobody wants it any more.
-    pub(crate) async fn begin_reading(&self, scan: i64) -> Result<Option<ScanTask>, StoreError> {
+    /// The tree of a job's scan, which is being read from now on; `None` when nobody wants that any more: the job is over.
+    pub(crate) async fn begin_reading(&self, job: &Job) -> Result<Option<ScanTask>, StoreError> {
         let mut change = self.begin().await?;
         let task = sqlx::query_as(
             "UPDATE scans SET state = 'reading', percentage = 0, message = 'Reading the tree', modified = $1
@@ -49,9 +50,12 @@ impl Store {
              RETURNING id, tree_file, tree_path, machine_report",
         )
         .bind(now())
-        .bind(scan)
+        .bind(job.subject)
         .fetch_optional(&mut *change)
         .await?;
+        if task.is_none() {
+            jobs::end(&mut change, job).await?;
+        }
         change.commit().await?;
         Ok(task)
     }
@@ -71,9 +75,13 @@ impl Store {
         Ok(advanced.rows_affected() > 0)
     }
 
-    /// Says what a tree turned out to be. Its job is over.
-    pub(crate) async fn complete_scan(&self, scan: i64, read: &ReadScan) -> Result<(), StoreError> {
+    /// Says what a tree turned out to be. The job is over; a builder that lost it says nothing.
+    pub(crate) async fn complete_scan(&self, job: &Job, read: &ReadScan) -> Result<(), StoreError> {
+        let scan = job.subject;
         let mut change = self.begin().await?;
+        if !jobs::end(&mut change, job).await? {
+            return Ok(());
+        }
         let instance: Option<i64> = sqlx::query_scalar(
             "UPDATE scans SET state = 'complete', percentage = 100, message = $1, error = NULL,
                  error_detail = NULL, entries = $2, content_bytes = $3, profile = $4, facts = $5, packages = $6,
@@ -109,18 +117,20 @@ impl Store {
             }
             name_distribution(&mut change, instance, &read.distribution).await?;
         }
-        dequeue(&mut change, scan).await?;
         change.commit().await
     }
 
-    /// Says why a tree cannot be used. Its job is over.
+    /// Says why a tree cannot be used. The job is over; a builder that lost it says nothing.
     pub(crate) async fn fail_scan(
         &self,
-        scan: i64,
+        job: &Job,
         error: &str,
         detail: Option<&str>,
     ) -> Result<(), StoreError> {
         let mut change = self.begin().await?;
+        if !jobs::end(&mut change, job).await? {
+            return Ok(());
+        }
         sqlx::query(
             "UPDATE scans SET state = 'failed', message = 'Failed', error = $1, error_detail = $2, modified = $3
              WHERE id = $4 AND state = 'reading'",
@@ -128,10 +138,9 @@ impl Store {
         .bind(error)
         .bind(detail)
         .bind(now())
-        .bind(scan)
+        .bind(job.subject)
         .execute(&mut *change)
         .await?;
-        dequeue(&mut change, scan).await?;
         change.commit().await
     }
 
@@ -166,7 +175,7 @@ pub(super) async fn enqueue(
 ) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO jobs (kind, subject_id, user_id, created) VALUES ('scan', $1, $2, $3)
-         ON CONFLICT (kind, subject_id) DO UPDATE SET cancelled = 0, holder = NULL, lease_until = NULL",
+         ON CONFLICT (kind, subject_id) DO UPDATE SET cancelled = 0, attempt = 0, holder = NULL, lease_until = NULL",
     )
     .bind(scan)
     .bind(user)

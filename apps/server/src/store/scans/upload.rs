@@ -210,6 +210,15 @@ impl Store {
         change.commit().await
     }
 
+    /// Forgets scans that were to come with a tree of which not even the file was begun.
+    pub(crate) async fn forget_never_arrived(&self) -> Result<(), StoreError> {
+        let mut change = self.begin().await?;
+        sqlx::query("DELETE FROM scans WHERE state = 'arriving' AND tree_file IS NULL")
+            .execute(&mut *change)
+            .await?;
+        change.commit().await
+    }
+
     /// The uploads that were begun and are not whole.
     pub(crate) async fn unfinished_uploads(&self) -> Result<Vec<DeadUpload>, StoreError> {
         sqlx::query_as(
