@@ -52,10 +52,10 @@ pub use document::{
     PartitionKind, PartitionTable, PublishImage, PublishImages, Role, Roles, Scan, ScanImport, ScanImports,
     ScannedFile, ScannedFiles, ScannedInstance, ScannedInstances, ScannedPackage, ScannedPackages, Scans,
     SelinuxMode, ServiceStatus, SoftwareBundle, SoftwareBundles, SshKey, SshKeys, Status, Statuses,
-    TargetFormat, TargetFormatKind, TargetFormats, UForgeError, Upload, User, Users,
+    TargetFormat, TargetFormatKind, TargetFormats, UForgeError, Upload, User, Users, shapes,
 };
 pub use read::{DistributionRequest, ImageRequest, ScanRequest, ScannedInstanceRequest};
-pub use render::Document;
+pub use render::{Document, Shape, ShapeField, ShapeKind};
 pub use syntax::Syntax;
 pub use target::FormatOptionList;
 pub use time::Time;

@@ -54,6 +54,17 @@ impl Failure {
         Self::new(StatusCode::CONFLICT, "resource.conflict", message)
     }
 
+    /// 400: the body did not come to its end; 408 if the client let the server wait for it.
+    pub(crate) fn of_body(error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut causes = std::iter::successors(Some(error), |error| error.source());
+        let is_late = |error: &std::io::Error| error.kind() == std::io::ErrorKind::TimedOut;
+        if causes.any(|cause| cause.downcast_ref().is_some_and(is_late)) {
+            let message = "the body of the request did not come in time";
+            return Self::new(StatusCode::REQUEST_TIMEOUT, "request.timeout", message);
+        }
+        Self::invalid(format!("the body cannot be read: {error}"))
+    }
+
     /// 500: our fault; the cause goes to the log, not to the client.
     pub(crate) fn internal(cause: impl std::fmt::Display) -> Self {
         tracing::error!(%cause, "a request failed");

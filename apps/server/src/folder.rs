@@ -103,6 +103,12 @@ impl Folder {
         self.root.join(relative)
     }
 
+    /// Bytes that may still be written to the directory's file system.
+    pub(crate) fn free(&self) -> io::Result<u64> {
+        let system = rustix::fs::statvfs(&self.root)?;
+        Ok(system.f_bavail.saturating_mul(system.f_frsize))
+    }
+
     /// What this directory is known by to others: always the same, and no secret.
     pub(crate) fn node(&self) -> String {
         self.key("node").iter().take(8).map(|byte| format!("{byte:02x}")).collect()

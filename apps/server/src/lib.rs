@@ -11,6 +11,10 @@ mod build;
 mod commands;
 mod failure;
 mod folder;
+mod metrics;
+mod net;
+mod openapi;
+mod page;
 mod random;
 mod resources;
 mod routes;
@@ -22,6 +26,7 @@ mod tree;
 mod upload;
 
 pub use commands::{main, run};
+pub use net::{ConnectionLimits, Door, Tls};
 pub use server::Server;
 pub use settings::{Limits, Quota, Settings};
 
@@ -29,3 +34,8 @@ pub use settings::{Limits, Quota, Settings};
 mod matrix;
 #[cfg(test)]
 mod trial;
+
+/// The guide's examples compile.
+#[doc = include_str!("../../../docs/operating.md")]
+#[cfg(doctest)]
+pub struct OperatingGuide;

@@ -5,6 +5,7 @@ use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter};
 
 use crate::accounts::Entitlement;
+use crate::net;
 use crate::resources;
 use crate::server::Server;
 
@@ -52,6 +53,13 @@ impl Route {
     }
 }
 
+impl Route {
+    /// Whether the API has the route and this server only refuses, which its description says.
+    pub(crate) fn is_only_refused(&self) -> bool {
+        self.about.ends_with("501")
+    }
+}
+
 /// The whole table.
 pub(crate) fn table() -> Vec<Route> {
     resources::routes()
@@ -67,5 +75,6 @@ pub(crate) fn router(server: &Server) -> Router {
     router
         .fallback(resources::unknown_path)
         .method_not_allowed_fallback(resources::unknown_method)
+        .layer(axum::middleware::from_fn(net::note_route))
         .with_state(server.clone())
 }

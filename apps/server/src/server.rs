@@ -4,14 +4,18 @@ use std::sync::Arc;
 use axum::Router;
 use diskwright::engine::Engine;
 use diskwright::format::Registry;
+use tokio_util::sync::CancellationToken;
+use utoipa::openapi::OpenApi;
 
 use crate::accounts::Accounts;
 use crate::artefacts::Artefacts;
 use crate::build::Builder;
 use crate::folder::Folder;
+use crate::metrics::Metrics;
+use crate::net::{self, Door, Rooms};
 use crate::settings::Settings;
 use crate::store::Store;
-use crate::{resources, routes};
+use crate::{openapi, page, resources, routes};
 
 /// A server's state: clones share it.
 #[derive(Clone)]
@@ -30,6 +34,9 @@ struct Shared {
     builder: Builder,
     /// Locked as long as this is the one server of its data directory.
     lock: File,
+    metrics: Metrics,
+    /// Cancelled when the server was told to stop.
+    stopping: CancellationToken,
 }
 
 impl Server {
@@ -42,7 +49,8 @@ impl Server {
     pub async fn open(registry: Registry, settings: Settings) -> anyhow::Result<Self> {
         let folder = Folder::open(&settings.data)?;
         let lock = folder.lock()?;
-        let store = Store::open(&folder.database()).await?;
+        let metrics = Metrics::new()?;
+        let store = Store::open(&folder.database()).await?.measured_by(metrics.clone());
         let mut engine = Engine::new().with_concurrency(settings.generations);
         if let Some(threads) = settings.threads {
             engine = engine.with_threads(threads);
@@ -50,7 +58,20 @@ impl Server {
         let artefacts = Artefacts::local(&folder.images())?;
         let builder = Builder::new(folder.node());
         let accounts = Accounts::new(store.clone(), folder.clone())?;
-        let shared = Shared { settings, registry, engine, store, folder, accounts, artefacts, builder, lock };
+        let stopping = CancellationToken::new();
+        let shared = Shared {
+            settings,
+            registry,
+            engine,
+            store,
+            folder,
+            accounts,
+            artefacts,
+            builder,
+            lock,
+            metrics,
+            stopping,
+        };
         let server = Self { shared: Arc::new(shared) };
         server.tidy().await?;
         Ok(server)
@@ -66,15 +87,35 @@ impl Server {
 
     /// The API below its base path, to be mounted in any router: `Router::new().nest("/api", server.api())`.
     pub fn api(&self) -> Router {
-        let finish = axum::middleware::from_fn(resources::finish);
         let single = tower::util::MapRequestLayer::new(resources::with_single_slashes);
         // Around the router, not within: the path is mended before it is matched.
-        Router::new().fallback_service(tower::Layer::layer(&single, routes::router(self).layer(finish)))
+        Router::new().fallback_service(tower::Layer::layer(&single, resources::dressed(routes::router(self))))
     }
 
-    /// Everything: the API below `/api` and, as old installations have it, `/ufws`.
+    /// Everything: the API below `/api` and, as old installations have it, `/ufws`; `/health`; `/openapi.json`; the page.
     pub fn router(&self) -> Router {
-        Router::new().nest("/api", self.api()).nest("/ufws", self.api())
+        let rest = resources::health(self).merge(openapi::router(self)).merge(page::router());
+        let rest = rest.fallback(resources::unknown_path);
+        resources::dressed(rest).nest("/api", self.api()).nest("/ufws", self.api())
+    }
+
+    /// The description of the API.
+    pub fn openapi() -> OpenApi {
+        openapi::openapi()
+    }
+
+    /// `/metrics` and `/health`, for who runs the server: they ask for no account.
+    pub fn administration(&self) -> Router {
+        resources::dressed(resources::administration(self).fallback(resources::unknown_path))
+    }
+
+    /// Answers at `doors` until `stop` is cancelled, then lets what is going on end within [`ConnectionLimits::shutdown`] and cuts
+    /// the rest.
+    ///
+    /// [`ConnectionLimits::shutdown`]: crate::ConnectionLimits::shutdown
+    pub async fn serve(&self, doors: Vec<Door>, stop: CancellationToken) {
+        let rooms = Rooms { public: self.router(), administrators: self.administration() };
+        net::serve(self, doors, rooms, stop).await;
     }
 
     /// Stops work and closes the database. What was being made is taken up at the next start; requests that are answered
@@ -105,6 +146,20 @@ impl Server {
 
     pub(crate) fn folder(&self) -> &Folder {
         &self.shared.folder
+    }
+
+    /// Notes that the server was told to stop.
+    pub(crate) fn begin_stop(&self) {
+        self.shared.stopping.cancel();
+    }
+
+    /// Whether the server was told to stop.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.shared.stopping.is_cancelled()
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
     }
 
     pub(crate) fn accounts(&self) -> &Accounts {

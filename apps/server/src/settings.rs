@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use crate::net::ConnectionLimits;
+
 /// What a server is told before it starts.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -8,6 +10,10 @@ pub struct Settings {
     pub data: PathBuf,
     /// What a user may have, unless the account says otherwise.
     pub quota: Quota,
+    /// What one client may cost.
+    pub connection_limits: ConnectionLimits,
+    /// Bytes that must be free in the data directory for the server to call itself ready. Default: 1 GiB.
+    pub reserve: u64,
     /// What a tree may be at most.
     pub limits: Limits,
     /// Generations that run at once. Default: 2.
@@ -47,6 +53,8 @@ impl Settings {
             data: data.into(),
             quota: Quota::default(),
             limits: Limits::default(),
+            connection_limits: ConnectionLimits::default(),
+            reserve: 1 << 30,
             generations: 2,
             threads: None,
         }

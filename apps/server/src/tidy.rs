@@ -70,7 +70,7 @@ impl Server {
 pub(crate) async fn sweep(folder: &Folder, store: &Store, artefacts: &Artefacts) {
     let swept = async {
         for garbage in store.garbage().await? {
-            match remove_garbage(folder, artefacts, &garbage.path).await {
+            match forget(folder, artefacts, &garbage.path).await {
                 Ok(()) => store.forget_garbage(garbage.id).await?,
                 Err(error) => tracing::error!(%error, garbage.path, "a file cannot be removed"),
             }
@@ -82,8 +82,8 @@ pub(crate) async fn sweep(folder: &Folder, store: &Store, artefacts: &Artefacts)
     }
 }
 
-/// Removes what `path`, relative to the data directory, names; an image may be kept elsewhere.
-async fn remove_garbage(folder: &Folder, artefacts: &Artefacts, path: &str) -> io::Result<()> {
+/// Removes what the data directory's `path` names; an image may be kept elsewhere.
+async fn forget(folder: &Folder, artefacts: &Artefacts, path: &str) -> io::Result<()> {
     if let Some(image) = path.strip_prefix("images/").and_then(|image| image.parse().ok()) {
         return artefacts.delete(image).await;
     }

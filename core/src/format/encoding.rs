@@ -53,9 +53,7 @@ impl Codec {
     /// # Errors
     /// `ErrorKind::Internal` for parameters out of range.
     pub fn encode(&self, chunk: &[u8]) -> Result<(Vec<u8>, bool)> {
-        let mut out = Vec::new();
-        let is_encoded = crate::pipeline::Encoder::new(self)?.encode(chunk, &mut out)?;
-        Ok((out, is_encoded))
+        crate::pipeline::Encoder::new(self)?.encode_one(chunk)
     }
 }
 

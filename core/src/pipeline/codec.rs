@@ -4,22 +4,24 @@ use flate2::{Compress, FlushCompress, Status};
 use libdeflater::{CompressionError, CompressionLvl, Compressor};
 use zstd_safe::{CCtx, CParameter};
 
+use super::encoded::EncodedBytes;
 use crate::format::{ChunkCodec, Codec};
 use crate::{Error, ErrorKind, Result};
 
-/// One worker's encoder for one codec, with its working memory.
-pub(crate) struct Encoder {
-    method: Method,
-    /// Where a chunk is encoded to before it is known how long it becomes; only grows.
-    scratch: Vec<u8>,
-}
+/// An encoder for one codec, with its working memory but for that of zstd.
+pub(crate) struct Encoder(Method);
+
+/// The working memory of all encoders with zstd that work one after the other; it is made with the first chunk, and is as
+/// large as the largest of them needs.
+#[derive(Default)]
+pub(super) struct Zstd(Option<CCtx<'static>>);
 
 enum Method {
     Stored,
     Deflate(Box<Compress>),
     Zlib(Compressor),
     Gzip(Compressor),
-    Zstd { context: CCtx<'static>, always: bool },
+    Zstd { level: u8, always: bool },
     Custom(Arc<dyn ChunkCodec>),
 }
 
@@ -43,94 +45,118 @@ impl Encoder {
             }
             Codec::Zlib { level } => Method::Zlib(deflater(*level)?),
             Codec::Gzip { level } => Method::Gzip(deflater(*level)?),
-            Codec::Zstd { level } => Method::Zstd { context: zstd(*level)?, always: false },
-            Codec::ZstdFrame { level } => Method::Zstd { context: zstd(*level)?, always: true },
+            Codec::Zstd { level } => Method::Zstd { level: *level, always: false },
+            Codec::ZstdFrame { level } => Method::Zstd { level: *level, always: true },
             Codec::Custom(codec) => Method::Custom(Arc::clone(&codec.0)),
         };
-        Ok(Self { method, scratch: Vec::new() })
+        Ok(Self(method))
     }
 
     /// Appends `chunk` to `out`, encoded or verbatim; says whether it was encoded.
-    pub(crate) fn encode(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<bool> {
-        let Self { method, scratch } = self;
-        let len = match method {
+    pub(super) fn encode(&mut self, chunk: &[u8], zstd: &mut Zstd, out: &mut EncodedBytes) -> Result<bool> {
+        let len = match &mut self.0 {
             Method::Stored => None,
-            Method::Deflate(compress) => deflate(compress, chunk, scratch)?,
+            Method::Deflate(compress) => deflate(compress, chunk, out)?,
             Method::Zlib(compressor) => {
-                let room = room(scratch, compressor.zlib_compress_bound(chunk.len()));
+                let room = out.room(compressor.zlib_compress_bound(chunk.len()));
                 Some(compressor.zlib_compress(chunk, room).map_err(libdeflate_failed)?)
             }
             Method::Gzip(compressor) => {
-                let room = room(scratch, compressor.gzip_compress_bound(chunk.len()));
+                let room = out.room(compressor.gzip_compress_bound(chunk.len()));
                 Some(compressor.gzip_compress(chunk, room).map_err(libdeflate_failed)?)
             }
-            Method::Zstd { context, always } => {
-                let room = room(scratch, zstd_safe::compress_bound(chunk.len()));
-                let len = context.compress2(room, chunk).map_err(zstd_failed)?;
+            Method::Zstd { level, always } => {
+                let room = out.room(zstd_safe::compress_bound(chunk.len()));
+                let len = zstd.context(*level)?.compress2(room, chunk).map_err(zstd_failed)?;
                 (*always || len < chunk.len()).then_some(len)
             }
             Method::Custom(codec) => {
-                let start = out.len();
-                let is_encoded = codec.encode(chunk, out)?;
+                let is_encoded = out.append_with(|out| codec.encode(chunk, out))?;
                 if !is_encoded {
-                    out.truncate(start);
-                    out.extend_from_slice(chunk);
+                    out.append(chunk);
                 }
                 return Ok(is_encoded);
             }
         };
-        out.extend_from_slice(len.map_or(chunk, |len| &scratch[..len]));
+        match len {
+            Some(len) => out.keep(len),
+            None => out.append(chunk),
+        }
         Ok(len.is_some())
     }
 
-    /// Bytes of working memory that an encoder takes for chunks of `granularity` bytes. A codec of a format's own counts
-    /// as none: it is shared by all workers.
-    ///
-    /// # Errors
-    /// As [`Encoder::new`] and [`Encoder::encode`].
-    pub(crate) fn memory(codec: &Codec, granularity: usize) -> Result<usize> {
-        Ok(match codec {
-            Codec::Stored | Codec::Custom(_) => 0,
+    /// One chunk by itself, as [`Encoder::encode`].
+    pub(crate) fn encode_one(&mut self, chunk: &[u8]) -> Result<(Vec<u8>, bool)> {
+        let mut out = EncodedBytes::default();
+        let is_encoded = self.encode(chunk, &mut Zstd::default(), &mut out)?;
+        Ok((out.into_vec(), is_encoded))
+    }
+
+    /// Bytes that the chunks of an item of `item` bytes, of `granularity` bytes each, need at most to be encoded to.
+    pub(super) fn most(&mut self, item: usize, granularity: usize) -> usize {
+        let chunks = item.div_ceil(granularity);
+        // Where a chunk that does not shrink is kept verbatim, only the last one needs more.
+        match &mut self.0 {
+            Method::Stored => 0,
+            Method::Custom(_) => item,
+            Method::Deflate(_) => item + deflate_bound(granularity) - granularity,
+            Method::Zlib(compressor) => chunks * compressor.zlib_compress_bound(granularity),
+            Method::Gzip(compressor) => chunks * compressor.gzip_compress_bound(granularity),
+            Method::Zstd { always: true, .. } => chunks * zstd_safe::compress_bound(granularity),
+            Method::Zstd { .. } => item + zstd_safe::compress_bound(granularity) - granularity,
+        }
+    }
+
+    /// Bytes of working memory that an encoder for `codec` takes for chunks of `granularity` bytes, without zstd's. A codec
+    /// of a format's own counts as none: it is shared by all.
+    pub(super) fn memory(codec: &Codec, granularity: usize) -> usize {
+        match codec {
+            Codec::Stored | Codec::Custom(_) | Codec::Zstd { .. } | Codec::ZstdFrame { .. } => 0,
             // Every match at every position is kept; 9 MiB are the most that libdeflate has.
             Codec::Zlib { level: 10.. } | Codec::Gzip { level: 10.. } => {
                 (8 * granularity + (1 << 20)).min(9 << 20)
             }
             Codec::Deflate { .. } | Codec::Zlib { .. } | Codec::Gzip { .. } => DEFLATE_BYTES,
-            Codec::Zstd { .. } | Codec::ZstdFrame { .. } => {
-                let mut encoder = Self::new(codec)?;
-                // Only a context that has worked has its tables.
-                encoder.encode(&vec![0; granularity], &mut Vec::new())?;
-                if let Method::Zstd { context, .. } = &encoder.method { context.sizeof() } else { 0 }
-            }
-        })
+        }
     }
 }
 
-/// The first `len` bytes of `scratch`, which gets them if it has not; what they hold is of no account.
-fn room(scratch: &mut Vec<u8>, len: usize) -> &mut [u8] {
-    if scratch.len() < len {
-        scratch.resize(len, 0);
+impl Zstd {
+    /// Bytes that it has taken so far.
+    pub(super) fn memory(&self) -> usize {
+        self.0.as_ref().map_or(0, CCtx::sizeof)
     }
-    &mut scratch[..len]
+
+    fn context(&mut self, level: u8) -> Result<&mut CCtx<'static>> {
+        let context = self.0.get_or_insert_with(CCtx::create);
+        context.set_parameter(CParameter::CompressionLevel(i32::from(level))).map_err(zstd_failed)?;
+        context.set_parameter(CParameter::ContentSizeFlag(true)).map_err(zstd_failed)?;
+        Ok(context)
+    }
 }
 
 /// Bytes of the stream, `None` where it is not smaller than the chunk.
 ///
 /// The stream is always written to its end, even where it is longer than the chunk: zlib-rs 0.6.8 keeps a remainder
 /// of a stream that is cut off over `reset`, and runs out of room for the next.
-fn deflate(compress: &mut Compress, chunk: &[u8], scratch: &mut Vec<u8>) -> Result<Option<usize>> {
+fn deflate(compress: &mut Compress, chunk: &[u8], out: &mut EncodedBytes) -> Result<Option<usize>> {
     if is_dense(chunk) {
         return Ok(None);
     }
     compress.reset();
     let status = compress
-        .compress(chunk, room(scratch, chunk.len() + chunk.len() / 4 + 64), FlushCompress::Finish)
+        .compress(chunk, out.room(deflate_bound(chunk.len())), FlushCompress::Finish)
         .map_err(|error| Error::new(ErrorKind::Internal, "deflate failed").with_source(error))?;
     if status != Status::StreamEnd {
         return Err(Error::new(ErrorKind::Internal, "deflate did not end"));
     }
     let len = compress.total_out() as usize;
     Ok((len < chunk.len()).then_some(len))
+}
+
+/// Bytes that a stream of zlib-rs never passes, whatever its parameters.
+fn deflate_bound(len: usize) -> usize {
+    len + len / 4 + 64
 }
 
 /// Whether the bytes of `chunk` are distributed as those of noise, and so of what is compressed or encrypted already:
@@ -166,13 +192,6 @@ impl Histogram {
     }
 }
 
-fn zstd(level: u8) -> Result<CCtx<'static>> {
-    let mut context = CCtx::create();
-    context.set_parameter(CParameter::CompressionLevel(i32::from(level))).map_err(zstd_failed)?;
-    context.set_parameter(CParameter::ContentSizeFlag(true)).map_err(zstd_failed)?;
-    Ok(context)
-}
-
 /// The room was the bound that libdeflate itself gives.
 fn libdeflate_failed(error: CompressionError) -> Error {
     Error::new(ErrorKind::Internal, "libdeflate passed its own bound").with_source(error)
@@ -204,9 +223,11 @@ mod tests {
     fn every_codec_gives_back_what_it_took() {
         let chunk = chunk();
         let encode = |codec: Codec| {
-            let mut out = vec![1, 2, 3];
-            assert!(Encoder::new(&codec).unwrap().encode(&chunk, &mut out).unwrap(), "{codec:?}");
-            out.split_off(3)
+            let mut out = EncodedBytes::default();
+            out.append(&[1, 2, 3]);
+            let mut encoder = Encoder::new(&codec).unwrap();
+            assert!(encoder.encode(&chunk, &mut Zstd::default(), &mut out).unwrap(), "{codec:?}");
+            out.into_vec().split_off(3)
         };
         let mut plain = vec![0; chunk.len()];
         let mut inflater = libdeflater::Decompressor::new();
@@ -227,14 +248,12 @@ mod tests {
     fn incompressible_chunks_stay_verbatim_unless_a_frame_is_needed() {
         let noise = noise(512, 5);
         for codec in [Codec::Deflate { window_bits: 12, level: 1 }, Codec::Zstd { level: 1 }] {
-            let mut out = Vec::new();
-            assert!(!Encoder::new(&codec).unwrap().encode(&noise, &mut out).unwrap(), "{codec:?}");
-            assert_eq!(out, noise);
+            let kept = Encoder::new(&codec).unwrap().encode_one(&noise).unwrap();
+            assert_eq!(kept, (noise.clone(), false), "{codec:?}");
         }
         for codec in [Codec::Zlib { level: 1 }, Codec::Gzip { level: 1 }, Codec::ZstdFrame { level: 1 }] {
-            let mut out = Vec::new();
-            assert!(Encoder::new(&codec).unwrap().encode(&noise, &mut out).unwrap(), "{codec:?}");
-            assert!(out.len() > noise.len(), "{codec:?}");
+            let (out, is_encoded) = Encoder::new(&codec).unwrap().encode_one(&noise).unwrap();
+            assert!(is_encoded && out.len() > noise.len(), "{codec:?}");
         }
     }
 
@@ -242,8 +261,8 @@ mod tests {
     fn noise_is_a_zlib_stream_little_larger_than_itself() {
         for level in [1, 6, 12] {
             let noise = noise(65_536, 3);
-            let mut out = Vec::new();
-            assert!(Encoder::new(&Codec::Zlib { level }).unwrap().encode(&noise, &mut out).unwrap());
+            let (out, is_encoded) = Encoder::new(&Codec::Zlib { level }).unwrap().encode_one(&noise).unwrap();
+            assert!(is_encoded);
             assert!(out.len() <= noise.len() + 14 * 5 + 6, "{}", out.len());
             let mut plain = vec![0; noise.len()];
             libdeflater::Decompressor::new().zlib_decompress(&out, &mut plain).unwrap();
@@ -258,15 +277,38 @@ mod tests {
             Codec::Deflate { window_bits: 15, level: 6 },
             Codec::Zstd { level: 3 },
         ] {
-            let mut fresh = Vec::new();
-            Encoder::new(&codec).unwrap().encode(&chunk(), &mut fresh).unwrap();
+            let fresh = Encoder::new(&codec).unwrap().encode_one(&chunk()).unwrap();
             let mut used = Encoder::new(&codec).unwrap();
             for seed in 1..20 {
-                assert!(!used.encode(&noise(65_536, seed), &mut Vec::new()).unwrap(), "{codec:?}");
+                assert!(!used.encode_one(&noise(65_536, seed)).unwrap().1, "{codec:?}");
             }
-            let mut out = Vec::new();
-            assert!(used.encode(&chunk(), &mut out).unwrap());
-            assert!(out == fresh, "{codec:?}");
+            let again = used.encode_one(&chunk()).unwrap();
+            assert!(again.1 && again == fresh, "{codec:?}");
+        }
+    }
+
+    #[test]
+    fn an_item_of_noise_fits_the_room_made_for_it() {
+        for granularity in [512, 65_536, 1 << 20] {
+            for codec in [
+                Codec::Deflate { window_bits: 12, level: 6 },
+                Codec::Zlib { level: 1 },
+                Codec::Gzip { level: 12 },
+                Codec::Zstd { level: 3 },
+                Codec::ZstdFrame { level: 3 },
+            ] {
+                let mut encoder = Encoder::new(&codec).unwrap();
+                let most = encoder.most(1 << 20, granularity);
+                assert!(most <= (1 << 20) * 4 / 3 + 64, "{codec:?}: {most}");
+                let mut out = EncodedBytes::default();
+                out.clear(most);
+                let buffer = out.room(0).as_ptr();
+                let mut zstd = Zstd::default();
+                for chunk in noise(1 << 20, 7).chunks(granularity) {
+                    encoder.encode(chunk, &mut zstd, &mut out).unwrap();
+                }
+                assert_eq!(out.as_slice().as_ptr(), buffer, "{codec:?}, {granularity}");
+            }
         }
     }
 
@@ -297,12 +339,8 @@ mod tests {
         let noise = noise(8192, 9);
         let twice = [noise.as_slice(), noise.as_slice()].concat();
         let len = |window_bits| {
-            let mut out = Vec::new();
-            Encoder::new(&Codec::Deflate { window_bits, level: 6 })
-                .unwrap()
-                .encode(&twice, &mut out)
-                .unwrap();
-            out.len()
+            let codec = Codec::Deflate { window_bits, level: 6 };
+            Encoder::new(&codec).unwrap().encode_one(&twice).unwrap().0.len()
         };
         assert!(len(15) < 10_000, "{}", len(15));
         assert!(len(12) > 12_000, "{}", len(12));

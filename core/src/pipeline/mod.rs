@@ -9,22 +9,32 @@
 //! ready, then a new item. No thread belongs to a target, and nothing depends on how many threads there are.
 
 mod codec;
+mod encoded;
 mod piece;
+mod pool;
 mod run;
 mod schedule;
+mod tools;
 mod workers;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 pub(crate) use codec::Encoder;
+use codec::Zstd;
+use encoded::EncodedBytes;
 pub(crate) use piece::OutputResult;
-use piece::{OutputState, lock};
+use piece::OutputState;
+use pool::{PIECE, Pieces};
 use run::ChunkEntry;
 pub use run::{Chunk, Placer, Run};
 use schedule::{Schedule, Task};
+use tools::Toolbox;
+use workers::Share;
 pub(crate) use workers::Workers;
 
 use crate::error::guarded;
 use crate::format::{Codec, Encoding, ImageWriter, OutputSpec};
-use crate::layout::{DiskLayout, LayoutReader};
+use crate::layout::DiskLayout;
 use crate::sink::Output;
 use crate::{Error, ErrorKind, Monitor, Result};
 
@@ -66,24 +76,30 @@ impl Target {
 /// panic.
 pub(crate) fn write(
     disks: &[DiskLayout],
-    targets: Vec<Target>,
+    mut targets: Vec<Target>,
     workers: &Workers,
     monitor: &Monitor,
 ) -> Result<Outcome> {
     let shape = Shape::new(disks, &targets)?;
-    let encoding = encoding_workers(workers.threads(), &shape)?;
-    let window = window(encoding, &shape);
-    let schedule = Schedule::new(&shape, targets, window, monitor);
+    let toolbox = Toolbox::new(workers.threads(), &shape)?;
+    let outputs = targets.iter().map(|target| target.outputs.len()).sum();
+    let bounds = toolbox.bounds();
+    let pieces = Pieces::new(outputs, bounds.excess);
+    for output in targets.iter_mut().flat_map(|target| &mut target.outputs) {
+        output.share(&pieces);
+    }
+    // More would find nothing to do: lanes at work and pieces together are no more than may be full.
+    let threads = workers.threads().min(bounds.encoders + pieces.most());
+    let schedule = Schedule::new(&shape, targets, bounds, pieces, monitor);
     monitor.expect(schedule.total_bytes());
     let share = workers.share();
     std::thread::scope(|scope| {
-        let (shape, schedule, share) = (&shape, &schedule, &share);
-        let worker = |number| move || work(shape, schedule, monitor, &|| number < encoding.min(share.size()));
-        for number in 1..workers.threads() {
+        let worker = || work(&shape, &schedule, &toolbox, &share, monitor);
+        for _ in 1..threads {
             // Where the system has no more threads, fewer do the same.
-            let _ = std::thread::Builder::new().name("diskwright".into()).spawn_scoped(scope, worker(number));
+            let _ = std::thread::Builder::new().name("diskwright".into()).spawn_scoped(scope, worker);
         }
-        worker(0)();
+        worker();
     });
     drop(share);
     let (targets, read) = schedule.into_targets()?;
@@ -110,7 +126,7 @@ impl Shape {
     fn new(disks: &[DiskLayout], targets: &[Target]) -> Result<Self> {
         let mut encodings: Vec<Vec<Encoding>> = vec![Vec::new(); disks.len()];
         let mut wanted = Vec::new();
-        let mut item = piece::PIECE as u64;
+        let mut item = PIECE as u64;
         for target in targets {
             if target.writer.encodings.len() != disks.len() {
                 return Err(Error::new(ErrorKind::Internal, "a format names one encoding for each disk"));
@@ -149,22 +165,21 @@ struct Slot {
 struct EncodedItem {
     chunks: Vec<ChunkEntry>,
     /// The chunks back to back; empty for a stored encoding, whose chunks stand in `plain`.
-    bytes: Vec<u8>,
+    bytes: EncodedBytes,
 }
 
 impl EncodedItem {
     fn bytes<'a>(&'a self, encoding: &Encoding, plain: &'a [u8]) -> &'a [u8] {
-        if encoding.codec == Codec::Stored { plain } else { &self.bytes }
+        if encoding.codec == Codec::Stored { plain } else { self.bytes.as_slice() }
     }
 }
 
-/// One worker's life; it takes new items while it `encodes`.
-fn work(shape: &Shape, schedule: &Schedule<'_>, monitor: &Monitor, encodes: &dyn Fn() -> bool) {
-    let mut tools = None;
-    while let Some(task) = schedule.next(encodes) {
-        let (place, was_piece) = (task.place(), matches!(task, Task::Piece { .. }));
-        if let Err(error) = guarded("a worker", || perform(task, shape, schedule, monitor, &mut tools)) {
-            schedule.fail(place, was_piece, error);
+/// One worker's life.
+fn work(shape: &Shape, schedule: &Schedule<'_>, toolbox: &Toolbox, share: &Share<'_>, monitor: &Monitor) {
+    while let Some(task) = schedule.next(&|| share.size()) {
+        let place = task.place();
+        if let Err(error) = guarded("a worker", || perform(task, shape, schedule, toolbox, monitor)) {
+            schedule.fail(place, error);
         }
     }
 }
@@ -173,8 +188,8 @@ fn perform(
     task: Task,
     shape: &Shape,
     schedule: &Schedule<'_>,
+    toolbox: &Toolbox,
     monitor: &Monitor,
-    tools: &mut Option<Tools>,
 ) -> Result<()> {
     match task {
         Task::Piece { piece, .. } => {
@@ -194,6 +209,8 @@ fn perform(
             schedule.put_done(order, lane, target, tasks);
         }
         Task::Finish { order, lane, mut target } => {
+            // All items are encoded: what ends an output may need their room.
+            toolbox.clear();
             let mut tasks = Vec::new();
             let Target { writer, outputs } = &mut target;
             let assembler = std::mem::replace(&mut writer.assembler, Box::new(Finished));
@@ -204,11 +221,7 @@ fn perform(
             schedule.put_done(order, lane, target, tasks);
         }
         Task::Fill { order, mut slot } => {
-            let tools = match tools {
-                Some(tools) => tools,
-                None => tools.insert(Tools::new(shape)?),
-            };
-            let read = tools.fill(shape, &mut slot)?;
+            let read = toolbox.fill(shape, &mut slot, monitor)?;
             monitor.advance(read);
             schedule.fill_done(order, slot, read);
         }
@@ -216,51 +229,16 @@ fn perform(
     Ok(())
 }
 
-/// What one worker reads and encodes with.
-struct Tools {
-    readers: Vec<LayoutReader>,
-    /// For each disk, for each of its encodings.
-    encoders: Vec<Vec<Encoder>>,
-}
-
-impl Tools {
-    fn new(shape: &Shape) -> Result<Self> {
-        let encoders = shape
-            .encodings
-            .iter()
-            .map(|encodings| {
-                encodings.iter().map(|encoding| Encoder::new(&encoding.codec)).collect::<Result<_>>()
-            })
-            .collect::<Result<_>>()?;
-        Ok(Self { readers: shape.disks.iter().map(DiskLayout::reader).collect(), encoders })
-    }
-
-    /// Reads and encodes the item that `slot` names; gives the bytes read.
-    fn fill(&mut self, shape: &Shape, slot: &mut Slot) -> Result<u64> {
-        let disk = &shape.disks[slot.disk];
-        let len = shape.item.min(disk.size() - slot.start);
-        slot.plain.resize(len as usize, 0);
-        self.readers[slot.disk].read_exact_at(slot.start, &mut slot.plain)?;
-        let encodings = &shape.encodings[slot.disk];
-        slot.encoded.resize_with(encodings.len(), EncodedItem::default);
-        for ((encoding, encoder), item) in
-            encodings.iter().zip(&mut self.encoders[slot.disk]).zip(&mut slot.encoded)
-        {
-            encode(encoding, encoder, slot.start, &slot.plain, item)?;
-        }
-        Ok(len)
-    }
-}
-
 fn encode(
     encoding: &Encoding,
     encoder: &mut Encoder,
+    zstd: &mut Zstd,
     start: u64,
     plain: &[u8],
     item: &mut EncodedItem,
+    monitor: &Monitor,
 ) -> Result<()> {
     item.chunks.clear();
-    item.bytes.clear();
     let granularity = encoding.granularity as usize;
     let first = start / u64::from(encoding.granularity);
     let mut at = 0;
@@ -270,16 +248,19 @@ fn encode(
         if is_zero(chunk) {
             continue;
         }
+        // High levels take a while, and there may be several encodings.
+        monitor.check()?;
         let (range, is_encoded) = if encoding.codec == Codec::Stored {
             (range, false)
         } else {
             let start = item.bytes.len();
             let is_encoded = if chunk.len() < granularity && encoding.codec.pads() {
-                let mut padded = chunk.to_vec();
+                let mut padded = Vec::with_capacity(granularity);
+                padded.extend_from_slice(chunk);
                 padded.resize(granularity, 0);
-                encoder.encode(&padded, &mut item.bytes)?
+                encoder.encode(&padded, zstd, &mut item.bytes)?
             } else {
-                encoder.encode(chunk, &mut item.bytes)?
+                encoder.encode(chunk, zstd, &mut item.bytes)?
             };
             ((start, item.bytes.len()), is_encoded)
         };
@@ -295,21 +276,9 @@ fn is_zero(bytes: &[u8]) -> bool {
         && tail.iter().all(|byte| *byte == 0)
 }
 
-/// How many of `threads` workers read and encode: all, unless their encoders would take more than [`ENCODER_BYTES`], as
-/// those of high levels do. The others write, hash and assemble.
-fn encoding_workers(threads: usize, shape: &Shape) -> Result<usize> {
-    let mut each = 1;
-    for Encoding { granularity, codec } in shape.encodings.iter().flatten() {
-        each += Encoder::memory(codec, *granularity as usize)?;
-    }
-    Ok((ENCODER_BYTES / each).clamp(1, threads))
-}
-
-/// Items in flight: enough that no worker waits, few enough that memory stays within [`WINDOW_BYTES`].
-fn window(threads: usize, shape: &Shape) -> usize {
-    let copies = 1 + shape.encodings.iter().map(Vec::len).max().unwrap_or(0);
-    let slot = shape.item as usize * copies;
-    (2 * threads + 2).min(WINDOW_BYTES / slot).max(2)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A worker that panicked has already failed the run; what it held is not used for output any more.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Stands where an assembler was that has finished.
@@ -324,10 +293,6 @@ impl crate::format::Assembler for Finished {
         Err(Error::new(ErrorKind::Internal, "the assembler has finished"))
     }
 }
-
-/// What the encoders of all workers may take; the first worker has its own in any case.
-const ENCODER_BYTES: usize = 20 << 20;
-const WINDOW_BYTES: usize = 24 << 20;
 
 #[cfg(test)]
 mod tests;

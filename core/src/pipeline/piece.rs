@@ -1,13 +1,12 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
+use super::lock;
+use super::pool::{Full, PIECE, Pieces};
 use crate::format::{Access, OutputSpec};
 use crate::sink::Output;
 use crate::{Error, ErrorKind, Result};
-
-/// Outputs are written and hashed in pieces of 1 MiB.
-pub(super) const PIECE: usize = 1 << 20;
 
 /// One output on its way: the part that workers share.
 pub(super) struct OutputShared {
@@ -15,12 +14,12 @@ pub(super) struct OutputShared {
     output: Box<dyn Output>,
     /// SHA-256 of every piece that is not a hole.
     digests: Mutex<Vec<(u64, [u8; 32])>>,
-    spare: Mutex<Vec<Box<[u8]>>>,
 }
 
 /// One output on its way: the part that its assembler fills, in ascending order.
 pub(super) struct OutputState {
     shared: Arc<OutputShared>,
+    pieces: Arc<Pieces>,
     size_bound: u64,
     is_patched: bool,
     /// Ranges that may be written at any time, in bytes, half-open.
@@ -47,6 +46,7 @@ pub(super) struct PieceTask {
     output: Arc<OutputShared>,
     piece: Piece,
     len: usize,
+    full: Full,
 }
 
 /// What an output became.
@@ -78,12 +78,8 @@ impl OutputState {
             return Err(Error::new(ErrorKind::Unsupported, text).with_field("sha256"));
         }
         let mut state = Self {
-            shared: Arc::new(OutputShared {
-                name: spec.name.clone(),
-                output,
-                digests: Mutex::default(),
-                spare: Mutex::default(),
-            }),
+            shared: Arc::new(OutputShared { name: spec.name.clone(), output, digests: Mutex::default() }),
+            pieces: Arc::default(),
             size_bound: spec.size_bound,
             is_patched,
             reserved: Vec::new(),
@@ -101,6 +97,11 @@ impl OutputState {
         Ok(state)
     }
 
+    /// Has its pieces, from now on, in common with the other outputs of a run.
+    pub(super) fn share(&mut self, pieces: &Arc<Pieces>) {
+        self.pieces = Arc::clone(pieces);
+    }
+
     /// Lets `offset..offset+len`, which must lie ahead, be written at any time until the end; the output ends no earlier.
     pub(super) fn reserve(&mut self, offset: u64, len: u64) -> Result<()> {
         let end = offset.saturating_add(len);
@@ -113,7 +114,7 @@ impl OutputState {
                     return Err(self.defect(format!("more than {MAX_HELD} MiB have reserved parts"), offset));
                 }
                 let current = self.current.take_if(|piece| piece.index == index);
-                self.held.insert(at, current.unwrap_or_else(|| self.shared.new_piece(index)));
+                self.held.insert(at, current.unwrap_or_else(|| Piece::new(index, &self.pieces)));
             }
         }
         self.reserved.push((offset, end));
@@ -165,6 +166,11 @@ impl OutputState {
         self.len
     }
 
+    /// Whether what is full now should be written before there is more.
+    pub(super) fn is_pressed(&self) -> bool {
+        self.pieces.are_scarce(0)
+    }
+
     /// Hands out all pieces that are still held.
     pub(super) fn flush(&mut self, tasks: &mut Vec<PieceTask>) {
         for piece in std::mem::take(&mut self.held) {
@@ -197,13 +203,13 @@ impl OutputState {
             return &mut self.held[at];
         }
         if self.current.as_ref().is_none_or(|piece| piece.index != index) {
-            let next = self.shared.new_piece(index);
+            let next = Piece::new(index, &self.pieces);
             if let Some(full) = self.current.replace(next) {
                 self.emit(full, tasks);
             }
         }
-        let shared = &self.shared;
-        self.current.get_or_insert_with(|| shared.new_piece(index))
+        let pieces = &self.pieces;
+        self.current.get_or_insert_with(|| Piece::new(index, pieces))
     }
 
     fn emit(&mut self, mut piece: Piece, tasks: &mut Vec<PieceTask>) {
@@ -216,7 +222,8 @@ impl OutputState {
             serial.hasher.update(&piece.data[..len]);
             serial.end = start + len as u64;
         }
-        tasks.push(PieceTask { output: Arc::clone(&self.shared), piece, len });
+        let full = Full::new(&self.pieces);
+        tasks.push(PieceTask { output: Arc::clone(&self.shared), piece, len, full });
     }
 
     fn defect(&self, text: String, offset: u64) -> Error {
@@ -224,14 +231,11 @@ impl OutputState {
     }
 }
 
-impl OutputShared {
-    fn new_piece(&self, index: u64) -> Piece {
-        let data = lock(&self.spare).pop().unwrap_or_else(|| vec![0; PIECE].into());
-        Piece { index, data, ranges: Vec::new() }
-    }
-}
-
 impl Piece {
+    fn new(index: u64, pieces: &Pieces) -> Self {
+        Self { index, data: pieces.take(), ranges: Vec::new() }
+    }
+
     fn put(&mut self, start: usize, bytes: &[u8]) {
         let end = start + bytes.len();
         self.data[start..end].copy_from_slice(bytes);
@@ -272,7 +276,7 @@ impl PieceTask {
     /// # Errors
     /// `ErrorKind::Sink` naming the output.
     pub(super) fn run(self) -> Result<()> {
-        let Self { output, piece, len } = self;
+        let Self { output, piece, len, full } = self;
         let start = piece.index * PIECE as u64;
         for (from, to) in &piece.ranges {
             let bytes = &piece.data[*from..*to];
@@ -283,10 +287,7 @@ impl PieceTask {
         }
         let digest = Sha256::digest(&piece.data[..len]).into();
         lock(&output.digests).push((piece.index, digest));
-        let mut spare = lock(&output.spare);
-        if spare.len() < MAX_SPARE {
-            spare.push(piece.data);
-        }
+        full.give_back(piece.data);
         Ok(())
     }
 }
@@ -305,7 +306,7 @@ impl SerialDigest {
 
 /// SHA-256 over the SHA-256s of an output's consecutive pieces; `digests` are those that are not holes, sorted.
 pub(super) fn tree_digest(len: u64, digests: &[(u64, [u8; 32])]) -> [u8; 32] {
-    let zero_piece: [u8; 32] = Sha256::digest(ZEROS).into();
+    let zero_piece: [u8; 32] = Sha256::digest(&ZEROS[..]).into();
     let mut hasher = Sha256::new();
     let mut known = digests.iter().peekable();
     let pieces = len.div_ceil(PIECE as u64);
@@ -325,13 +326,6 @@ fn sink_error(name: &str, error: std::io::Error) -> Error {
     Error::new(ErrorKind::Sink, "cannot write the output").with_path(name).with_source(error)
 }
 
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A worker that panicked has already failed the run; what it held is not used for output any more.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 static ZEROS: [u8; PIECE] = [0; PIECE];
 /// Pieces with reserved ranges that one output may hold in memory.
 const MAX_HELD: usize = 32;
-/// Buffers kept for reuse by one output.
-const MAX_SPARE: usize = 4;

@@ -125,7 +125,7 @@ impl Placed<'_> {
         // A large table goes in portions, so that its pieces do not pile up in memory.
         for (at, part) in (0..).zip(bytes.chunks(PORTION)) {
             self.state.write(offset + at * PORTION as u64, part, self.tasks)?;
-            while self.tasks.len() > MAX_WAITING {
+            while self.tasks.len() > MAX_WAITING || !self.tasks.is_empty() && self.state.is_pressed() {
                 self.tasks.remove(0).run()?;
             }
         }

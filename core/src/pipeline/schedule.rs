@@ -3,6 +3,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::piece::PieceTask;
+use super::pool::Pieces;
+use super::tools::Bounds;
 use super::{Shape, Slot, Target, lock};
 use crate::layout::DiskLayout;
 use crate::{Error, ErrorKind, Monitor, Result};
@@ -15,7 +17,8 @@ pub(super) struct Schedule<'a> {
     items: Items,
     total_items: u64,
     total_bytes: u64,
-    window: usize,
+    bounds: Bounds,
+    pieces: Arc<Pieces>,
 }
 
 struct State {
@@ -28,8 +31,8 @@ struct State {
     oldest: u64,
     lanes: Vec<Lane>,
     pieces: VecDeque<(Place, PieceTask)>,
-    /// Pieces that are being written.
-    pieces_running: usize,
+    /// Items that are being read and encoded.
+    filling: usize,
     spare: Vec<Slot>,
     /// The first place that failed; nothing at or after it goes on.
     failed: Option<(Place, Error)>,
@@ -69,7 +72,13 @@ impl Task {
 }
 
 impl<'a> Schedule<'a> {
-    pub(super) fn new(shape: &Shape, targets: Vec<Target>, window: usize, monitor: &'a Monitor) -> Self {
+    pub(super) fn new(
+        shape: &Shape,
+        targets: Vec<Target>,
+        bounds: Bounds,
+        pieces: Arc<Pieces>,
+        monitor: &'a Monitor,
+    ) -> Self {
         let items = Items { disks: shape.disks.clone(), item: shape.item };
         let (mut total_items, mut total_bytes) = (0, 0);
         let mut cursor = Cursor::default();
@@ -85,7 +94,7 @@ impl<'a> Schedule<'a> {
             oldest: 0,
             lanes,
             pieces: VecDeque::new(),
-            pieces_running: 0,
+            filling: 0,
             spare: Vec::new(),
             failed: None,
             cancelled: false,
@@ -99,7 +108,8 @@ impl<'a> Schedule<'a> {
             items,
             total_items,
             total_bytes,
-            window,
+            bounds,
+            pieces,
         }
     }
 
@@ -107,24 +117,23 @@ impl<'a> Schedule<'a> {
         self.total_bytes
     }
 
-    /// The next thing to do, a new item only for a worker that `encodes` now; waits for one; `None` when all is done,
+    /// The next thing to do, a new item only while fewer than `encoders` are in hand; waits for one; `None` when all is done,
     /// failed or cancelled.
-    pub(super) fn next(&self, encodes: &dyn Fn() -> bool) -> Option<Task> {
+    pub(super) fn next(&self, encoders: &dyn Fn() -> usize) -> Option<Task> {
         let mut state = lock(&self.state);
         loop {
-            let encodes = encodes();
+            let encoders = encoders().min(self.bounds.encoders);
             if self.monitor.is_cancelled() {
                 state.cancelled = true;
             }
             if state.cancelled {
                 return None;
             }
-            if let Some(task) = self.pick(&mut state, encodes) {
+            if let Some(task) = self.pick(&mut state, encoders) {
                 state.running += 1;
                 return Some(task);
             }
-            let is_all_claimed = state.claimed == self.total_items || state.failed.is_some();
-            if state.running == 0 && (encodes || is_all_claimed) {
+            if state.running == 0 {
                 // Nothing to do and nobody who could make more: the end.
                 self.changed.notify_all();
                 return None;
@@ -135,15 +144,16 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    fn pick(&self, state: &mut State, encodes: bool) -> Option<Task> {
+    fn pick(&self, state: &mut State, encoders: usize) -> Option<Task> {
         if let Some((place, piece)) = state.pieces.pop_front() {
-            state.pieces_running += 1;
             return Some(Task::Piece { place, piece });
         }
-        if state.pieces_running >= MAX_PIECES {
-            // The sink is slower than the rest: what would be assembled now had to wait in memory.
+        if self.pieces.are_scarce(0) {
             return None;
         }
+        // Every lane at work may fill a piece more; those that failed are not at work, and then there is little left to do.
+        let busy = state.lanes.iter().filter(|lane| lane.target.is_none()).count();
+        let has_pieces = state.failed.is_some() || !self.pieces.are_scarce(busy);
         let limit = state.failed.as_ref().map_or((u64::MAX, 0), |(place, _)| *place);
         for lane in 0..state.lanes.len() {
             let order = state.lanes[lane].next;
@@ -151,6 +161,7 @@ impl<'a> Schedule<'a> {
                 continue;
             }
             if order == self.total_items {
+                state.spare.clear();
                 let target = state.lanes[lane].target.take()?;
                 return Some(Task::Finish { order, lane, target });
             }
@@ -158,16 +169,18 @@ impl<'a> Schedule<'a> {
                 continue;
             }
             let at = (order - state.oldest) as usize;
-            if let Some(Some(slot)) = state.slots.get(at) {
+            if has_pieces && let Some(Some(slot)) = state.slots.get(at) {
                 let slot = Arc::clone(slot);
                 let target = state.lanes[lane].target.take()?;
                 return Some(Task::Put { order, lane, slot, target });
             }
         }
-        if encodes && state.claimed < limit.0 && state.slots.len() < self.window {
+        let has_room = state.filling < encoders && state.slots.len() < self.bounds.slots;
+        if has_room && state.claimed < limit.0 {
             let (disk, start, _) = self.items.next(&mut state.cursor)?;
             let order = state.claimed;
             state.claimed += 1;
+            state.filling += 1;
             state.slots.push_back(None);
             let slot = state.spare.pop().unwrap_or_default();
             return Some(Task::Fill { order, slot: Slot { disk, start, ..slot } });
@@ -179,6 +192,7 @@ impl<'a> Schedule<'a> {
         self.done(|state| {
             let at = (order - state.oldest) as usize;
             state.slots[at] = Some(Arc::new(slot));
+            state.filling -= 1;
             state.read += read;
         });
     }
@@ -194,19 +208,20 @@ impl<'a> Schedule<'a> {
                 let Some(slot) = state.slots.pop_front() else { break };
                 state.oldest += 1;
                 // The last lane to drop a slot gives its buffers back.
-                state.spare.extend(slot.and_then(Arc::into_inner));
+                if state.claimed < self.total_items {
+                    state.spare.extend(slot.and_then(Arc::into_inner));
+                }
             }
         });
     }
 
     pub(super) fn piece_done(&self) {
-        self.done(|state| state.pieces_running -= 1);
+        self.done(|_| {});
     }
 
-    /// A task has failed; `was_piece` if it was one.
-    pub(super) fn fail(&self, place: Place, was_piece: bool, error: Error) {
+    /// A task has failed. No item is claimed any more: the one that failed was, and so was every one before it.
+    pub(super) fn fail(&self, place: Place, error: Error) {
         self.done(|state| {
-            state.pieces_running -= usize::from(was_piece);
             if state.failed.as_ref().is_none_or(|(first, _)| place < *first) {
                 state.failed = Some((place, error));
             }
@@ -238,9 +253,6 @@ impl<'a> Schedule<'a> {
         Ok((targets, state.read))
     }
 }
-
-/// Pieces of 1 MiB in the hands of the sink from which on nothing more is assembled, however many threads there are.
-const MAX_PIECES: usize = 12;
 
 /// The work items of all disks: aligned, in order, without those that are known to be zero.
 struct Items {

@@ -137,18 +137,59 @@ fn the_first_failure_in_disk_order_is_the_one_told() {
 }
 
 #[test]
-fn encoders_that_take_much_memory_work_on_few_threads() {
-    let workers = |codec: Codec, granularity| {
-        let encodings = vec![vec![Encoding { granularity, codec }]];
-        encoding_workers(16, &Shape { disks: Vec::new(), encodings, wanted: Vec::new(), item: 2 << 20 })
-            .unwrap()
+fn tools_and_items_stay_within_their_bytes_for_any_number_of_threads() {
+    let bounds = |threads, item, encodings: &[(Codec, u32)]| {
+        let encodings = encodings.iter().cloned();
+        let encodings = vec![encodings.map(|(codec, granularity)| Encoding { granularity, codec }).collect()];
+        let shape = Shape { disks: Vec::new(), encodings, wanted: Vec::new(), item };
+        let tools::Bounds { encoders, slots, .. } = Toolbox::new(threads, &shape).unwrap().bounds();
+        (encoders, slots)
     };
-    assert_eq!(workers(Codec::Stored, 4096), 16);
-    assert_eq!(workers(Codec::Zlib { level: 3 }, 65_536), 16);
-    assert_eq!(workers(Codec::Deflate { window_bits: 12, level: 9 }, 65_536), 16);
-    assert_eq!(workers(Codec::Gzip { level: 12 }, 1 << 20), 2);
-    assert_eq!(workers(Codec::ZstdFrame { level: 19 }, 1 << 20), 1);
-    assert_eq!(workers(Codec::Zstd { level: 19 }, 2 << 20), 1);
+    let deflate = |level| (Codec::Deflate { window_bits: 12, level }, 65_536);
+    let zlib = |level| (Codec::Zlib { level }, 65_536);
+    let gzip = |level| (Codec::Gzip { level }, 1 << 20);
+    let all = [gzip(6), deflate(6), zlib(6), (Codec::Stored, 4096)];
+    assert_eq!(bounds(2, 1 << 20, &all), (2, 6));
+    for threads in [64, 256] {
+        assert_eq!(bounds(threads, 1 << 20, &[(Codec::Stored, 4096)]), (25, 25));
+        assert_eq!(bounds(threads, 1 << 20, &all), (5, 6));
+        assert_eq!(bounds(threads, 1 << 20, &[deflate(9)]), (12, 12));
+        assert_eq!(bounds(threads, 1 << 20, &[zlib(12)]), (8, 8));
+        assert_eq!(bounds(threads, 1 << 20, &[gzip(12)]), (2, 5));
+        let frame = (Codec::ZstdFrame { level: 19 }, 1 << 20);
+        assert_eq!(bounds(threads, 1 << 20, std::slice::from_ref(&frame)), (1, 4));
+        assert_eq!(bounds(threads, 2 << 20, &[frame, (Codec::Zstd { level: 19 }, 2 << 20)]), (1, 1));
+        assert_eq!(
+            bounds(threads, 2 << 20, &[(Codec::Deflate { window_bits: 12, level: 9 }, 2 << 20)]),
+            (5, 5)
+        );
+    }
+}
+
+#[test]
+fn pieces_are_fewer_where_outputs_are_many_or_encoders_large_but_never_none() {
+    let most = |outputs, excess| Pieces::new(outputs, excess).most();
+    assert_eq!((most(1, 0), most(6, 0), most(100, 0)), (15, 10, 4));
+    assert_eq!((most(6, 1), most(6, 8 << 20), most(6, 20 << 20), most(100, 20 << 20)), (9, 2, 1, 1));
+}
+
+/// Frames of zstd, of two levels and sizes in turn, with one context and each with its own.
+#[test]
+fn encoders_that_share_working_memory_encode_as_with_their_own() {
+    let text: Vec<u8> = noise(300_000, 5).iter().map(|byte| b'a' + byte % 7).collect();
+    let shapes = [(19, 262_144), (1, 4096), (19, 65_536), (3, 262_144)];
+    let mut shared = Zstd::default();
+    for round in 0..3 {
+        for (level, granularity) in shapes {
+            let mut encoder = Encoder::new(&Codec::ZstdFrame { level }).unwrap();
+            for chunk in text.chunks(granularity).take(20) {
+                let mut out = EncodedBytes::default();
+                encoder.encode(chunk, &mut shared, &mut out).unwrap();
+                let (own, _) = encoder.encode_one(chunk).unwrap();
+                assert!(out.as_slice() == own, "round {round}: {level}, {granularity}");
+            }
+        }
+    }
 }
 
 #[test]

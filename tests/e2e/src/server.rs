@@ -110,6 +110,17 @@ impl Server {
         format!("{}/api", self.origin)
     }
 
+    /// Bytes of memory that it has at the moment.
+    ///
+    /// # Errors
+    /// If the system does not tell.
+    pub fn resident(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
+        Ok(kib.saturating_mul(1024))
+    }
+
     /// What it has logged.
     pub fn log(&self) -> String {
         fs::read(&self.log).map_or_else(

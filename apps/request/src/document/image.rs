@@ -1,5 +1,5 @@
 use super::{ImageFormat, InstallProfile, TargetFormat};
-use crate::render::{Object, Record, object};
+use crate::render::{Object, Record, ShapeField, Shapes, object};
 
 object! {
     /// A machine image, or the ticket for one that is being made.
@@ -64,6 +64,13 @@ object! {
 pub enum PublishImage {}
 
 impl Object for PublishImage {
+    const NAME: &'static str = "PublishImage";
+    const ABOUT: &'static str = "There is none.";
+
+    fn fields(_: &mut Shapes) -> Vec<ShapeField> {
+        Vec::new()
+    }
+
     fn write(&self, _: &mut Record) {
         match *self {}
     }
@@ -74,6 +81,13 @@ impl Object for PublishImage {
 pub enum SoftwareBundle {}
 
 impl Object for SoftwareBundle {
+    const NAME: &'static str = "SoftwareBundle";
+    const ABOUT: &'static str = "There is none.";
+
+    fn fields(_: &mut Shapes) -> Vec<ShapeField> {
+        Vec::new()
+    }
+
     fn write(&self, _: &mut Record) {
         match *self {}
     }

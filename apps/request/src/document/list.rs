@@ -2,7 +2,7 @@ use super::{
     ApiKeyPair, Image, ImageFormat, Org, PublishImage, Role, Scan, ScanImport, ScannedFile, ScannedInstance,
     ScannedPackage, SoftwareBundle, SshKey, Status, TargetFormat, User,
 };
-use crate::render::{Document, Object, Record, render};
+use crate::render::{Described, Document, Object, Record, ShapeField, ShapeKind, Shapes, render};
 use crate::{Common, Syntax};
 
 /// A list as a document: a root element that holds a wrapper of the same name, even if that is empty.
@@ -56,6 +56,21 @@ pub trait Item: Object {
 struct Content<'a, T>(&'a List<T>);
 
 impl<T: Item> Object for Content<'_, T> {
+    const NAME: &'static str = T::LIST;
+    const ABOUT: &'static str = "A list in a wrapper of the same name.";
+
+    fn fields(shapes: &mut Shapes) -> Vec<ShapeField> {
+        let total = ShapeField {
+            name: "total",
+            about: "How many there are in all.",
+            kind: ShapeKind::Number(64),
+            item: None,
+        };
+        let items =
+            ShapeField { name: T::LIST, about: "The items.", kind: T::kind(shapes), item: Some(T::ITEM) };
+        vec![total, items]
+    }
+
     fn write(&self, record: &mut Record) {
         record.put("total", &self.0.total);
         record.put_items(T::LIST, T::ITEM, &self.0.items);
@@ -73,6 +88,11 @@ macro_rules! lists {
                 const ITEM: &'static str = $element;
             }
         )+
+
+        /// Describes every list.
+        pub(super) fn add_lists(shapes: &mut Shapes) {
+            $(shapes.add::<Content<'_, $item>>($wrapper);)+
+        }
     };
 }
 

@@ -38,5 +38,35 @@ pub use scan::{Scan, ScanImport, ScannedInstance};
 pub use status::{ServiceStatus, Status};
 pub use user::{ApiKeyPair, Entitlement, Org, Role, User};
 
+use crate::render::{Document, Shape, Shapes};
+
+/// Describes every object of the documents that are sent, those before that refer to others.
+pub fn shapes() -> Vec<Shape> {
+    let mut shapes = Shapes::default();
+    shapes.add::<ApiKeyPair>(ApiKeyPair::ROOT);
+    shapes.add::<Disk>(Disk::ROOT);
+    shapes.add::<Entitlement>(Entitlement::ROOT);
+    shapes.add::<Image>(Image::ROOT);
+    shapes.add::<ImageFormat>(ImageFormat::ROOT);
+    shapes.add::<InstallProfile>(InstallProfile::ROOT);
+    shapes.add::<Org>(Org::ROOT);
+    shapes.add::<OsUser>(OsUser::ROOT);
+    shapes.add::<PartitionTable>(PartitionTable::ROOT);
+    shapes.add::<PublishImage>("publishImage");
+    shapes.add::<Role>(Role::ROOT);
+    shapes.add::<Scan>(Scan::ROOT);
+    shapes.add::<ScannedFile>(ScannedFile::ROOT);
+    shapes.add::<ScannedInstance>(ScannedInstance::ROOT);
+    shapes.add::<ScannedPackage>(ScannedPackage::ROOT);
+    shapes.add::<ServiceStatus>(ServiceStatus::ROOT);
+    shapes.add::<SshKey>(SshKey::ROOT);
+    shapes.add::<Status>(Status::ROOT);
+    shapes.add::<TargetFormat>(TargetFormat::ROOT);
+    shapes.add::<UForgeError>(UForgeError::ROOT);
+    shapes.add::<User>(User::ROOT);
+    list::add_lists(&mut shapes);
+    shapes.0
+}
+
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@
 
 use diskwright_core::profile::FileSystemKind;
 
-use crate::render::{ToValue, Value};
+use crate::render::{Described, ShapeKind, Shapes, ToValue, Value};
 
 /// Declares a type whose values are those of a list in the schema.
 macro_rules! names {
@@ -27,6 +27,12 @@ macro_rules! names {
                 /// How it is written.
                 pub const fn name(self) -> &'static str {
                     self.0
+                }
+            }
+
+            impl Described for $name {
+                fn kind(_: &mut Shapes) -> ShapeKind {
+                    ShapeKind::Name(Self::ALL.iter().map(|value| value.name()).collect())
                 }
             }
 

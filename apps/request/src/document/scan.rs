@@ -1,5 +1,5 @@
 use super::{Distribution, Image, InstallProfile, ScannedPackage, Status};
-use crate::render::{Object, Record, object};
+use crate::render::{Object, Record, ShapeField, Shapes, object};
 
 object! {
     /// A machine, under which the scans of it stand.
@@ -106,6 +106,13 @@ object! {
 pub enum ScanImport {}
 
 impl Object for ScanImport {
+    const NAME: &'static str = "ScanImport";
+    const ABOUT: &'static str = "There is none.";
+
+    fn fields(_: &mut Shapes) -> Vec<ShapeField> {
+        Vec::new()
+    }
+
     fn write(&self, _: &mut Record) {
         match *self {}
     }

@@ -1,7 +1,11 @@
 //! Documents as trees of values, and the trees as text.
 
 mod json;
+mod shape;
 mod xml;
+
+pub(crate) use shape::{Described, Shapes};
+pub use shape::{Shape, ShapeField, ShapeKind};
 
 use crate::{Common, Syntax, Time};
 
@@ -29,6 +33,14 @@ pub(crate) trait Base {
 
 /// An object of the schema.
 pub(crate) trait Object {
+    /// Its name in the schema.
+    const NAME: &'static str;
+    /// What it is.
+    const ABOUT: &'static str;
+
+    /// What its fields are.
+    fn fields(shapes: &mut Shapes) -> Vec<ShapeField>;
+
     /// Appends its fields in the order of the schema.
     fn write(&self, record: &mut Record);
 }
@@ -150,21 +162,36 @@ impl<T: Object> ToValue for T {
 /// its items' name too. `: base` are inherited blocks. A root element's name makes it a [`Document`].
 macro_rules! object {
     (
-        $(#[$about:meta])* $name:ident $(: $($base:ident: $base_type:ident),+)? $(= $root:literal)? {
-            $($(#[$field_about:meta])* $field:ident: $type:ty => $element:literal $([$item:literal])?,)*
+        $(#[doc = $about:literal])* $name:ident $(: $($base:ident: $base_type:ident),+)? $(= $root:literal)? {
+            $($(#[doc = $field_about:literal])* $field:ident: $type:ty => $element:literal $([$item:literal])?,)*
         }
     ) => {
-        $(#[$about])*
+        $(#[doc = $about])*
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub struct $name {
             $($(
                 #[doc = concat!("The inherited block [`", stringify!($base_type), "`](crate::", stringify!($base_type), ").")]
                 pub $base: crate::$base_type,
             )+)?
-            $($(#[$field_about])* pub $field: Option<$type>,)*
+            $($(#[doc = $field_about])* pub $field: Option<$type>,)*
         }
 
         impl crate::render::Object for $name {
+            const NAME: &'static str = stringify!($name);
+            const ABOUT: &'static str = concat!($($about),*);
+
+            fn fields(shapes: &mut crate::render::Shapes) -> Vec<crate::ShapeField> {
+                let mut fields = Vec::new();
+                $($(fields.extend(<crate::$base_type as crate::render::Object>::fields(shapes));)+)?
+                $(fields.push(crate::ShapeField {
+                    name: $element,
+                    about: concat!($($field_about),*).trim(),
+                    kind: <$type as crate::render::Described>::kind(shapes),
+                    item: crate::render::object!(@item $($item)?),
+                });)*
+                fields
+            }
+
             fn write(&self, record: &mut crate::render::Record) {
                 $($(self.$base.write(record);)+)?
                 $(crate::render::object!(@field record, self.$field, $element $(, $item)?);)*
@@ -202,6 +229,8 @@ macro_rules! object {
             }
         )?
     };
+    (@item) => { None };
+    (@item $item:literal) => { Some($item) };
     (@field $record:ident, $value:expr, $element:literal) => { $record.put($element, &$value) };
     (@field $record:ident, $value:expr, $element:literal, $item:literal) => {
         $record.put_list($element, $item, &$value)

@@ -6,7 +6,7 @@
 use std::future::IntoFuture;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diskwright::engine::{Canceller, Generation};
 use diskwright::sink::{DirectorySink, Overwrite};
@@ -24,6 +24,7 @@ use crate::store::{ImageEnd, ImageProgress, ImageTask, Job, MAX_ATTEMPTS, MadeIm
 
 /// Makes the image of a job, or goes on with it, and writes down what came of it.
 pub(super) async fn run(server: &Server, job: &Job, control: &Control) -> Result<(), StoreError> {
+    let since = Instant::now();
     let Some(task) = server.store().begin_image(job).await? else { return Ok(()) };
     if task.cancelled {
         control.halt(Halt::Cancelled);
@@ -39,6 +40,12 @@ pub(super) async fn run(server: &Server, job: &Job, control: &Control) -> Result
             ImageEnd::Failed(error, detail)
         }
     };
+    let (state, bytes) = match &end {
+        ImageEnd::Complete(made) => ("complete", made.total_size),
+        ImageEnd::Cancelled => ("cancelled", 0),
+        ImageEnd::Failed(..) => ("failed", 0),
+    };
+    server.metrics().image_ends(state, bytes, since.elapsed());
     server.store().end_image(job, &end).await?;
     if !matches!(end, ImageEnd::Complete(_)) {
         server.sweep().await;

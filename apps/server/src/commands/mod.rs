@@ -1,7 +1,10 @@
 //! The command line: to run a server, and to administer the one whose data directory is named.
 
+mod files;
 mod key;
 mod limit;
+mod log;
+mod options;
 mod scan;
 mod serve;
 mod user;
@@ -30,7 +33,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server until it is told to stop (SIGINT, SIGTERM)
-    Serve(serve::ServeArguments),
+    Serve(Box<serve::ServeArguments>),
 
     /// Administer accounts
     #[command(subcommand)]
@@ -100,7 +103,7 @@ pub fn run(registry: Registry, arguments: impl IntoIterator<Item = OsString>) ->
         Err(error) => return failed(&error.into()),
     };
     let done = match arguments.command {
-        Command::Serve(arguments) => runtime.block_on(serve::serve(registry, arguments)),
+        Command::Serve(arguments) => runtime.block_on(serve::serve(registry, *arguments)),
         Command::User(command) => runtime.block_on(user::run(command)),
         Command::Key(command) => runtime.block_on(key::run(command)),
         Command::Scan(command) => runtime.block_on(scan::run(command)),

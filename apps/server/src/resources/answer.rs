@@ -125,21 +125,27 @@ fn error_document(wanted: Wanted, method: &Method, uri: &str, response: Response
         let message = status.canonical_reason().unwrap_or("the request failed").to_ascii_lowercase();
         Failure::new(status, "request.failure", message)
     });
-    let document = UForgeError {
-        localized_error_msg: Some(LocalizedMessage {
-            message: Some(failure.message),
-            message_id: Some(failure.id.to_owned()),
-            parameters: Some(failure.parameters),
-        }),
-        request_method: Some(method.to_string()),
-        request_uri: Some(uri.chars().take(MAX_URI).collect()),
-        status_code: Some(status.as_u16().into()),
-        timestamp: Time::from_milliseconds(store::now()),
-    };
+    let document = error_text(wanted, method.as_str(), uri, &failure);
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(wanted.0.media_type()));
-    Response::from_parts(parts, Body::from(document.render(wanted.0)))
+    Response::from_parts(parts, Body::from(document))
+}
+
+/// `failure` of a request as a `uforgeError`.
+pub(crate) fn error_text(wanted: Wanted, method: &str, uri: &str, failure: &Failure) -> String {
+    let document = UForgeError {
+        localized_error_msg: Some(LocalizedMessage {
+            message: Some(failure.message.clone()),
+            message_id: Some(failure.id.to_owned()),
+            parameters: Some(failure.parameters.clone()),
+        }),
+        request_method: Some(method.to_owned()),
+        request_uri: Some(uri.chars().take(MAX_URI).collect()),
+        status_code: Some(failure.status.as_u16().into()),
+        timestamp: Time::from_milliseconds(store::now()),
+    };
+    document.render(wanted.0)
 }
 
 /// `Tue, 24 Nov 2026 12:00:00 GMT` (RFC 9110 §5.6.7).

@@ -36,7 +36,7 @@ impl FromRequest<Server> for Body {
                 let message = "the document is longer than 1 MiB";
                 Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "request.size", message))
             }
-            Err(error) => Err(Failure::invalid(format!("the body cannot be read: {error}"))),
+            Err(error) => Err(Failure::of_body(&*error)),
         }
     }
 }

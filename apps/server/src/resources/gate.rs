@@ -5,6 +5,7 @@ use axum::response::Response;
 
 use crate::accounts::Identity;
 use crate::failure::Failure;
+use crate::net::Trail;
 use crate::routes::Access;
 use crate::server::Server;
 
@@ -21,13 +22,18 @@ pub(crate) async fn gate(
         return Ok(next.run(Request::from_parts(parts, body)).await);
     }
     let identity = server.accounts().authenticate(&parts).await?;
+    if let Some(trail) = parts.extensions.get::<Trail>() {
+        trail.is_by(&identity.login);
+    }
     if let Access::Entitled(any) = access
         && !any.iter().any(|one| identity.is_entitled(*one))
     {
         let names: Vec<&str> = any.iter().map(|one| one.name()).collect();
         return Err(Failure::forbidden(format!("the account lacks the entitlement {}", names.join(" or "))));
     }
-    let path = RawPathParams::from_request_parts(&mut parts, &server).await.map_err(Failure::internal)?;
+    let path = RawPathParams::from_request_parts(&mut parts, &server)
+        .await
+        .map_err(|_| Failure::unknown("resource"))?;
     if let Some((_, uid)) = path.iter().find(|(name, _)| *name == "uid")
         && !identity.is(uid)
     {

@@ -10,7 +10,7 @@ use diskwright::{Error, ErrorKind, Seed};
 use diskwright_request::{ImageRequest, List, PublishImages, SoftwareBundles, Statuses};
 
 use super::formats::Offer;
-use super::{Body, Ids, Wanted, ticket};
+use super::{Body, Ids, OwnScan, Wanted, ticket};
 use crate::accounts::{Entitlement, Identity};
 use crate::build::{Recipe, effective};
 use crate::failure::Failure;
@@ -245,7 +245,7 @@ async fn stop(server: &Server, identity: &Identity, image: Image) -> Result<Imag
     }
 }
 
-async fn platform_tools(Ids([_, _, _]): Ids<3>, wanted: Wanted) -> Response {
+async fn platform_tools(_: OwnScan, wanted: Wanted) -> Response {
     wanted.ok(SoftwareBundles::default())
 }
 

@@ -10,6 +10,7 @@ mod body;
 mod downloads;
 mod formats;
 mod gate;
+mod health;
 mod ids;
 mod images;
 mod instances;
@@ -23,14 +24,20 @@ mod service;
 mod ticket;
 mod users;
 
-pub(crate) use answer::{Wanted, finish};
+pub(crate) use answer::{Wanted, error_text, finish};
 pub(crate) use body::Body;
 pub(crate) use gate::gate;
+pub(crate) use health::{administration, health};
 pub(crate) use ids::Ids;
 pub(crate) use own::{OwnInstance, OwnScan};
 pub(crate) use query::Query;
+pub(crate) use service::API_VERSION;
 
-use axum::http::StatusCode;
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::accounts::SentUri;
 use crate::failure::Failure;
@@ -51,6 +58,24 @@ pub(crate) fn routes() -> Vec<Route> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// `router` with what all answers have in common: failures are documents, panics failures; headers that say how an answer
+/// is to be read.
+pub(crate) fn dressed(router: Router) -> Router {
+    let header = |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
+    router
+        .layer(CatchPanicLayer::custom(on_panic))
+        .layer(axum::middleware::from_fn(finish))
+        .layer(header(header::CONTENT_LANGUAGE, "en"))
+        .layer(header(header::CACHE_CONTROL, "private, no-cache"))
+        .layer(header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(header(HeaderName::from_static("version"), API_VERSION))
+}
+
+fn on_panic(panic: Box<dyn std::any::Any + Send>) -> Response {
+    let text = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
+    Failure::internal(format!("panic: {}", text.unwrap_or("without a message"))).into_response()
 }
 
 /// For paths that are in no route.

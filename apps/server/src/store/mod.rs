@@ -3,6 +3,7 @@
 //! SQLite, embedded, in WAL mode: many readers, one writer. Every statement is written so that PostgreSQL can run it, too:
 //! `$n` placeholders, `RETURNING`, no rowid. A method that changes several rows does so in one transaction.
 
+mod figures;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod garbage;
@@ -14,6 +15,7 @@ pub(crate) mod quota;
 mod scans;
 mod users;
 
+pub(crate) use figures::Figures;
 pub(crate) use images::{
     Image, ImageEnd, ImageOrigin, ImageProgress, ImageSelection, ImageState, ImageTask, MadeImage, NewImage,
     Stopping,
@@ -27,12 +29,14 @@ pub(crate) use scans::{
 pub(crate) use users::{Account, Limits, NewAccount};
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{Sqlite, Transaction};
+
+use crate::metrics::Metrics;
 
 /// The database.
 #[derive(Clone, Debug)]
@@ -40,6 +44,7 @@ pub(crate) struct Store {
     readers: SqlitePool,
     /// One connection: writers wait for each other here and not in the database.
     writer: SqlitePool,
+    metrics: Option<Metrics>,
 }
 
 /// Why the database did not answer.
@@ -60,12 +65,21 @@ impl Store {
         MIGRATIONS.run(&writer).await?;
         let readers =
             SqlitePoolOptions::new().max_connections(READERS).connect_with(options.read_only(true)).await?;
-        Ok(Self { readers, writer })
+        Ok(Self { readers, writer, metrics: None })
+    }
+
+    /// Tells `metrics` how long the database takes.
+    pub(crate) fn measured_by(mut self, metrics: Metrics) -> Self {
+        self.metrics = Some(metrics);
+        self
     }
 
     /// A transaction that writes: it holds the write lock from its beginning.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await
+        let since = Instant::now();
+        let transaction = self.writer.begin_with("BEGIN IMMEDIATE").await;
+        self.took("begin", since);
+        transaction
     }
 
     /// For statements that only read.
@@ -75,13 +89,24 @@ impl Store {
 
     /// Whether the database answers.
     pub(crate) async fn is_alive(&self) -> bool {
-        sqlx::query("SELECT 1").execute(&self.readers).await.is_ok()
+        let since = Instant::now();
+        let is_alive = sqlx::query("SELECT 1").execute(&self.readers).await.is_ok();
+        self.took("read", since);
+        is_alive
     }
 
     /// Closes the database: the log is folded into the file.
     pub(crate) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+    }
+}
+
+impl Store {
+    fn took(&self, what: &'static str, since: Instant) {
+        if let Some(metrics) = &self.metrics {
+            metrics.database_took(what, since.elapsed());
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::profile::{
     FileSystemKind, PartitionFlag, PartitionRole, Settings, SizeRule, VolumeId, fitted_disk_size, spare_room,
 };
 use crate::tree::{FileTree, Findings, NodeId, TreeView};
-use crate::{Error, ErrorKind, Result, Seed, Timestamp};
+use crate::{Error, ErrorKind, Monitor, Result, Seed, Timestamp};
 
 /// What the disk is made of, besides its plan.
 pub(super) struct Ingredients<'a> {
@@ -26,6 +26,8 @@ pub(super) struct Ingredients<'a> {
     pub(super) esp: Option<&'a EspPlan>,
     /// Content of the EFI system partition.
     pub(super) esp_files: Vec<Fat32File>,
+    /// A large tree takes a while at every step.
+    pub(super) monitor: &'a Monitor,
 }
 
 /// A disk whose partitions have their places.
@@ -230,6 +232,7 @@ enum Piece<'a> {
 
 /// The view of the tree that a data partition holds.
 fn view(plan: &DiskPlan, draft: &PartitionDraft, ingredients: &Ingredients<'_>) -> Result<TreeView> {
+    ingredients.monitor.check()?;
     let tree = ingredients.tree;
     let node = |mount_point: &str| -> Result<NodeId> {
         tree.resolve(mount_point.as_bytes()).filter(|node| is_directory(tree, *node)).ok_or_else(|| {

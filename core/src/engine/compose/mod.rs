@@ -47,6 +47,7 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
     let mut findings = Findings::new(order.strictness);
     let mut workspace = GuestWorkspace::new(&tree);
     let facts = GuestFacts::of(&workspace)?;
+    monitor.check()?;
     let settings = Settings::resolve(&layers(order), report.as_ref(), &tree_facts(&facts))?;
     for note in &order.notes {
         findings.record(Severity::Note, "request", b"", note)?;
@@ -98,10 +99,12 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
         },
         esp: boot.esp(),
         esp_files: esp_files(&plan, boot.esp(), &tree, order, &mut findings)?,
+        monitor,
     };
     disk::record_fat_losses(&plan, &ingredients, &mut findings)?;
     let arranged = ArrangedDisk::new(&plan, &ingredients)?;
     let layout = arranged.lay_out(&ingredients, &boot)?;
+    monitor.check()?;
     let disk_entries = vec![disk_entry(&plan, &arranged)];
     let machine = machine(order, name, &settings, &facts, boots);
     let findings = told.into_iter().chain(findings.into_vec()).collect();

@@ -20,7 +20,7 @@ fn hardest_settings_of_every_format_stay_within_the_memory_promised() -> Result<
         settings.extend(options.iter().flat_map(|option| ["--option", option]));
         settings
     };
-    let cases: [(&[&str], Vec<&str>); 8] = [
+    let cases: [(&[&str], Vec<&str>); 12] = [
         (&["raw", "qcow2", "vdi", "vmdk", "virtualbox", "vmware"], Vec::new()),
         (&["raw", "qcow2", "vmdk", "virtualbox", "vmware"], hard(&[])),
         (&["raw"], hard(&["level=12"])),
@@ -29,9 +29,25 @@ fn hardest_settings_of_every_format_stay_within_the_memory_promised() -> Result<
         (&["qcow2"], hard(&["compression=zstd", "level=19"])),
         (&["vmdk"], hard(&["level=12"])),
         (&["virtualbox", "vmware"], hard(&["level=12"])),
+        // The largest items for the most targets, the largest encoders beside each other, and all of it at once.
+        (&["raw", "qcow2", "vdi", "vmdk", "virtualbox", "vmware"], vec!["--option", "cluster-size=2M"]),
+        (&["raw", "qcow2", "vmdk", "virtualbox", "vmware"], hard(&["cluster-size=2M"])),
+        (&["raw", "qcow2"], hard(&["compression=zstd", "level=19", "cluster-size=2M"])),
+        (
+            &["raw", "qcow2", "vmdk", "virtualbox", "vmware"],
+            hard(&[
+                "compression=zstd",
+                "cluster-size=2M",
+                "raw.level=19",
+                "qcow2.level=19",
+                "vmdk.level=12",
+                "virtualbox.level=12",
+                "vmware.level=11",
+            ]),
+        ),
     ];
     for (formats, settings) in cases {
-        for threads in ["1", "8", "64"] {
+        for threads in ["1", "8", "64", "256"] {
             let room = tempfile::tempdir()?;
             let more = [&["--boot", "none", "--name", "m", "--threads", threads], &settings[..]].concat();
             let generated = generate(&scan, formats, &room.path().join("out"), &more)?;
