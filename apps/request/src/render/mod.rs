@@ -181,15 +181,15 @@ macro_rules! object {
             const ABOUT: &'static str = concat!($($about),*);
 
             fn fields(shapes: &mut crate::render::Shapes) -> Vec<crate::ShapeField> {
-                let mut fields = Vec::new();
-                $($(fields.extend(<crate::$base_type as crate::render::Object>::fields(shapes));)+)?
-                $(fields.push(crate::ShapeField {
+                let own = vec![$(crate::ShapeField {
                     name: $element,
                     about: concat!($($field_about),*).trim(),
                     kind: <$type as crate::render::Described>::kind(shapes),
                     item: crate::render::object!(@item $($item)?),
-                });)*
-                fields
+                },)*];
+                let inherited: &[fn(&mut crate::render::Shapes) -> Vec<crate::ShapeField>] =
+                    &[$($(<crate::$base_type as crate::render::Object>::fields),+)?];
+                inherited.iter().flat_map(|fields| fields(shapes)).chain(own).collect()
             }
 
             fn write(&self, record: &mut crate::render::Record) {
