@@ -135,13 +135,6 @@ impl Store {
         change.commit().await
     }
 
-    /// Ends a job that is about nothing any more.
-    pub(crate) async fn forget_job(&self, job: &Job) -> Result<(), StoreError> {
-        let mut change = self.begin().await?;
-        end(&mut change, job).await?;
-        change.commit().await
-    }
-
     /// Makes all jobs wait again that earlier lives of the builder `node` had in hand: it is certain that they are over.
     pub(crate) async fn release_jobs_of(&self, node: &str) -> Result<(), StoreError> {
         let mut change = self.begin().await?;
