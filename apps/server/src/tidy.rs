@@ -4,15 +4,16 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::artefacts::Artefacts;
 use crate::folder::Folder;
 use crate::server::Server;
 use crate::store::{DeadUpload, Store, StoreError, Upload, now};
 
 impl Server {
-    /// As [`sweep`], of this server.
+    /// Removes the files that nothing owns any more. What cannot be removed is tried again the next time.
     pub(crate) async fn sweep(&self) {
-        sweep(self.folder(), self.store(), self.artefacts()).await;
+        if let Err(error) = self.try_sweep().await {
+            tracing::error!(%error, "the garbage cannot be removed");
+        }
     }
 
     /// Cleans up after an earlier life: nothing of it runs any more.
@@ -64,31 +65,38 @@ impl Server {
     pub(crate) fn wake(&self) {
         self.builder().wake();
     }
-}
 
-/// Removes the files that nothing owns any more. What cannot be removed is tried again the next time.
-pub(crate) async fn sweep(folder: &Folder, store: &Store, artefacts: &Artefacts) {
-    let swept = async {
-        for garbage in store.garbage().await? {
-            match forget(folder, artefacts, &garbage.path).await {
-                Ok(()) => store.forget_garbage(garbage.id).await?,
+    async fn try_sweep(&self) -> Result<(), StoreError> {
+        for garbage in self.store().garbage().await? {
+            match self.remove(&garbage.path).await {
+                Ok(()) => self.store().forget_garbage(garbage.id).await?,
                 Err(error) => tracing::error!(%error, garbage.path, "a file cannot be removed"),
             }
         }
-        Ok::<(), StoreError>(())
-    };
-    if let Err(error) = swept.await {
-        tracing::error!(%error, "the garbage cannot be removed");
+        Ok(())
+    }
+
+    /// Removes what the data directory's `path` names; an image may be kept elsewhere.
+    async fn remove(&self, path: &str) -> io::Result<()> {
+        if let Some(image) = path.strip_prefix("images/").and_then(|image| image.parse().ok()) {
+            return self.artefacts().delete(image).await;
+        }
+        let path = self.folder().path(path);
+        tokio::task::spawn_blocking(move || remove(&path)).await.map_err(io::Error::other)?
     }
 }
 
-/// Removes what the data directory's `path` names; an image may be kept elsewhere.
-async fn forget(folder: &Folder, artefacts: &Artefacts, path: &str) -> io::Result<()> {
-    if let Some(image) = path.strip_prefix("images/").and_then(|image| image.parse().ok()) {
-        return artefacts.delete(image).await;
+/// Removes the uploads that nothing owns any more, for a command beside a server or without one; images are left to the
+/// server, which knows where they are kept.
+pub(crate) async fn sweep_uploads(folder: &Folder, store: &Store) -> anyhow::Result<()> {
+    for garbage in store.garbage().await? {
+        if garbage.path.starts_with("uploads/") {
+            let path = folder.path(&garbage.path);
+            tokio::task::spawn_blocking(move || remove(&path)).await??;
+            store.forget_garbage(garbage.id).await?;
+        }
     }
-    let path = folder.path(path);
-    tokio::task::spawn_blocking(move || remove(&path)).await.map_err(io::Error::other)?
+    Ok(())
 }
 
 impl From<DeadUpload> for Upload {

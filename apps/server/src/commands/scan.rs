@@ -8,7 +8,6 @@ use clap::{Args, Subcommand, ValueHint};
 use serde_json::json;
 
 use super::{DataArguments, OutputMode, note, print};
-use crate::artefacts::Artefacts;
 use crate::settings::Quota;
 use crate::store::{InstanceAdded, NewInstance, NewScan, ScanState, Selection};
 use crate::tidy;
@@ -133,7 +132,7 @@ async fn remove(arguments: RemoveArguments) -> Result<()> {
     let (login, _, scan) = found.with_context(|| format!("there is no scan {}", arguments.scan))?;
     let account = store.account(&login).await?.with_context(|| format!("there is no account {login:?}"))?;
     store.delete_scans(account.id, Selection::One(scan.instance_id, scan.id)).await?;
-    tidy::sweep(&folder, &store, &Artefacts::local(&folder.images())?).await;
+    tidy::sweep_uploads(&folder, &store).await?;
     store.close().await;
     Ok(())
 }

@@ -68,7 +68,9 @@ fn listed(path: &str) -> Option<Payload> {
 /// What a path names, or what is made in it.
 fn one(path: &str) -> Option<Payload> {
     let root = match last(path) {
-        "overlay" | "downloads" | "{fileName}" | "{file}" => return Some(Payload::Bytes),
+        "overlay" | "downloads" | "{fileName}" | "{file}" | "bin" | "delta" | "{ssid}" => {
+            return Some(Payload::Bytes);
+        }
         "status" if path == "/status" => "serviceStatus",
         "status" => "status",
         "scannedinstances" | "{siid}" => "scannedInstance",

@@ -6,6 +6,8 @@
 //! ```
 
 mod answer;
+#[cfg(test)]
+mod bench;
 mod body;
 mod downloads;
 mod formats;

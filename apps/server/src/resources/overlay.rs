@@ -49,6 +49,7 @@ async fn upload(
         check_announcement(&request, total)?;
         (new.bytes, new.total) = (total, Some(total));
         server.store().begin_upload(identity.user, scan.id, &new, &server.settings().quota).await?;
+        server.sweep().await;
         return Ok(with_version(created(&uri)));
     }
     let mut incoming = Incoming::of(request).await?;
@@ -150,3 +151,6 @@ fn created(uri: &str) -> Response {
 }
 
 const PIECE: usize = 256 << 10;
+
+#[cfg(test)]
+mod tests;

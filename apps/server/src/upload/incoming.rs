@@ -28,7 +28,14 @@ pub(crate) struct Incoming {
 
 enum Source {
     Body(BodyDataStream),
-    Form { field: Field<'static>, form: Multipart<'static>, budget: Budget },
+    Form(Box<Form>),
+}
+
+/// A form that is read as far as its file.
+struct Form {
+    file: Field<'static>,
+    rest: Multipart<'static>,
+    budget: Budget,
 }
 
 /// How many bytes more of a form may come before its next part is reached.
@@ -79,7 +86,7 @@ impl Incoming {
                 }
                 None => {
                     budget.0.store(u64::MAX, Ordering::Relaxed);
-                    let source = Source::Form { field, form, budget };
+                    let source = Source::Form(Box::new(Form { file: field, rest: form, budget }));
                     return Ok(Self { source, ahead: VecDeque::new(), fields, most });
                 }
             }
@@ -93,7 +100,7 @@ impl Incoming {
 
     /// Whether it is a form, the parts of which may tell a checksum behind the file, too.
     pub(crate) fn is_form(&self) -> bool {
-        matches!(self.source, Source::Form { .. })
+        matches!(self.source, Source::Form(_))
     }
 
     /// A small part of the form, as far as it was read.
@@ -105,7 +112,7 @@ impl Incoming {
     pub(crate) fn file_name(&self) -> Option<&str> {
         match &self.source {
             Source::Body(_) => None,
-            Source::Form { field, .. } => field.file_name(),
+            Source::Form(form) => form.file.file_name(),
         }
     }
 
@@ -143,11 +150,12 @@ impl Incoming {
     /// Fails with 400 for a second file.
     pub(crate) async fn rest(self) -> Result<BTreeMap<String, String>, Failure> {
         let Self { source, mut fields, .. } = self;
-        let Source::Form { field, mut form, budget } = source else { return Ok(fields) };
+        let Source::Form(form) = source else { return Ok(fields) };
+        let Form { file, mut rest, budget } = *form;
         // A form gives no next part while this one is held.
-        drop(field);
+        drop(file);
         budget.0.store(FORM_BYTES, Ordering::Relaxed);
-        while let Some(field) = form.next_field().await.map_err(form_failure)? {
+        while let Some(field) = rest.next_field().await.map_err(form_failure)? {
             let name =
                 small_name(&field).ok_or_else(|| Failure::invalid("the form has more than one file"))?;
             let text = field.text().await.map_err(form_failure)?;
@@ -170,7 +178,7 @@ impl Incoming {
     async fn pull(&mut self) -> Result<Option<Bytes>, Failure> {
         match &mut self.source {
             Source::Body(stream) => stream.next().await.transpose().map_err(|error| body_failure(&error)),
-            Source::Form { field, .. } => field.chunk().await.map_err(form_failure),
+            Source::Form(form) => form.file.chunk().await.map_err(form_failure),
         }
     }
 }

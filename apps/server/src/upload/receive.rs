@@ -63,7 +63,12 @@ pub(crate) async fn receive(
 async fn begin(server: &Server, user: i64, place: Place, new: &NewUpload) -> Result<Upload, Failure> {
     let (store, quota) = (server.store(), &server.settings().quota);
     match place {
-        Place::Scan(scan) => Ok(store.begin_upload(user, scan, new, quota).await?),
+        Place::Scan(scan) => {
+            let begun = store.begin_upload(user, scan, new, quota).await?;
+            // What an earlier upload left.
+            server.sweep().await;
+            Ok(begun)
+        }
         Place::Instance(instance, new_scan) => {
             let scan = store.add_scan(user, instance, &new_scan, quota).await?;
             let begun = store.begin_upload(user, scan, new, quota).await;

@@ -56,6 +56,9 @@ pub(crate) struct DeadUpload {
     pub(crate) modified: i64,
 }
 
+/// Of a scan: its state, the path it is registered from, the file of its upload, bytes held for that, uploads begun.
+type Place = (String, Option<String>, Option<String>, i64, i64);
+
 impl Store {
     /// Begins the upload of a scan's tree. What an earlier one left, of a scan that failed or was cancelled, is discarded.
     pub(crate) async fn begin_upload(
@@ -66,7 +69,7 @@ impl Store {
         quota: &Quota,
     ) -> Result<Upload, UploadRefusal> {
         let mut change = self.begin().await?;
-        let found: Option<(String, Option<String>, Option<String>, i64, i64)> = sqlx::query_as(
+        let found: Option<Place> = sqlx::query_as(
             "SELECT state, tree_path, tree_file, held_bytes - report_bytes, uploads FROM scans
              WHERE id = $1 AND user_id = $2",
         )

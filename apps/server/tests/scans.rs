@@ -1,0 +1,148 @@
+//! The commands that administer scans, alone and beside a running server.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use assert_cmd::assert::Assert;
+use serde_json::Value;
+use tempfile::TempDir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_diskwright-server");
+const TREE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/valid/small-machine.tar");
+
+/// A data directory with an account `guest`.
+struct Room {
+    directory: TempDir,
+}
+
+impl Room {
+    fn new() -> Self {
+        let room = Self { directory: tempfile::tempdir().unwrap() };
+        let mut add = assert_cmd::Command::new(PROGRAM);
+        add.args(["user", "add", "guest", "--password-file", "-", "--data"]).arg(room.data());
+        add.write_stdin("a long password").assert().success();
+        room
+    }
+
+    fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    fn run(&self, arguments: &[&str]) -> Assert {
+        let mut command = assert_cmd::Command::new(PROGRAM);
+        command.args(arguments).arg("--data").arg(self.data()).env_remove("DISKWRIGHT_DATA").assert()
+    }
+
+    fn scans(&self) -> Value {
+        let list = self.run(&["scan", "list", "--output", "json"]).success();
+        let list: Value = serde_json::from_slice(&list.get_output().stdout).unwrap();
+        assert_eq!(list["schema"], "diskwright-scans/1");
+        list["scans"].clone()
+    }
+
+    /// The scans, once the one that was added last is over.
+    fn read_scans(&self) -> Value {
+        loop {
+            let scans = self.scans();
+            let state = scans.as_array().unwrap().last().unwrap()["state"].as_str().unwrap();
+            if ["complete", "failed"].contains(&state) {
+                return scans;
+            }
+        }
+    }
+}
+
+/// A server that runs in a room; it is killed with its owner.
+struct Running {
+    process: Child,
+    address: String,
+}
+
+impl Running {
+    fn start(room: &Room) -> Self {
+        let mut command = Command::new(PROGRAM);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(room.data());
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on http://").unwrap().to_owned();
+        Self { process, address }
+    }
+
+    fn get(&self, uri: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        // The login with its password, as the API's documentation writes it.
+        let request = format!(
+            "GET /api/{uri} HTTP/1.1\r\nHost: x\r\nAuthorization: Basic guest:a long password\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn registered_trees_are_read_by_the_server_that_runs_and_stay_where_they_are() {
+    let room = Room::new();
+    let server = Running::start(&room);
+    let added = room.run(&["scan", "add", "--user", "guest", "--name", "web", TREE]).success();
+    let uri = String::from_utf8(added.get_output().stdout.clone()).unwrap();
+    assert_eq!(uri, "users/guest/scannedinstances/1/scans/1\n");
+    let scans = room.read_scans();
+    assert_eq!((&scans[0]["state"], &scans[0]["name"]), (&"complete".into(), &"Scan 1".into()));
+    let answer = server.get(uri.trim());
+    assert!(answer.contains("<complete>true</complete>"), "{answer}");
+
+    // A directory, under the same machine.
+    let tree = tempfile::tempdir().unwrap();
+    let tree_path = tree.path().join("tree");
+    std::fs::create_dir_all(tree_path.join("etc")).unwrap();
+    std::fs::write(tree_path.join("etc/os-release"), "ID=debian\nVERSION_ID=\"12\"\n").unwrap();
+    let path = tree_path.to_str().unwrap();
+    room.run(&["scan", "add", "--user", "guest", "--name", "web", "--scan-name", "live", path]).success();
+    let scans = room.read_scans();
+    assert_eq!(scans[1]["state"], "complete", "{scans}");
+    assert_eq!(scans[1]["instance"]["id"], scans[0]["instance"]["id"]);
+
+    room.run(&["scan", "remove", "1"]).success();
+    assert!(PathBuf::from(TREE).is_file());
+    assert_eq!(room.scans().as_array().unwrap().len(), 1);
+    assert!(server.get(uri.trim()).starts_with("HTTP/1.1 404 "));
+}
+
+#[test]
+fn what_cannot_be_registered_is_refused() {
+    let room = Room::new();
+    let file = room.directory.path().join("text");
+    std::fs::write(&file, "no archive").unwrap();
+    let file = file.to_str().unwrap();
+    for (arguments, message) in [
+        (["scan", "add", "--user", "nobody", "--name", "web", TREE], "there is no account \"nobody\""),
+        (
+            ["scan", "add", "--user", "guest", "--name", "web", "/nowhere/at/all"],
+            "cannot find /nowhere/at/all",
+        ),
+        (
+            ["scan", "add", "--user", "guest", "--name", "web", "/dev/null"],
+            "neither an archive nor a directory",
+        ),
+        (["scan", "add", "--user", "guest", "--name", "web", file], "is no tar archive"),
+    ] {
+        let refused = room.run(&arguments).failure();
+        let error = String::from_utf8(refused.get_output().stderr.clone()).unwrap();
+        assert!(error.contains(message), "{error}");
+    }
+    let refused = room.run(&["scan", "remove", "7"]).failure();
+    assert!(String::from_utf8(refused.get_output().stderr.clone()).unwrap().contains("there is no scan 7"));
+    assert_eq!(room.scans(), Value::Array(Vec::new()));
+}
