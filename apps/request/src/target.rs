@@ -64,3 +64,87 @@ impl ImageRequest {
 }
 
 const HARDWARE_VERSION: &str = "hardware-version";
+
+#[cfg(test)]
+mod tests {
+    use diskwright_core::format::{FormatInfo, FormatOptions, OptionSpec, OptionValues};
+
+    use super::*;
+
+    static INFO: FormatInfo = FormatInfo {
+        id: "product",
+        api_name: Some("The Product"),
+        aliases: &["Product Server"],
+        primitive: Some("prod"),
+        plain: ".p",
+        compressed: None,
+        qemu: None,
+        options: &[OptionSpec {
+            key: HARDWARE_VERSION,
+            values: OptionValues::Integer { min: 7, max: 9 },
+            default: "7",
+            summary: "the version",
+        }],
+    };
+    static PLAIN: FormatInfo = FormatInfo {
+        id: "plain",
+        api_name: None,
+        aliases: &[],
+        primitive: None,
+        plain: ".q",
+        compressed: None,
+        qemu: None,
+        options: &[],
+    };
+
+    fn configure(_: &FormatOptions) -> Result<Arc<dyn TargetFormat>> {
+        Err(Error::new(ErrorKind::Unsupported, "configured"))
+    }
+
+    fn registry() -> Registry {
+        let mut registry = Registry::new();
+        registry.register(FormatEntry { info: &INFO, configure }).unwrap();
+        registry.register(FormatEntry { info: &PLAIN, configure }).unwrap();
+        registry
+    }
+
+    fn request(format: &str) -> ImageRequest {
+        ImageRequest { target_format: Some(format.to_owned()), ..ImageRequest::default() }
+    }
+
+    #[test]
+    fn a_format_is_found_by_each_of_its_names_and_by_its_primitive() {
+        let registry = registry();
+        for name in ["product", "the product", "PRODUCT SERVER", "Prod"] {
+            assert_eq!(request(name).format(&registry).unwrap().info.id, "product", "{name}");
+        }
+        for refused in [request("other"), ImageRequest::default()] {
+            let error = refused.format(&registry).unwrap_err();
+            assert_eq!((error.kind(), error.field()), (ErrorKind::InvalidProfile, Some("targetFormat")));
+            assert!(error.to_string().contains("product, plain"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_hardware_type_goes_to_the_formats_that_have_one() {
+        let registry = registry();
+        let [product, plain] = registry.entries() else { panic!() };
+        let mut asked = request("product");
+        asked.hardware_type = Some("9".to_owned());
+        let options = asked.options(&[plain, product]).unwrap();
+        assert_eq!(options, [vec![], vec![(HARDWARE_VERSION.to_owned(), "9".to_owned())]]);
+        let error = asked.options(&[plain]).unwrap_err();
+        assert_eq!((error.kind(), error.field()), (ErrorKind::Unsupported, Some("installProfile.hwType")));
+        assert_eq!(request("plain").options(&[plain]).unwrap(), [vec![]]);
+    }
+
+    #[test]
+    fn a_target_is_checked_before_it_is_configured() {
+        let mut asked = request("product");
+        assert_eq!(asked.target(&registry()).unwrap_err().to_string(), "configured");
+        asked.hardware_type = Some("10".to_owned());
+        assert_eq!(asked.target(&registry()).unwrap_err().field(), Some("product.hardware-version"));
+        asked.compress = Some(true);
+        assert_eq!(asked.target(&registry()).unwrap_err().field(), Some("compress"));
+    }
+}

@@ -72,15 +72,19 @@ impl Recipe {
     }
 }
 
-/// What of `settings` is stored as the profile in effect.
-pub(crate) fn effective(settings: &Settings) -> Profile {
+/// The profile in effect before anything is planned: what is `asked`, else what the scan's own profile says, else what
+/// `settings` make of the request alone.
+pub(crate) fn effective(asked: &Profile, scan: Option<Profile>, settings: &Settings) -> Profile {
+    let scan = scan.unwrap_or_default();
+    // The disk of the scan's profile is that of its own partitions.
+    let is_as_scanned = asked.partitions.is_none() && asked.swap_size.is_none();
     Profile {
-        memory: Some(settings.memory.value),
-        disk_size: settings.disk_size.value,
-        swap_size: Some(settings.swap_size.value),
+        memory: asked.memory.or(scan.memory).or(Some(settings.memory.value)),
+        disk_size: asked.disk_size.or(scan.disk_size.filter(|_| is_as_scanned)).or(settings.disk_size.value),
+        swap_size: asked.swap_size.or(scan.swap_size).or(Some(settings.swap_size.value)),
         partition_table: Some(settings.partition_table.value),
         partitions: settings.partitions.value.clone(),
-        kernel_parameters: Some(settings.kernel_parameters.value.clone()).filter(|list| !list.is_empty()),
+        kernel_parameters: asked.kernel_parameters.clone().filter(|list| !list.is_empty()),
         ..Profile::default()
     }
 }

@@ -137,6 +137,7 @@ fn order(
         origin.machine_report.as_deref().map(str::as_bytes).map(MachineReport::from_json).transpose()?;
     let layers = [Layer { origin: Origin::Request, profile: &request.profile }];
     let settings = Settings::resolve(&layers, machine.as_ref(), &TreeFacts::default())?;
+    let scan_profile = origin.profile.as_deref().and_then(|json| serde_json::from_str(json).ok());
     let json = |error| Error::new(ErrorKind::Internal, "the order has no JSON form").with_source(error);
     Ok(NewImage {
         scan,
@@ -148,7 +149,7 @@ fn order(
         seed: Seed::random().text().to_owned(),
         timestamp: store::now().div_euclid(1000),
         notes: serde_json::to_string(&request.notes).map_err(json)?,
-        profile: effective(&settings).to_json(),
+        profile: effective(&request.profile, scan_profile, &settings).to_json(),
         bytes: u64::try_from(origin.content_bytes).unwrap_or(0).saturating_add(OVERHEAD),
     })
 }

@@ -95,6 +95,8 @@ pub(crate) struct ImageOrigin {
     pub(crate) is_complete: bool,
     pub(crate) instance_name: String,
     pub(crate) machine_report: Option<String>,
+    /// Its install profile, JSON.
+    pub(crate) profile: Option<String>,
     pub(crate) content_bytes: i64,
 }
 
@@ -145,7 +147,8 @@ impl Store {
         scan: i64,
     ) -> Result<Option<ImageOrigin>, StoreError> {
         sqlx::query_as(
-            "SELECT s.state = 'complete' AS is_complete, i.name AS instance_name, s.machine_report, s.content_bytes
+            "SELECT s.state = 'complete' AS is_complete, i.name AS instance_name, s.machine_report, s.profile,
+                 s.content_bytes
              FROM scans s JOIN scanned_instances i ON i.id = s.instance_id
              WHERE s.id = $1 AND s.instance_id = $2 AND s.user_id = $3",
         )
