@@ -153,7 +153,7 @@ impl Store {
     /// The selected scans of `user`, by their numbers.
     pub(crate) async fn scans(&self, user: i64, selection: Selection) -> Result<Vec<Scan>, StoreError> {
         let (instance, scan) = selection.numbers();
-        sqlx::query_as(concat!(
+        sqlx::query_as(
             "SELECT id, instance_id, name, state, percentage, message, error, error_detail, report_name,
                  report_file IS NOT NULL AS foreign_report, tree_file,
                  tree_path, tree_bytes, tree_sha256, overlay_name, overlay_crc, upload_total, upload_offset,
@@ -161,8 +161,8 @@ impl Store {
              FROM scans
              WHERE user_id = $1 AND ($2 IS NULL OR instance_id = $2) AND ($3 IS NULL OR id = $3)
                  AND state <> 'arriving'
-             ORDER BY id"
-        ))
+             ORDER BY id",
+        )
         .bind(user)
         .bind(instance)
         .bind(scan)
@@ -225,8 +225,7 @@ impl Store {
         .bind(&new.tree_path)
         .bind(now())
         .fetch_one(&mut *change)
-        .await
-        .map_err(StoreError::from)?;
+        .await?;
         if new.state == ScanState::Queued {
             reading::enqueue(&mut change, user, id).await?;
         }
