@@ -72,12 +72,19 @@ impl Running {
     }
 
     fn get(&self, uri: &str) -> String {
+        self.ask("GET", uri, "", &[])
+    }
+
+    /// `headers` each with the end of its line.
+    fn ask(&self, method: &str, uri: &str, headers: &str, body: &[u8]) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         // The login with its password, as the API's documentation writes it.
         let request = format!(
-            "GET /api/{uri} HTTP/1.1\r\nHost: x\r\nAuthorization: Basic guest:a long password\r\nConnection: close\r\n\r\n"
+            "{method} /api/{uri} HTTP/1.1\r\nHost: x\r\nAuthorization: Basic guest:a long password\r\n\
+             Connection: close\r\n{headers}\r\n"
         );
         stream.write_all(request.as_bytes()).unwrap();
+        stream.write_all(body).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
@@ -145,4 +152,32 @@ fn what_cannot_be_registered_is_refused() {
     let refused = room.run(&["scan", "remove", "7"]).failure();
     assert!(String::from_utf8(refused.get_output().stderr.clone()).unwrap().contains("there is no scan 7"));
     assert_eq!(room.scans(), Value::Array(Vec::new()));
+}
+
+#[test]
+fn an_upload_in_parts_comes_over_the_wire() {
+    let room = Room::new();
+    let server = Running::start(&room);
+    let tree = std::fs::read(TREE).unwrap();
+    let instance = "<scannedInstance><name>web</name><distribution><name>Debian</name><version>12</version>\
+        <arch>x86_64</arch></distribution></scannedInstance>";
+    let length = |body: &[u8]| format!("Content-Length: {}\r\n", body.len());
+    let instances = "users/guest/scannedinstances";
+    let answer = server.ask("POST", instances, &length(instance.as_bytes()), instance.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    let answer = server.ask("POST", "users/guest/scannedinstances/1/scans", "", &[]);
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    let overlay = "users/guest/scannedinstances/1/scans/1/overlay";
+    let body = server.ask("POST", overlay, "Upload-Length: 5\r\nContent-Length: 1\r\n", b"x");
+    assert!(body.starts_with("HTTP/1.1 400 "), "{body}");
+    let begun = server.ask("POST", overlay, &format!("Upload-Length: {}\r\n", tree.len()), &[]);
+    assert!(begun.starts_with("HTTP/1.1 201 "), "{begun}");
+    let (first, second) = tree.split_at(10_000);
+    for (offset, part) in [(0, first), (first.len(), second)] {
+        let kind = "Content-Type: application/offset+octet-stream\r\n";
+        let headers = format!("{kind}Upload-Offset: {offset}\r\n{}", length(part));
+        let answer = server.ask("PATCH", overlay, &headers, part);
+        assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
+    }
+    assert_eq!(room.read_scans()[0]["state"], "complete");
 }

@@ -11,7 +11,9 @@ use crate::failure::Failure;
 use crate::routes::{Access, Route};
 use crate::server::Server;
 use crate::store::{NewUpload, ScanState};
-use crate::upload::{Checksum, Incoming, Kind, Parts, Place, STEP, UPLOAD_LENGTH, receive, with_version};
+use crate::upload::{
+    Checksum, Incoming, Kind, Parts, Place, STEP, UPLOAD_LENGTH, announced_length, receive, with_version,
+};
 
 pub(super) fn routes() -> Vec<Route> {
     let access = Access::Entitled(&[Entitlement::MigrationAccess]);
@@ -74,7 +76,9 @@ async fn upload(
 
 /// Fails with 400 where an upload in parts is announced with something else than its length.
 fn check_announcement(request: &Request, total: u64) -> Result<(), Failure> {
-    if hyper::body::Body::size_hint(request.body()).exact() != Some(0) {
+    let has_body = announced_length(request).is_some_and(|length| length > 0)
+        || request.headers().contains_key(header::TRANSFER_ENCODING);
+    if has_body {
         let message = format!("a request with {UPLOAD_LENGTH} only announces: the parts come with PATCH");
         return Err(Failure::invalid(message));
     }

@@ -31,10 +31,10 @@ enum Source {
     Form(Box<Form>),
 }
 
-/// A form that is read as far as its file.
+/// A form whose file is being read.
 struct Form {
-    file: Field<'static>,
-    rest: Multipart<'static>,
+    field: Field<'static>,
+    parts: Multipart<'static>,
     budget: Budget,
 }
 
@@ -54,16 +54,15 @@ impl Incoming {
             }
             _ => None,
         };
-        let body = request.into_body();
-        let hint = body.size_hint();
-        let stream = body.into_data_stream();
+        let most = announced_length(&request);
+        let stream = request.into_body().into_data_stream();
         match boundary {
-            Some(boundary) => Self::of_form(stream, boundary, hint.exact()).await,
+            Some(boundary) => Self::of_form(stream, boundary, most).await,
             None => Ok(Self {
                 source: Source::Body(stream),
                 ahead: VecDeque::new(),
                 fields: BTreeMap::new(),
-                most: hint.exact(),
+                most,
             }),
         }
     }
@@ -86,7 +85,7 @@ impl Incoming {
                 }
                 None => {
                     budget.0.store(u64::MAX, Ordering::Relaxed);
-                    let source = Source::Form(Box::new(Form { file: field, rest: form, budget }));
+                    let source = Source::Form(Box::new(Form { field, parts: form, budget }));
                     return Ok(Self { source, ahead: VecDeque::new(), fields, most });
                 }
             }
@@ -112,7 +111,7 @@ impl Incoming {
     pub(crate) fn file_name(&self) -> Option<&str> {
         match &self.source {
             Source::Body(_) => None,
-            Source::Form(form) => form.file.file_name(),
+            Source::Form(form) => form.field.file_name(),
         }
     }
 
@@ -151,11 +150,11 @@ impl Incoming {
     pub(crate) async fn rest(self) -> Result<BTreeMap<String, String>, Failure> {
         let Self { source, mut fields, .. } = self;
         let Source::Form(form) = source else { return Ok(fields) };
-        let Form { file, mut rest, budget } = *form;
+        let Form { field, mut parts, budget } = *form;
         // A form gives no next part while this one is held.
-        drop(file);
+        drop(field);
         budget.0.store(FORM_BYTES, Ordering::Relaxed);
-        while let Some(field) = rest.next_field().await.map_err(form_failure)? {
+        while let Some(field) = parts.next_field().await.map_err(form_failure)? {
             let name =
                 small_name(&field).ok_or_else(|| Failure::invalid("the form has more than one file"))?;
             let text = field.text().await.map_err(form_failure)?;
@@ -178,7 +177,7 @@ impl Incoming {
     async fn pull(&mut self) -> Result<Option<Bytes>, Failure> {
         match &mut self.source {
             Source::Body(stream) => stream.next().await.transpose().map_err(|error| body_failure(&error)),
-            Source::Form(form) => form.file.chunk().await.map_err(form_failure),
+            Source::Form(form) => form.field.chunk().await.map_err(form_failure),
         }
     }
 }
@@ -197,6 +196,14 @@ impl Budget {
         self.0.store(left, Ordering::Relaxed);
         Ok(bytes)
     }
+}
+
+/// The length of a request's body, where it is known before it comes: layers around a body may not know what its header says.
+pub(crate) fn announced_length(request: &Request) -> Option<u64> {
+    let header =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
+    header.filter(|_| !is_chunked).or(request.body().size_hint().exact())
 }
 
 /// The name of a part that is a word about the file and not the file.

@@ -13,7 +13,7 @@ mod sniff;
 mod spool;
 
 pub(crate) use checksum::Checksum;
-pub(crate) use incoming::Incoming;
+pub(crate) use incoming::{Incoming, announced_length};
 pub(crate) use parts::{Parts, UPLOAD_LENGTH, with_version};
 pub(crate) use receive::{Place, STEP, checksum, receive, spool_report};
 pub(crate) use sniff::{Kind, is_archive};

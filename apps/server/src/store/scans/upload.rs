@@ -2,7 +2,7 @@ use sqlx::{Sqlite, Transaction};
 
 use super::super::quota::{self, QuotaError, Usage};
 use super::super::{Store, StoreError, garbage, now};
-use super::reading;
+use super::{ScanState, reading};
 use crate::settings::Quota;
 
 /// A tree that is about to be uploaded.
@@ -56,9 +56,6 @@ pub(crate) struct DeadUpload {
     pub(crate) modified: i64,
 }
 
-/// Of a scan: its state, the path it is registered from, the file of its upload, bytes held for that, uploads begun.
-type Place = (String, Option<String>, Option<String>, i64, i64);
-
 impl Store {
     /// Begins the upload of a scan's tree. What an earlier one left, of a scan that failed or was cancelled, is discarded.
     pub(crate) async fn begin_upload(
@@ -69,22 +66,21 @@ impl Store {
         quota: &Quota,
     ) -> Result<Upload, UploadRefusal> {
         let mut change = self.begin().await?;
-        let found: Option<Place> = sqlx::query_as(
-            "SELECT state, tree_path, tree_file, held_bytes - report_bytes, uploads FROM scans
+        let found: Option<Before> = sqlx::query_as(
+            "SELECT state, tree_path, tree_file, held_bytes - report_bytes AS held, uploads FROM scans
              WHERE id = $1 AND user_id = $2",
         )
         .bind(scan)
         .bind(user)
         .fetch_optional(&mut *change)
         .await?;
-        let (state, registered, old, held, uploads) = found.ok_or(UploadRefusal::Unknown)?;
-        let arrives = state == "arriving";
-        let takes = arrives || ["waiting", "failed", "cancelled"].contains(&state.as_str());
-        if !takes || registered.is_some() || arrives && old.is_some() {
+        let before = found.ok_or(UploadRefusal::Unknown)?;
+        let arrives = before.state == ScanState::Arriving;
+        if !before.takes_upload() {
             return Err(UploadRefusal::Busy);
         }
-        if let Some(old) = old {
-            garbage::discard(&mut change, &old, user, held).await?;
+        if let Some(old) = &before.tree_file {
+            garbage::discard(&mut change, old, user, before.held).await?;
         }
         // The bytes of the old file are the garbage's from here on.
         sqlx::query("UPDATE scans SET held_bytes = report_bytes WHERE id = $1")
@@ -92,7 +88,7 @@ impl Store {
             .execute(&mut *change)
             .await?;
         quota::reserve(&mut change, user, quota, Usage { bytes: new.bytes, ..Usage::default() }).await?;
-        let file = format!("uploads/scan-{scan}-{}.tar", uploads + 1);
+        let file = format!("uploads/scan-{scan}-{}.tar", before.uploads + 1);
         sqlx::query(
             "UPDATE scans SET state = $2, percentage = 0, message = 'Receiving the tree', error = NULL,
                  error_detail = NULL, tree_file = $3, tree_bytes = 0, tree_sha256 = NULL,
@@ -101,7 +97,7 @@ impl Store {
              WHERE id = $1",
         )
         .bind(scan)
-        .bind(if arrives { "arriving" } else { "receiving" })
+        .bind(if arrives { ScanState::Arriving } else { ScanState::Receiving }.name())
         .bind(&file)
         .bind(signed(new.bytes))
         .bind(&new.name)
@@ -230,6 +226,29 @@ impl Store {
         )
         .fetch_all(self.reader())
         .await
+    }
+}
+
+/// A scan before an upload begins.
+#[derive(sqlx::FromRow)]
+struct Before {
+    #[sqlx(try_from = "String")]
+    state: ScanState,
+    tree_path: Option<String>,
+    tree_file: Option<String>,
+    /// Bytes of the tree's file.
+    held: i64,
+    uploads: i64,
+}
+
+impl Before {
+    fn takes_upload(&self) -> bool {
+        let is_open = match self.state {
+            ScanState::Arriving => self.tree_file.is_none(),
+            ScanState::Waiting | ScanState::Failed | ScanState::Cancelled => true,
+            ScanState::Receiving | ScanState::Queued | ScanState::Reading | ScanState::Complete => false,
+        };
+        is_open && self.tree_path.is_none()
     }
 }
 
