@@ -34,3 +34,8 @@ pub use settings::{Limits, Quota, Settings};
 mod matrix;
 #[cfg(test)]
 mod trial;
+
+/// The guide's examples compile.
+#[doc = include_str!("../../../docs/operating.md")]
+#[cfg(doctest)]
+pub struct OperatingGuide;

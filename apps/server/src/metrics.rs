@@ -137,7 +137,7 @@ impl Metrics {
     fn sample(&self, name: &'static str, labels: &[(&'static str, &str)], took: Duration) {
         self.shared.recorder.register_histogram(&key(name, labels), &METADATA).record(took);
         // Samples are kept until they are put into buckets, for which nobody may ever ask.
-        if self.shared.samples.fetch_add(1, Ordering::Relaxed) % SAMPLES == 0 {
+        if self.shared.samples.fetch_add(1, Ordering::Relaxed).is_multiple_of(SAMPLES) {
             self.shared.handle.run_upkeep();
         }
     }

@@ -53,6 +53,13 @@ impl Route {
     }
 }
 
+impl Route {
+    /// Whether the API has the route and this server only refuses, which its description says.
+    pub(crate) fn is_only_refused(&self) -> bool {
+        self.about.ends_with("501")
+    }
+}
+
 /// The whole table.
 pub(crate) fn table() -> Vec<Route> {
     resources::routes()

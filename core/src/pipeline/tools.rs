@@ -4,9 +4,9 @@ use std::sync::Mutex;
 use super::codec::{Encoder, Zstd};
 use super::encoded::EncodedBytes;
 use super::{Shape, Slot, encode, lock};
-use crate::{Monitor, Result};
 use crate::format::{Codec, Encoding};
 use crate::layout::{DiskLayout, LayoutReader};
+use crate::{Monitor, Result};
 
 /// What reads and encodes items: as many as work at one time, whichever threads they work on.
 pub(super) struct Toolbox {

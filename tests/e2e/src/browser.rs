@@ -117,6 +117,14 @@ impl Session {
         self.poll(what, deadline, || Ok((self.script(&body)? == Value::Bool(true)).then_some(())))
     }
 
+    /// Makes the window so large, in pixels.
+    ///
+    /// # Errors
+    /// With what the driver says.
+    pub fn resize(&self, width: u32, height: u32) -> Result<()> {
+        self.post("window/rect", &json!({ "width": width, "height": height })).map(drop)
+    }
+
     /// The file `name` that the page made the browser download, once it is complete.
     ///
     /// # Errors

@@ -33,7 +33,7 @@ pub use emulator::{Attachment, Emulator, Firmware, MachineModel};
 pub use generate::{Generated, generate};
 pub use mounted::Mounted;
 pub use reader::{READERS, Reader, Readers, Verdict};
-pub use tool::{Tool, is_root};
+pub use tool::{Tool, is_root, text};
 
 /// The README's examples compile.
 #[doc = include_str!("../../../README.md")]

@@ -63,6 +63,6 @@ pub fn is_root() -> bool {
 }
 
 /// What a program wrote, standard output first.
-pub(crate) fn text(output: &Output) -> String {
+pub fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }

@@ -17,7 +17,7 @@ async fn idle_and_slow_clients_do_not_slow_an_honest_one() -> Result<()> {
     allow_open_files()?;
     let workshop = Workshop::enter("server-load")?;
     let installation = Installation::new(workshop.path())?;
-    installation.add_user("guest", "guest")?;
+    installation.add_user("guest", "guest-guest")?;
     let server = installation.start()?;
     let mut ratios = Vec::new();
     for round in 1..=ROUNDS {
@@ -79,7 +79,11 @@ async fn ask(stream: &mut TcpStream, request: &str) -> Result<()> {
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     loop {
-        ensure!(stream.read_buf(&mut answer).await? > 0, "the connection ends: {}", String::from_utf8_lossy(&answer));
+        ensure!(
+            stream.read_buf(&mut answer).await? > 0,
+            "the connection ends: {}",
+            String::from_utf8_lossy(&answer)
+        );
         let text = std::str::from_utf8(&answer)?;
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
         ensure!(head.starts_with("HTTP/1.1 200 "), "{head}");
@@ -92,13 +96,15 @@ async fn ask(stream: &mut TcpStream, request: &str) -> Result<()> {
 
 /// Sends a head or a body byte by byte for ever, on a new connection whenever the server has had enough.
 async fn slow(mut stream: TcpStream, address: String, number: usize) {
-    let body = "POST /api/users/guest/scannedinstances HTTP/1.1\r\nHost: a\r\nAuthorization: Basic Z3Vlc3Q6Z3Vlc3Q=\r\n\
+    let body = "POST /api/users/guest/scannedinstances HTTP/1.1\r\nHost: a\r\nAuthorization: Basic Z3Vlc3Q6Z3Vlc3QtZ3Vlc3Q=\r\n\
                 Content-Length: 1000000\r\n\r\n";
     let head = "GET /api/status HTTP/1.1\r\nHost: a\r\nX-Slow: ";
     loop {
         let begin = if number.is_multiple_of(2) { head } else { body };
         let mut alive = stream.write_all(begin.as_bytes()).await.is_ok();
-        let mut drip = tokio::time::interval(Duration::from_millis(500));
+        // Not all at once: what one machine could send in a burst is not what many clients send.
+        let first = tokio::time::Instant::now() + DRIP.mul_f64(number as f64 / SLOW as f64);
+        let mut drip = tokio::time::interval_at(first, DRIP);
         while alive {
             drip.tick().await;
             alive = stream.write_all(b"x").await.is_ok();
@@ -121,10 +127,13 @@ fn allow_open_files() -> Result<()> {
 }
 
 const STATUS: &str = "GET /api/status HTTP/1.1\r\nHost: a\r\n\r\n";
-/// `guest:guest`
-const ACCOUNT: &str = "GET /api/users/guest HTTP/1.1\r\nHost: a\r\nAuthorization: Basic Z3Vlc3Q6Z3Vlc3Q=\r\n\r\n";
+/// `guest:guest-guest`
+const ACCOUNT: &str =
+    "GET /api/users/guest HTTP/1.1\r\nHost: a\r\nAuthorization: Basic Z3Vlc3Q6Z3Vlc3QtZ3Vlc3Q=\r\n\r\n";
 const IDLE: usize = 1000;
 const SLOW: usize = 200;
+/// Between two bytes of a slow client.
+const DRIP: Duration = Duration::from_millis(500);
 const REQUESTS: usize = 5000;
 const ROUNDS: u32 = 5;
 /// How much slower an honest client's p99 may be.

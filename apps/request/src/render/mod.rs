@@ -181,15 +181,15 @@ macro_rules! object {
             const ABOUT: &'static str = concat!($($about),*);
 
             fn fields(shapes: &mut crate::render::Shapes) -> Vec<crate::ShapeField> {
-                let mut fields = Vec::new();
-                $($(fields.extend(<crate::$base_type as crate::render::Object>::fields(shapes));)+)?
-                $(fields.push(crate::ShapeField {
+                let inherited: Vec<Vec<crate::ShapeField>> =
+                    vec![$($(<crate::$base_type as crate::render::Object>::fields(shapes)),+)?];
+                let own = [$(crate::ShapeField {
                     name: $element,
                     about: concat!($($field_about),*).trim(),
                     kind: <$type as crate::render::Described>::kind(shapes),
                     item: crate::render::object!(@item $($item)?),
-                });)*
-                fields
+                },)*];
+                inherited.into_iter().flatten().chain(own).collect()
             }
 
             fn write(&self, record: &mut crate::render::Record) {

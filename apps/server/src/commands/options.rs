@@ -119,15 +119,16 @@ pub(super) struct LimitArguments {
 
 impl LimitArguments {
     pub(super) fn limits(&self) -> ConnectionLimits {
-        let mut limits = ConnectionLimits::default();
-        limits.connections = usize::try_from(self.connections).unwrap_or(usize::MAX);
-        limits.handshake = Duration::from_secs(self.handshake_timeout);
-        limits.head = Duration::from_secs(self.head_timeout);
-        limits.idle = Duration::from_secs(self.idle_timeout);
-        limits.stall = Duration::from_secs(self.stall_timeout);
-        limits.rate = self.min_rate;
-        limits.shutdown = Duration::from_secs(self.shutdown_timeout);
-        limits
+        ConnectionLimits {
+            connections: usize::try_from(self.connections).unwrap_or(usize::MAX),
+            handshake: Duration::from_secs(self.handshake_timeout),
+            head: Duration::from_secs(self.head_timeout),
+            idle: Duration::from_secs(self.idle_timeout),
+            stall: Duration::from_secs(self.stall_timeout),
+            rate: self.min_rate,
+            shutdown: Duration::from_secs(self.shutdown_timeout),
+            ..ConnectionLimits::default()
+        }
     }
 }
 

@@ -77,5 +77,5 @@ where
         let failure = &refusal.failure;
         tracing::info!(%peer, status = failure.status.as_u16(), message = failure.message, "refused");
     }
-    part(stream, refusal, is_talking).await;
+    Box::pin(part(stream, refusal, is_talking)).await;
 }

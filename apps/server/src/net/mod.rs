@@ -146,10 +146,12 @@ async fn accept(door: Door, crowd: Arc<Crowd>, common: Common, tasks: TaskTracke
 async fn open(stream: TcpStream, tls: Option<Tls>, peer: SocketAddr, place: Place, common: Common) {
     // Answers are written whole: waiting for more to send only delays them.
     let _ = stream.set_nodelay(true);
-    let Some(tls) = tls else { return connection::serve(stream, peer, place, common).await };
-    let handshake = tokio::time::timeout(common.limits.handshake, tls.acceptor().accept(stream));
+    // In boxes: else every connection has room for both kinds, several times over.
+    let Some(tls) = tls else { return Box::pin(connection::serve(stream, peer, place, common)).await };
+    let handshake = Box::pin(tls.acceptor().accept(stream));
+    let handshake = tokio::time::timeout(common.limits.handshake, handshake);
     match place.leave().run_until_cancelled(handshake).await {
-        Some(Ok(Ok(stream))) => connection::serve(stream, peer, place, common).await,
+        Some(Ok(Ok(stream))) => Box::pin(connection::serve(stream, peer, place, common)).await,
         Some(Ok(Err(error))) => tracing::debug!(%peer, %error, "no TLS"),
         Some(Err(_)) | None => tracing::debug!(%peer, "the TLS handshake took too long"),
     }

@@ -58,7 +58,7 @@ enum Over {
     /// The client has no more to say, or no more time.
     Silent,
     /// It is to be told.
-    Refused(Refusal),
+    Refused(Box<Refusal>),
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
@@ -84,7 +84,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub(super) fn finish(mut self) -> (S, Option<Refusal>, bool) {
         let idle = matches!(self.phase, Phase::Head { .. }) && self.buffer.is_empty();
         match self.over.take() {
-            Some(Over::Refused(refusal)) => (self.stream, Some(refusal), true),
+            Some(Over::Refused(refusal)) => (self.stream, Some(*refusal), true),
             Some(Over::Silent) => (self.stream, None, false),
             None => (self.stream, None, !idle),
         }
@@ -210,7 +210,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     fn refuse(&mut self, failure: Failure) {
-        self.over = Some(Over::Refused(Refusal::new(&self.buffer, failure)));
+        self.over = Some(Over::Refused(Box::new(Refusal::new(&self.buffer, failure))));
     }
 
     /// Reads a body of known length right to where it is wanted, and not a byte more.

@@ -39,7 +39,7 @@ pub(super) fn request(method: &Method, path: &str) -> Option<Payload> {
 fn listed(path: &str) -> Option<Payload> {
     let root = match last(path) {
         "status"
-            if ["/images/status", "imports/status", "goldens/status"]
+            if ["images/status", "imports/status", "goldens/status"]
                 .iter()
                 .any(|end| path.ends_with(end)) =>
         {

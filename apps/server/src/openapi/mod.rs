@@ -73,14 +73,10 @@ fn operation(route: &Route, schemas: &Schemas) -> Operation {
     for requirement in security(route.access) {
         operation = operation.security(requirement);
     }
-    let (status, payload) = answer(&route.method, route.path);
-    let mut success = ResponseBuilder::new().description(route.about);
-    for (kind, content) in contents(payload, schemas) {
-        success = success.content(kind, content);
-    }
-    operation = operation.response(status, success.build());
-    if route.method == Method::GET {
-        operation = operation.response("304", Response::new("What the client has is still true"));
+    if route.is_only_refused() {
+        operation = operation.response("501", Ref::from_response_name(REFUSAL));
+    } else {
+        operation = successes(operation, route, schemas);
     }
     let refusals: &[&str] = match route.access {
         Access::Open => &["default"],
@@ -90,6 +86,20 @@ fn operation(route: &Route, schemas: &Schemas) -> Operation {
         operation = operation.response(*status, Ref::from_response_name(REFUSAL));
     }
     operation.build()
+}
+
+/// What is answered when nothing is wrong.
+fn successes(operation: OperationBuilder, route: &Route, schemas: &Schemas) -> OperationBuilder {
+    let (status, payload) = answer(&route.method, route.path);
+    let mut success = ResponseBuilder::new().description(route.about);
+    for (kind, content) in contents(payload, schemas) {
+        success = success.content(kind, content);
+    }
+    let operation = operation.response(status, success.build());
+    if route.method != Method::GET {
+        return operation;
+    }
+    operation.response("304", Response::new("What the client has is still true"))
 }
 
 fn components(schemas: &Schemas) -> utoipa::openapi::Components {

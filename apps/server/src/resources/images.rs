@@ -331,3 +331,6 @@ const OVERHEAD: u64 = 64 << 20;
 /// How long a request waits until an image has stopped.
 const STOPPING: Duration = Duration::from_secs(5);
 const STOPPING_POLL: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests;

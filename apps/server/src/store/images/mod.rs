@@ -21,7 +21,6 @@ pub(crate) struct Image {
     pub(crate) id: i64,
     pub(crate) instance_id: i64,
     pub(crate) scan_id: i64,
-    pub(crate) user_id: i64,
     /// The owner's login.
     pub(crate) login: String,
     pub(crate) name: String,
