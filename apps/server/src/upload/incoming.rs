@@ -31,10 +31,10 @@ enum Source {
     Form(Box<Form>),
 }
 
-/// A form whose file is being read.
+/// A form that is read as far as its file.
 struct Form {
-    field: Field<'static>,
-    parts: Multipart<'static>,
+    file: Field<'static>,
+    rest: Multipart<'static>,
     budget: Budget,
 }
 
@@ -85,7 +85,7 @@ impl Incoming {
                 }
                 None => {
                     budget.0.store(u64::MAX, Ordering::Relaxed);
-                    let source = Source::Form(Box::new(Form { field, parts: form, budget }));
+                    let source = Source::Form(Box::new(Form { file: field, rest: form, budget }));
                     return Ok(Self { source, ahead: VecDeque::new(), fields, most });
                 }
             }
@@ -111,7 +111,7 @@ impl Incoming {
     pub(crate) fn file_name(&self) -> Option<&str> {
         match &self.source {
             Source::Body(_) => None,
-            Source::Form(form) => form.field.file_name(),
+            Source::Form(form) => form.file.file_name(),
         }
     }
 
@@ -150,11 +150,11 @@ impl Incoming {
     pub(crate) async fn rest(self) -> Result<BTreeMap<String, String>, Failure> {
         let Self { source, mut fields, .. } = self;
         let Source::Form(form) = source else { return Ok(fields) };
-        let Form { field, mut parts, budget } = *form;
+        let Form { file, mut rest, budget } = *form;
         // A form gives no next part while this one is held.
-        drop(field);
+        drop(file);
         budget.0.store(FORM_BYTES, Ordering::Relaxed);
-        while let Some(field) = parts.next_field().await.map_err(form_failure)? {
+        while let Some(field) = rest.next_field().await.map_err(form_failure)? {
             let name =
                 small_name(&field).ok_or_else(|| Failure::invalid("the form has more than one file"))?;
             let text = field.text().await.map_err(form_failure)?;
@@ -177,7 +177,7 @@ impl Incoming {
     async fn pull(&mut self) -> Result<Option<Bytes>, Failure> {
         match &mut self.source {
             Source::Body(stream) => stream.next().await.transpose().map_err(|error| body_failure(&error)),
-            Source::Form(form) => form.field.chunk().await.map_err(form_failure),
+            Source::Form(form) => form.file.chunk().await.map_err(form_failure),
         }
     }
 }
