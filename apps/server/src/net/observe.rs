@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{ConnectInfo, MatchedPath, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -59,6 +59,8 @@ pub(super) async fn answer(
     let id = request_id(request.headers());
     let trail = Trail::default();
     request.extensions_mut().insert(trail.clone());
+    // By it guesses of passwords are counted: a stranger's must not keep the owner out.
+    request.extensions_mut().insert(ConnectInfo(peer));
     let received = Arc::new(AtomicU64::new(0));
     let request = request.map({
         let received = Arc::clone(&received);

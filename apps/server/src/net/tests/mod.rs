@@ -1,6 +1,7 @@
 //! Through a socket of its own each.
 
 mod connections;
+mod guesses;
 mod raw;
 mod stop;
 mod tls;

@@ -3,7 +3,7 @@ use axum::http::{Method, StatusCode, header};
 use serde_json::Value;
 
 use super::image_name;
-use crate::trial::{Answer, Trial};
+use crate::trial::{Answer, Trial, request};
 
 async fn at_work() -> Trial {
     let trial = Trial::new().await;
@@ -419,4 +419,29 @@ fn files(trial: &Trial) -> Vec<String> {
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
+}
+
+#[tokio::test]
+async fn hostile_bodies_are_refused_with_a_document_and_leave_nothing() {
+    let trial = at_work().await;
+    let scan = trial.scan("guest").await;
+    let images = format!("{scan}/images");
+    let refused =
+        |body: &diskwright_hostile::Body| matches!(body.expected, diskwright_hostile::Expected::Refused(_));
+    let bodies: Vec<_> = diskwright_hostile::bodies().into_iter().filter(refused).collect();
+    assert!(bodies.len() >= 240, "{}", bodies.len());
+    for (number, body) in bodies.into_iter().enumerate() {
+        let accept = if number % 2 == 0 { "application/json" } else { "application/xml" };
+        let request = request("guest", Method::POST, &images)
+            .header(header::CONTENT_TYPE, body.content_type)
+            .header(header::ACCEPT, accept);
+        let answer = trial.send(request.body(body.bytes.into()).unwrap()).await;
+        assert!(answer.status.is_client_error(), "{}: {}", body.name, answer.status);
+        assert_eq!(answer.header(header::CONTENT_TYPE), accept, "{}", body.name);
+        let text = answer.text();
+        assert!(text.contains("localizedErrorMsg") && text.contains("requestUri"), "{}: {text}", body.name);
+        assert!(text.contains(answer.status.as_str()), "{}: {text}", body.name);
+    }
+    let left = trial.get(&images).await.text();
+    assert!(left.contains("<images/>") || left.contains("<images></images>"), "{left}");
 }
