@@ -8,6 +8,7 @@ mod built_in;
 mod chunks;
 mod content;
 mod corpus;
+mod entries;
 mod place;
 mod real_tree;
 mod scenario;
@@ -15,6 +16,7 @@ mod sink;
 
 pub use built_in::Stage;
 pub use corpus::{Corpus, corpora};
+pub use entries::Entries;
 pub use place::{Origin, Place};
 pub use real_tree::RealTree;
 pub use scenario::{Expected, Scenario};
