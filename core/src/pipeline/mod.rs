@@ -23,7 +23,7 @@ pub(crate) use codec::Encoder;
 use codec::Zstd;
 use encoded::EncodedBytes;
 pub(crate) use piece::OutputResult;
-use piece::OutputState;
+use piece::{OutputState, PieceTask};
 use pool::{PIECE, Pieces};
 use run::ChunkEntry;
 pub use run::{Chunk, Placer, Run};
@@ -176,9 +176,14 @@ impl EncodedItem {
 
 /// One worker's life.
 fn work(shape: &Shape, schedule: &Schedule<'_>, toolbox: &Toolbox, share: &Share<'_>, monitor: &Monitor) {
+    // Pieces that became full, one task after the other.
+    let mut full = Vec::new();
     while let Some(task) = schedule.next(&|| share.size()) {
         let place = task.place();
-        if let Err(error) = guarded("a worker", || perform(task, shape, schedule, toolbox, monitor)) {
+        let performed = guarded("a worker", || perform(task, shape, schedule, toolbox, &mut full, monitor));
+        if let Err(error) = performed {
+            // They count as full for as long as they are there.
+            full.clear();
             schedule.fail(place, error);
         }
     }
@@ -189,6 +194,7 @@ fn perform(
     shape: &Shape,
     schedule: &Schedule<'_>,
     toolbox: &Toolbox,
+    full: &mut Vec<PieceTask>,
     monitor: &Monitor,
 ) -> Result<()> {
     match task {
@@ -197,28 +203,26 @@ fn perform(
             schedule.piece_done();
         }
         Task::Put { order, lane, slot, mut target } => {
-            let mut tasks = Vec::new();
             let which = shape.wanted[lane][slot.disk];
             let encoding = &shape.encodings[slot.disk][which];
             let item = &slot.encoded[which];
-            let mut placer = Placer { outputs: &mut target.outputs, tasks: &mut tasks, monitor };
+            let mut placer = Placer { outputs: &mut target.outputs, tasks: full, monitor };
             for run in Run::all(encoding.granularity, &item.chunks, item.bytes(encoding, &slot.plain)) {
                 target.writer.assembler.put(slot.disk, &run, &mut placer)?;
             }
             drop(slot);
-            schedule.put_done(order, lane, target, tasks);
+            schedule.put_done(order, lane, target, full);
         }
         Task::Finish { order, lane, mut target } => {
             // All items are encoded: what ends an output may need their room.
             toolbox.clear();
-            let mut tasks = Vec::new();
             let Target { writer, outputs } = &mut target;
             let assembler = std::mem::replace(&mut writer.assembler, Box::new(Finished));
-            assembler.finish(&mut Placer { outputs, tasks: &mut tasks, monitor })?;
+            assembler.finish(&mut Placer { outputs, tasks: full, monitor })?;
             for output in outputs {
-                output.flush(&mut tasks);
+                output.flush(full);
             }
-            schedule.put_done(order, lane, target, tasks);
+            schedule.put_done(order, lane, target, full);
         }
         Task::Fill { order, mut slot } => {
             let read = toolbox.fill(shape, &mut slot, monitor)?;

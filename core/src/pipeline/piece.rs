@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sha2::{Digest, Sha256};
 
 use super::lock;
-use super::pool::{Full, PIECE, Pieces};
+use super::pool::{Full, PIECE, PieceBuffer, Pieces};
 use crate::format::{Access, OutputSpec};
 use crate::sink::Output;
 use crate::{Error, ErrorKind, Result};
@@ -39,9 +39,7 @@ pub(super) struct OutputState {
 /// A piece that is being filled, or waits to be hashed and written.
 struct Piece {
     index: u64,
-    data: Box<[u8]>,
-    /// Ranges that were written, ascending, apart.
-    ranges: Vec<(usize, usize)>,
+    buffer: PieceBuffer,
 }
 
 /// A full piece to be hashed and written by any worker.
@@ -227,7 +225,7 @@ impl OutputState {
         let len = usize::try_from(self.len.saturating_sub(start)).unwrap_or(PIECE).min(PIECE);
         if let Some(serial) = &mut self.sha256 {
             serial.zeros_to(start);
-            serial.hasher.update(&piece.data[..len]);
+            serial.hasher.update(&piece.buffer.data[..len]);
             serial.end = start + len as u64;
         }
         let full = Full::new(&self.pieces);
@@ -241,40 +239,42 @@ impl OutputState {
 
 impl Piece {
     fn new(index: u64, pieces: &Pieces) -> Self {
-        Self { index, data: pieces.take(), ranges: Vec::new() }
+        Self { index, buffer: pieces.take() }
     }
 
     fn put(&mut self, start: usize, bytes: &[u8]) {
         let end = start + bytes.len();
-        self.data[start..end].copy_from_slice(bytes);
-        match self.ranges.last_mut() {
+        let PieceBuffer { data, ranges } = &mut self.buffer;
+        data[start..end].copy_from_slice(bytes);
+        match ranges.last_mut() {
             Some(last) if last.1 == start => last.1 = end,
-            Some(last) if last.1 < start => self.ranges.push((start, end)),
-            None => self.ranges.push((start, end)),
+            Some(last) if last.1 < start => ranges.push((start, end)),
+            None => ranges.push((start, end)),
             // Only reserved ranges are written out of order.
             Some(_) => {
-                self.ranges.push((start, end));
-                self.ranges.sort_unstable();
-                let mut merged: Vec<(usize, usize)> = Vec::with_capacity(self.ranges.len());
-                for (start, end) in self.ranges.drain(..) {
+                ranges.push((start, end));
+                ranges.sort_unstable();
+                let mut merged: Vec<(usize, usize)> = Vec::with_capacity(ranges.len());
+                for (start, end) in ranges.drain(..) {
                     match merged.last_mut() {
                         Some(last) if last.1 >= start => last.1 = last.1.max(end),
                         _ => merged.push((start, end)),
                     }
                 }
-                self.ranges = merged;
+                *ranges = merged;
             }
         }
     }
 
     /// Spare buffers hold old bytes: nothing of them may reach a digest.
     fn zero_gaps(&mut self) {
+        let PieceBuffer { data, ranges } = &mut self.buffer;
         let mut end = 0;
-        for (start, next) in &self.ranges {
-            self.data[end..*start].fill(0);
+        for (start, next) in ranges {
+            data[end..*start].fill(0);
             end = *next;
         }
-        self.data[end..].fill(0);
+        data[end..].fill(0);
     }
 }
 
@@ -286,17 +286,17 @@ impl PieceTask {
     pub(super) fn run(self) -> Result<()> {
         let Self { output, piece, len, full } = self;
         let start = piece.index * PIECE as u64;
-        for (from, to) in &piece.ranges {
-            let bytes = &piece.data[*from..*to];
+        for (from, to) in &piece.buffer.ranges {
+            let bytes = &piece.buffer.data[*from..*to];
             output
                 .output
                 .write_at(start + *from as u64, bytes)
                 .map_err(|error| sink_error(&output.name, error))?;
             output.written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         }
-        let digest = Sha256::digest(&piece.data[..len]).into();
+        let digest = Sha256::digest(&piece.buffer.data[..len]).into();
         lock(&output.digests).push((piece.index, digest));
-        full.give_back(piece.data);
+        full.give_back(piece.buffer);
         Ok(())
     }
 }

@@ -11,10 +11,18 @@ pub(super) const PIECE: usize = 1 << 20;
 /// None is freed before the run ends: an allocator keeps memory that one thread freed where other threads do not get it.
 #[derive(Default)]
 pub(super) struct Pieces {
-    spare: Mutex<Vec<Box<[u8]>>>,
+    spare: Mutex<Vec<PieceBuffer>>,
     full: AtomicUsize,
     /// From how many full pieces on no more should be made.
     most: usize,
+}
+
+/// What one piece is filled in.
+pub(super) struct PieceBuffer {
+    /// Old bytes where nothing was written yet.
+    pub(super) data: Box<[u8]>,
+    /// Ranges that were written, ascending, apart.
+    pub(super) ranges: Vec<(usize, usize)>,
 }
 
 /// Counts one piece as full, until it is dropped.
@@ -39,9 +47,13 @@ impl Pieces {
         self.full.load(Ordering::Relaxed) + expected >= self.most
     }
 
-    /// A buffer of one piece; it holds old bytes.
-    pub(super) fn take(&self) -> Box<[u8]> {
-        lock(&self.spare).pop().unwrap_or_else(|| vec![0; PIECE].into())
+    /// A buffer of one piece in which nothing was written.
+    pub(super) fn take(&self) -> PieceBuffer {
+        let spare = lock(&self.spare).pop();
+        let new = || PieceBuffer { data: vec![0; PIECE].into(), ranges: Vec::new() };
+        let mut buffer = spare.unwrap_or_else(new);
+        buffer.ranges.clear();
+        buffer
     }
 }
 
@@ -52,8 +64,8 @@ impl Full {
     }
 
     /// The piece is written: its buffer can be filled again.
-    pub(super) fn give_back(self, data: Box<[u8]>) {
-        lock(&self.0.spare).push(data);
+    pub(super) fn give_back(self, buffer: PieceBuffer) {
+        lock(&self.0.spare).push(buffer);
     }
 }
 

@@ -197,9 +197,10 @@ impl<'a> Schedule<'a> {
         });
     }
 
-    pub(super) fn put_done(&self, order: u64, lane: usize, target: Target, tasks: Vec<PieceTask>) {
+    /// A lane has taken an item, or has finished; takes the pieces that became full by it.
+    pub(super) fn put_done(&self, order: u64, lane: usize, target: Target, full: &mut Vec<PieceTask>) {
         self.done(|state| {
-            state.pieces.extend(tasks.into_iter().map(|piece| ((order, lane), piece)));
+            state.pieces.extend(full.drain(..).map(|piece| ((order, lane), piece)));
             let lane = &mut state.lanes[lane];
             lane.next = order + 1;
             lane.target = Some(target);
