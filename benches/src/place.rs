@@ -54,11 +54,11 @@ impl Place {
             entries.push(entry);
             Ok(())
         })?;
-        let root = place.directory();
+        let root = place.path(Origin::Directory);
         for entry in &entries {
             put(corpus, entry, &path_of(&root, entry))?;
         }
-        let mut archive = tar::Builder::new(File::create(place.archive())?);
+        let mut archive = tar::Builder::new(File::create(place.path(Origin::Archive))?);
         for entry in entries.iter().filter(|entry| !entry.path.is_empty()) {
             pack(entry, &path_of(&root, entry), &mut archive)?;
         }
@@ -75,30 +75,24 @@ impl Place {
     /// # Errors
     /// As [`DirectorySource::new`] and [`TarSource::new`].
     pub fn source(&self, origin: Origin, files: Files) -> Result<Arc<dyn ScanSource>> {
-        let source = open(origin, &self.directory(), &self.archive(), &files)?;
+        let source = open(origin, &self.path(origin), &files)?;
         Ok(Arc::new(Plain { source }))
     }
 
-    /// The corpus as files.
-    pub fn directory(&self) -> PathBuf {
-        self.room.path().join("root")
-    }
-
-    fn archive(&self) -> PathBuf {
-        self.room.path().join("root.tar")
+    /// Where the corpus is.
+    pub fn path(&self, origin: Origin) -> PathBuf {
+        match origin {
+            Origin::Directory => self.room.path().join("root"),
+            Origin::Archive => self.room.path().join("root.tar"),
+        }
     }
 }
 
-/// The source of a tree that stands at `directory`, and as an archive at `archive`.
-pub(crate) fn open(
-    origin: Origin,
-    directory: &Path,
-    archive: &Path,
-    files: &Files,
-) -> Result<Arc<dyn ScanSource>> {
+/// The source of a tree that stands at `path`.
+pub(crate) fn open(origin: Origin, path: &Path, files: &Files) -> Result<Arc<dyn ScanSource>> {
     Ok(match origin {
-        Origin::Directory => Arc::new(DirectorySource::new(directory, OneFileSystem::Stay, files.clone())?),
-        Origin::Archive => Arc::new(TarSource::new(files, archive, &std::env::temp_dir())?),
+        Origin::Directory => Arc::new(DirectorySource::new(path, OneFileSystem::Stay, files.clone())?),
+        Origin::Archive => Arc::new(TarSource::new(files, path, &std::env::temp_dir())?),
     })
 }
 

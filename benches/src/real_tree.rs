@@ -32,7 +32,10 @@ impl RealTree {
     /// # Errors
     /// `ErrorKind::Source` where it is not there or cannot be read.
     pub fn source(&self, origin: Origin, files: Files) -> Result<Arc<dyn ScanSource>> {
-        place::open(origin, &self.root, &self.archive(), &files)
+        match origin {
+            Origin::Directory => place::open(origin, &self.root, &files),
+            Origin::Archive => place::open(origin, &self.archive(), &files),
+        }
     }
 
     /// As what the tree is here.
