@@ -109,13 +109,7 @@ impl Artefacts {
         }
         match found.payload {
             // The store's own stream reads 8 KiB at a time.
-            GetResultPayload::File(file, _) => {
-                let mut file = tokio::fs::File::from_std(file);
-                file.set_max_buf_size(PIECE);
-                file.seek(io::SeekFrom::Start(range.start)).await?;
-                let length = range.end.saturating_sub(range.start);
-                Ok(ReaderStream::with_capacity(file.take(length), PIECE).boxed())
-            }
+            GetResultPayload::File(file, _) => pieces(file, range).await,
             GetResultPayload::Stream(stream) => Ok(stream.map_err(io::Error::from).boxed()),
         }
     }
@@ -181,6 +175,18 @@ impl Artefacts {
             }
         }
     }
+}
+
+/// The bytes `range` of a file of this machine, in large pieces.
+pub(crate) async fn pieces(
+    file: std::fs::File,
+    range: Range<u64>,
+) -> io::Result<BoxStream<'static, io::Result<Bytes>>> {
+    let mut file = tokio::fs::File::from_std(file);
+    file.set_max_buf_size(PIECE);
+    file.seek(io::SeekFrom::Start(range.start)).await?;
+    let length = range.end.saturating_sub(range.start);
+    Ok(ReaderStream::with_capacity(file.take(length), PIECE).boxed())
 }
 
 /// Removes a directory with everything in it; one that is not there is removed already.

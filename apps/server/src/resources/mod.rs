@@ -7,9 +7,10 @@
 
 mod answer;
 #[cfg(test)]
-mod bench;
+pub(crate) mod bench;
 mod body;
 mod downloads;
+mod file;
 mod formats;
 mod gate;
 mod health;

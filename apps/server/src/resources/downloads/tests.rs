@@ -184,6 +184,9 @@ async fn ranges_are_the_bytes_that_they_say() {
         assert_eq!(answer.status, StatusCode::OK, "{headers:?}");
         assert_eq!(answer.body, whole.body);
     }
+    let head = request("guest", Method::HEAD, &uri).header(header::RANGE, "bytes=0-0");
+    let head = trial.send(head.body(Body::empty()).unwrap()).await;
+    assert_eq!((head.status, head.header(header::CONTENT_LENGTH)), (StatusCode::OK, &*length.to_string()));
     let answer = ask(&[(header::RANGE, &format!("bytes={length}-"))]).await;
     assert_eq!(answer.status, StatusCode::RANGE_NOT_SATISFIABLE);
     assert_eq!(answer.header(header::CONTENT_RANGE), format!("bytes */{length}"));
