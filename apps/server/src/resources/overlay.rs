@@ -3,10 +3,11 @@
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use tokio_util::io::ReaderStream;
 
+use super::file::SentFile;
 use super::{OwnScan, Query, scans};
 use crate::accounts::{Entitlement, Identity};
+use crate::artefacts::pieces;
 use crate::failure::Failure;
 use crate::routes::{Access, Route};
 use crate::server::Server;
@@ -38,7 +39,6 @@ async fn upload(
     query: Query,
     request: Request,
 ) -> Result<Response, Failure> {
-    server.forget_old_uploads().await?;
     let mut new = NewUpload {
         name: query.text("overlayName").map(name).transpose()?,
         crc: query.text("crc").map(str::to_owned),
@@ -101,27 +101,25 @@ async fn download(
     State(server): State<Server>,
     identity: Identity,
     OwnScan(scan): OwnScan,
-    method: Method,
+    request: Request,
 ) -> Result<Response, Failure> {
-    if method == Method::HEAD && scan.upload_total.is_some() {
+    let (request, _) = request.into_parts();
+    if request.method == Method::HEAD && scan.upload_total.is_some() {
         return Ok(Parts::of(&scan, identity.user)?.progress());
     }
     let tree = scan.tree_file.as_ref().filter(|_| scan.state != ScanState::Receiving);
     let (Some(tree), Some(digest)) = (tree, &scan.tree_sha256) else {
         return Err(Failure::unknown("overlay"));
     };
-    let file = tokio::fs::File::open(server.folder().path(tree)).await.map_err(Failure::internal)?;
-    let body = axum::body::Body::from_stream(ReaderStream::with_capacity(file, PIECE));
-    let mut response = body.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(scan.tree_bytes));
-    headers.insert(
-        header::CONTENT_DISPOSITION,
-        HeaderValue::from_static("attachment; filename=\"overlay.tar\""),
-    );
-    if let Ok(tag) = HeaderValue::from_str(&format!("\"{digest}\"")) {
-        headers.insert(header::ETAG, tag);
+    let length = u64::try_from(scan.tree_bytes).unwrap_or(0);
+    let file = SentFile { name: "overlay.tar", length, digest, modified: None };
+    let (mut response, range) = file.answer(&request)?;
+    if let Some(range) = range {
+        let path = server.folder().path(tree);
+        let opened = tokio::task::spawn_blocking(move || std::fs::File::open(path)).await;
+        let opened = opened.map_err(Failure::internal)?.map_err(Failure::internal)?;
+        let bytes = pieces(opened, range).await.map_err(Failure::internal)?;
+        *response.body_mut() = axum::body::Body::from_stream(bytes);
     }
     Ok(response)
 }
@@ -153,8 +151,6 @@ fn created(uri: &str) -> Response {
     }
     response
 }
-
-const PIECE: usize = 256 << 10;
 
 #[cfg(test)]
 mod tests;
