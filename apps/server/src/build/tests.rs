@@ -1,7 +1,7 @@
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
 
-use crate::store::{ImageState, Job, JobKind, MAX_ATTEMPTS};
+use crate::store::{ImageEnd, ImageState, Job, JobKind, MAX_ATTEMPTS, MadeImage, Stopping};
 use crate::trial::Trial;
 use crate::{Server, Settings};
 
@@ -115,7 +115,7 @@ async fn a_lease_that_ran_out_makes_a_job_anybody_s_and_its_first_holder_ends_no
     expire(&trial).await;
     let second = claim(&trial, "two/life").await.unwrap();
     assert_eq!((second.subject, second.attempt), (first.subject, 2));
-    let end = crate::store::ImageEnd::Failed("late".to_owned(), None);
+    let end = ImageEnd::Failed("late".to_owned(), None);
     trial.server.store().end_image(&first, &end).await.unwrap();
     assert_eq!(state(&trial, 1).await, ImageState::Running);
     assert_eq!(jobs(&trial).await, 1);
@@ -230,7 +230,7 @@ async fn what_another_process_cancelled_is_stopped() {
     let job = claim(&trial, "dead/life").await.unwrap();
     trial.server.store().begin_image(&job).await.unwrap().unwrap();
     let stopped = trial.server.store().stop_image(job.user, 1).await.unwrap();
-    assert_eq!(stopped, crate::store::Stopping::UnderWay);
+    assert_eq!(stopped, Stopping::UnderWay);
     expire(&trial).await;
     trial.server.start().await.unwrap();
     let image = trial.finished("guest", &uri).await;
@@ -252,5 +252,45 @@ async fn the_percentage_never_falls_not_even_when_a_job_is_begun_again() {
     };
     for (told, shown) in [(5, 5), (60, 60), (1, 60), (61, 61)] {
         assert_eq!(percentage(told).await, shown);
+    }
+}
+
+#[tokio::test]
+async fn what_a_builder_publishes_of_an_image_that_was_cancelled_elsewhere_is_garbage() {
+    let (trial, scan) = idle().await;
+    trial.generate("guest", &scan, "raw", true).await;
+    let store = trial.server.store();
+    let slow = claim(&trial, "slow/life").await.unwrap();
+    store.begin_image(&slow).await.unwrap().unwrap();
+    expire(&trial).await;
+    let other = claim(&trial, "other/life").await.unwrap();
+    assert!(!store.end_image(&slow, &ImageEnd::Cancelled).await.unwrap(), "another makes it");
+    assert!(store.end_image(&other, &ImageEnd::Cancelled).await.unwrap());
+    trial.server.sweep().await;
+    // Only now the slow one is done with it.
+    std::fs::create_dir(trial.server.folder().images().join("1")).unwrap();
+    assert!(store.end_image(&slow, &ImageEnd::Complete(MadeImage::default())).await.unwrap());
+    trial.server.sweep().await;
+    assert!(!trial.server.folder().images().join("1").exists());
+    assert_eq!(state(&trial, 1).await, ImageState::Cancelled);
+}
+
+#[tokio::test]
+async fn a_failed_image_does_not_tell_where_things_lie() {
+    let (trial, scan) = idle().await;
+    // Of the first the tree has gone; in the place of the second stands a file.
+    let [first, second] = [
+        trial.generate("guest", &scan, "raw", true).await,
+        trial.generate("guest", &scan, "raw", true).await,
+    ];
+    std::fs::rename(trial.room.path().join("machine"), trial.room.path().join("moved")).unwrap();
+    std::fs::write(trial.server.folder().images().join("2"), "").unwrap();
+    trial.server.start().await.unwrap();
+    for uri in [first, second] {
+        let image = trial.finished("guest", &uri).await;
+        assert_eq!(image["status"]["error"], true, "{image}");
+        assert!(!image["status"]["detailedErrorMsg"].as_str().unwrap().is_empty());
+        let room = trial.room.path().canonicalize().unwrap();
+        assert!(!image.to_string().contains(room.to_str().unwrap()), "{image}");
     }
 }
