@@ -79,6 +79,10 @@ async fn the_description_is_served() {
     let trial = Trial::new().await;
     let request = axum::http::Request::get("/openapi.json").body(axum::body::Body::empty()).unwrap();
     let answer = trial.send(request).await;
+    let tag = answer.header(axum::http::header::ETAG);
+    let again = axum::http::Request::get("/openapi.json").header(axum::http::header::IF_NONE_MATCH, tag);
+    let again = trial.send(again.body(axum::body::Body::empty()).unwrap()).await;
+    assert_eq!(again.status, axum::http::StatusCode::NOT_MODIFIED);
     let served: Value = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!(served, description());
     assert_eq!(served["openapi"], "3.1.0");
