@@ -8,6 +8,7 @@ use diskwright::{Error, ErrorKind};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::hexadecimal::hexadecimal;
 use crate::random::random;
 
 /// The server's data directory, private to its user.
@@ -117,7 +118,7 @@ impl Folder {
 
     /// What this directory is known by to others: always the same, and no secret.
     pub(crate) fn node(&self) -> String {
-        self.key("node").iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(self.key("node").get(..8).unwrap_or_default())
     }
 
     /// A key for `purpose` that only this server can make: HMAC-SHA256 under its secret.

@@ -57,7 +57,10 @@ impl Server {
         if let Some(threads) = settings.threads {
             engine = engine.with_threads(threads);
         }
-        let artefacts = Artefacts::local(&folder.images())?;
+        let artefacts = match &settings.images {
+            Some(objects) => Artefacts::remote(Arc::clone(objects), &folder.images()),
+            None => Artefacts::local(&folder.images())?,
+        };
         let builder = Builder::new(folder.node());
         let accounts = Accounts::new(store.clone(), folder.clone())?;
         let stopping = CancellationToken::new();

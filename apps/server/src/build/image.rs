@@ -19,6 +19,7 @@ use super::made::Output;
 use super::reason::{explain, place, without_places};
 use super::{Control, Halt, Made, Recipe};
 use crate::artefacts;
+use crate::hexadecimal::hexadecimal;
 use crate::server::Server;
 use crate::store::{ImageEnd, ImageProgress, ImageTask, Job, MAX_ATTEMPTS, MadeImage, StoreError};
 
@@ -97,7 +98,10 @@ async fn generate(server: &Server, job: &Job, task: &ImageTask, control: &Contro
     let published = match written {
         // What is not wanted need not be moved. When the server stops, it is: the next start only completes the row.
         Ok(()) if matches!(control.halted(), Some(Halt::Cancelled | Halt::Lost)) => Err(Unmade::Halted),
-        Ok(()) => server.artefacts().publish(task.id, &folder).await.map_err(broken_store),
+        Ok(()) => match server.artefacts().publish(task.id, &folder, control.wait()).await {
+            Err(_) if control.halted().is_some() => Err(Unmade::Halted),
+            published => published.map_err(broken_store),
+        },
         Err(unmade) => Err(unmade),
     };
     if published.is_err()
@@ -204,7 +208,7 @@ async fn sha256(server: &Server, image: i64, output: &Output, control: &Control)
             }
             hash.update(&piece);
         }
-        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hexadecimal(&hash.finalize()))
     });
     hashed.await.map_err(broken_store)?
 }

@@ -1,8 +1,15 @@
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
+use futures_util::StreamExt;
+use object_store::ObjectStore;
+use object_store::memory::InMemory;
+use sha2::{Digest, Sha256};
 
+use crate::hexadecimal::hexadecimal;
 use crate::store::{ImageEnd, ImageState, Job, JobKind, MAX_ATTEMPTS, MadeImage, Stopping};
-use crate::trial::Trial;
+use crate::trial::{Trial, request};
 use crate::{Server, Settings};
 
 /// A server that nobody works for, with a scan that is read.
@@ -293,4 +300,28 @@ async fn a_failed_image_does_not_tell_where_things_lie() {
         let room = trial.room.path().canonicalize().unwrap();
         assert!(!image.to_string().contains(room.to_str().unwrap()), "{image}");
     }
+}
+
+#[tokio::test]
+async fn images_are_kept_in_the_object_store_of_the_settings() {
+    let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let count = async || objects.list(None).count().await;
+    let trial = Trial::with(|settings| settings.images = Some(Arc::clone(&objects))).await;
+    trial.server.start().await.unwrap();
+    let scan = trial.scan("guest").await;
+    let uri = trial.generate("guest", &scan, "virtualbox", true).await;
+    let image = trial.finished("guest", &uri).await;
+    assert_eq!(image["status"]["complete"], true, "{image}");
+    assert_eq!(count().await, 2, "the package and the report");
+    assert_eq!(std::fs::read_dir(trial.server.folder().images()).unwrap().count(), 0);
+    let file = trial.get(&format!("{uri}/downloads")).await;
+    let digest = hexadecimal(&Sha256::digest(&file.body));
+    assert_eq!((file.status, &image["sha256sum"]), (StatusCode::OK, &digest.into()));
+    let part = request("guest", Method::GET, &format!("{uri}/downloads")).header("Range", "bytes=100-199");
+    let part = trial.send(part.body(Body::empty()).unwrap()).await;
+    assert_eq!((part.status, part.body.as_slice()), (StatusCode::PARTIAL_CONTENT, &file.body[100..200]));
+    let answer = trial.ask("guest", Method::DELETE, &uri, Body::empty()).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    assert_eq!(count().await, 0);
+    trial.server.close().await;
 }

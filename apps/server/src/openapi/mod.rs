@@ -9,7 +9,6 @@ use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response as HttpResponse};
 use axum::routing::get;
 use diskwright_request::NAMESPACE;
-use sha2::{Digest, Sha256};
 use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::response::ResponseBuilder;
@@ -23,6 +22,7 @@ use utoipa::openapi::{
 };
 
 use crate::accounts::Entitlement;
+use crate::hexadecimal::digest;
 use crate::resources::API_VERSION;
 use crate::routes::{self, Access, Route};
 use documents::{Payload, answer, request};
@@ -61,8 +61,7 @@ async fn document() -> HttpResponse {
     static TEXT: LazyLock<(String, String)> = LazyLock::new(|| {
         // What is made of plain tables has a JSON form, which a test holds.
         let text = openapi().to_json().unwrap_or_default();
-        let digest = Sha256::digest(text.as_bytes());
-        (digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect(), text)
+        (digest(text.as_bytes()), text)
     });
     let (digest, text) = &*TEXT;
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::ETAG, &format!("\"{digest}\""))];

@@ -15,7 +15,7 @@ use subtle::ConstantTimeEq;
 
 use super::answer::http_date;
 use super::file::SentFile;
-use super::{Ids, ticket};
+use super::{Ids, paths, ticket};
 use crate::accounts::Identity;
 use crate::failure::Failure;
 use crate::routes::{Access, Route};
@@ -26,14 +26,14 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::new(
             Method::GET,
-            "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images/{itid}/downloads",
+            paths::image!("/downloads"),
             Access::DownloadKey,
             "Downloads an image",
             download,
         ),
         Route::new(
             Method::GET,
-            "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images/{itid}/downloads/{file}",
+            paths::image!("/downloads/{file}"),
             Access::DownloadKey,
             "Downloads an image; the file's name is there for clients that name what they get by it",
             download,

@@ -10,7 +10,7 @@ use diskwright::{Error, ErrorKind, Seed};
 use diskwright_request::{ImageRequest, List, PublishImages, SoftwareBundles, Statuses};
 
 use super::formats::Offer;
-use super::{Body, Ids, OwnScan, Wanted, ticket};
+use super::{Body, Ids, OwnScan, Wanted, paths, ticket};
 use crate::accounts::{Entitlement, Identity};
 use crate::build::{Recipe, effective};
 use crate::failure::Failure;
@@ -26,10 +26,10 @@ const IMAGES: Access = Access::Entitled(&[Entitlement::MigrationGenerate, Entitl
 const PUBLISH: Access = Access::Entitled(&[Entitlement::MigrationPublish]);
 
 fn image_routes() -> Vec<Route> {
-    const ALL: &str = "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images";
-    const ONE: &str = "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images/{itid}";
-    const STATUS: &str = "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images/{itid}/status";
-    const TOOLS: &str = "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images/platformtools/{tfid}";
+    const ALL: &str = paths::scan!("/images");
+    const ONE: &str = paths::image!("");
+    const STATUS: &str = paths::image!("/status");
+    const TOOLS: &str = paths::scan!("/images/platformtools/{tfid}");
     vec![
         Route::new(Method::POST, ALL, IMAGES, "Generates an image of a scan", generate),
         Route::new(Method::GET, ALL, IMAGES, "Lists the images of a scan", list),
@@ -55,24 +55,24 @@ fn image_routes() -> Vec<Route> {
 
 fn user_routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, "/users/{uid}/images", IMAGES, "Lists all images of a user", user_images),
+        Route::new(Method::GET, paths::user!("/images"), IMAGES, "Lists all images of a user", user_images),
         Route::new(
             Method::GET,
-            "/users/{uid}/images/status",
+            paths::user!("/images/status"),
             IMAGES,
             "Says how far images of a user are: those whose URIs are given as `img`, or all",
             user_statuses,
         ),
         Route::new(
             Method::GET,
-            "/users/{uid}/pimages",
+            paths::user!("/pimages"),
             IMAGES,
             "Lists the published images of a user: none",
             no_publications,
         ),
         Route::new(
             Method::GET,
-            "/users/{uid}/pimages/status",
+            paths::user!("/pimages/status"),
             IMAGES,
             "Says how far publications of a user are: there are none",
             no_statuses,
@@ -81,12 +81,10 @@ fn user_routes() -> Vec<Route> {
 }
 
 fn publish_routes() -> Vec<Route> {
-    const ALL: &str = "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images/{itid}/pimages";
-    const ONE: &str = "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images/{itid}/pimages/{pitid}";
-    const STATUS: &str =
-        "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images/{itid}/pimages/{pitid}/status";
-    const CANCEL: &str =
-        "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images/{itid}/pimages/{pitid}/cancel";
+    const ALL: &str = paths::image!("/pimages");
+    const ONE: &str = paths::image!("/pimages/{pitid}");
+    const STATUS: &str = paths::image!("/pimages/{pitid}/status");
+    const CANCEL: &str = paths::image!("/pimages/{pitid}/cancel");
     vec![
         Route::new(Method::GET, ALL, PUBLISH, "Lists the publications of an image: none", publications),
         Route::new(Method::POST, ALL, PUBLISH, "Publishes an image; answered with 501", publish),

@@ -7,8 +7,8 @@ use diskwright_request::{
     Architecture, Common, Distribution, DistributionName, List, ScannedInstance, ScannedInstanceRequest, Time,
 };
 
-use super::listing::{Listed, Listing};
-use super::{Body, OwnInstance, Query, Wanted, scans};
+use super::listing::{Key, Listed, Listing};
+use super::{Body, OwnInstance, Query, Wanted, paths, scans};
 use crate::accounts::{Entitlement, Identity};
 use crate::failure::Failure;
 use crate::routes::{Access, Route};
@@ -18,8 +18,8 @@ use crate::store::{Instance, InstanceAdded, MAX_INSTANCES, NewInstance, Scan, Se
 pub(super) fn routes() -> Vec<Route> {
     let [get, post, delete] = [Method::GET, Method::POST, Method::DELETE];
     let access = Access::Entitled(&[Entitlement::MigrationAccess]);
-    let all = "/users/{uid}/scannedinstances";
-    let one = "/users/{uid}/scannedinstances/{siid}";
+    let all = paths::user!("/scannedinstances");
+    let one = paths::machine!("");
     vec![
         Route::new(get.clone(), all, access, "Lists the account's machines", list),
         Route::new(post, all, access, "Notes a machine, or finds the one of that name", create),
@@ -186,19 +186,7 @@ fn distribution(instance: &Instance) -> Distribution {
 }
 
 impl Listed for Instance {
-    fn id(&self) -> i64 {
-        self.id
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn created(&self) -> i64 {
-        self.created
-    }
-
-    fn modified(&self) -> i64 {
-        self.modified
+    fn key(&self) -> Key<'_> {
+        Key { id: self.id, name: &self.name, created: self.created, modified: self.modified }
     }
 }

@@ -15,12 +15,18 @@ pub(super) struct Listing {
     descending: bool,
 }
 
-/// What lists go by.
+/// What stands in lists.
 pub(super) trait Listed {
-    fn id(&self) -> i64;
-    fn name(&self) -> &str;
-    fn created(&self) -> i64;
-    fn modified(&self) -> i64;
+    fn key(&self) -> Key<'_>;
+}
+
+/// What lists go by; times in milliseconds since the epoch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Key<'a> {
+    pub(super) id: i64,
+    pub(super) name: &'a str,
+    pub(super) created: i64,
+    pub(super) modified: i64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -61,24 +67,26 @@ impl Listing {
     /// Those of `items` that are shown, and how many there would be on all pages.
     pub(super) fn apply<T: Listed>(&self, mut items: Vec<T>) -> (Vec<T>, usize) {
         items.retain(|item| {
-            self.name.as_deref().is_none_or(|pattern| matches(pattern, item.name()))
-                && self.ids.as_ref().is_none_or(|ids| ids.contains(&item.id()))
+            let Key { id, name, .. } = item.key();
+            self.name.as_deref().is_none_or(|pattern| matches(pattern, name))
+                && self.ids.as_ref().is_none_or(|ids| ids.contains(&id))
         });
         items.sort_by(|a, b| {
-            let order = self.compare(a, b).then(a.id().cmp(&b.id()));
+            let order = self.compare(&a.key(), &b.key());
             if self.descending { order.reverse() } else { order }
         });
         let total = items.len();
         (items.into_iter().skip(self.first).take(self.most).collect(), total)
     }
 
-    fn compare<T: Listed>(&self, a: &T, b: &T) -> Ordering {
-        match self.order {
+    fn compare(&self, a: &Key<'_>, b: &Key<'_>) -> Ordering {
+        let order = match self.order {
             Order::Id => Ordering::Equal,
-            Order::Name => a.name().to_lowercase().cmp(&b.name().to_lowercase()),
-            Order::Created => a.created().cmp(&b.created()),
-            Order::Modified => a.modified().cmp(&b.modified()),
-        }
+            Order::Name => a.name.to_lowercase().cmp(&b.name.to_lowercase()),
+            Order::Created => a.created.cmp(&b.created),
+            Order::Modified => a.modified.cmp(&b.modified),
+        };
+        order.then(a.id.cmp(&b.id))
     }
 }
 

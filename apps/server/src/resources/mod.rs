@@ -20,6 +20,7 @@ mod instances;
 mod listing;
 mod overlay;
 mod own;
+mod paths;
 mod query;
 mod range;
 mod scans;

@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::file::SentFile;
-use super::{OwnScan, Query, scans};
+use super::{OwnScan, Query, paths, scans};
 use crate::accounts::{Entitlement, Identity};
 use crate::artefacts::pieces;
 use crate::failure::Failure;
@@ -18,7 +18,7 @@ use crate::upload::{
 
 pub(super) fn routes() -> Vec<Route> {
     let access = Access::Entitled(&[Entitlement::MigrationAccess]);
-    let path = "/users/{uid}/scannedinstances/{siid}/scans/{sid}/overlay";
+    let path = paths::scan!("/overlay");
     vec![
         Route::new(
             Method::GET,

@@ -1,5 +1,7 @@
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
+use http_body_util::BodyExt;
+use tower::ServiceExt;
 
 use super::bench::INSTANCE;
 use crate::trial::{Trial, request};
@@ -84,4 +86,22 @@ async fn a_page_of_another_site_changes_nothing() {
     // A link to something that is only read leads there.
     let read = request("guest", Method::GET, "users/guest").header("Sec-Fetch-Site", "cross-site");
     assert_eq!(trial.send(read.body(Body::empty()).unwrap()).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn every_change_of_the_database_is_measured_once() {
+    let trial = Trial::new().await;
+    let count = async || {
+        let asked = Request::get("/metrics").body(Body::empty()).unwrap();
+        let answer = trial.server.administration().oneshot(asked).await.unwrap();
+        let text = answer.into_body().collect().await.unwrap().to_bytes();
+        let text = String::from_utf8(text.to_vec()).unwrap();
+        let count = text.lines().find_map(|line| line.strip_prefix("diskwright_database_wait_seconds_count "));
+        count.unwrap_or_else(|| panic!("{text}")).parse::<u64>().unwrap()
+    };
+    let before = count().await;
+    let created = trial.ask("guest", Method::POST, "users/guest/scannedinstances", INSTANCE).await;
+    assert_eq!(created.status, StatusCode::CREATED);
+    assert_eq!(trial.get("users/guest/scannedinstances").await.status, StatusCode::OK);
+    assert_eq!(count().await, before + 1);
 }

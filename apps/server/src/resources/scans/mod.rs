@@ -14,10 +14,11 @@ use axum::response::Response;
 use diskwright::profile::{MachineReport, Profile};
 use diskwright_request::{InstallProfile, List, ScanImports, ScanRequest, Statuses};
 
-use super::listing::{Listed, Listing};
+use super::listing::{Key, Listed, Listing};
 use super::{Body, OwnInstance, OwnScan, Query, Wanted};
 use crate::accounts::{Entitlement, Identity};
 use crate::failure::Failure;
+use crate::resources::paths;
 use crate::routes::{Access, Route};
 use crate::server::Server;
 use crate::store::{JobKind, Scan, ScanState, Selection};
@@ -26,10 +27,10 @@ use crate::tree::Facts;
 pub(super) fn routes() -> Vec<Route> {
     let [get, post, put, delete] = [Method::GET, Method::POST, Method::PUT, Method::DELETE];
     let access = Access::Entitled(&[Entitlement::MigrationAccess]);
-    let of_user = "/users/{uid}/scans";
-    let all = "/users/{uid}/scannedinstances/{siid}/scans";
-    let one = "/users/{uid}/scannedinstances/{siid}/scans/{sid}";
-    let state = "/users/{uid}/scannedinstances/{siid}/scans/{sid}/status";
+    let of_user = paths::user!("/scans");
+    let all = paths::machine!("/scans");
+    let one = paths::scan!("");
+    let state = paths::scan!("/status");
     let mut routes = vec![
         Route::new(get.clone(), of_user, access, "Lists the account's scans", list_of_user),
         Route::new(
@@ -59,25 +60,16 @@ pub(super) fn routes() -> Vec<Route> {
         Route::new(delete.clone(), one, access, "Removes a scan with its images", remove),
         Route::new(get.clone(), state, access, "Tells how far a scan is", status),
         Route::new(delete, state, access, "Stops what the server does for a scan", cancel),
+        Route::new(get.clone(), paths::scan!("/imports"), access, "Lists imports: there are none", imports),
         Route::new(
             get.clone(),
-            "/users/{uid}/scannedinstances/{siid}/scans/{sid}/imports",
-            access,
-            "Lists imports: there are none",
-            imports,
-        ),
-        Route::new(
-            get.clone(),
-            "/users/{uid}/scannedinstances/{siid}/scans/{sid}/imports/status",
+            paths::scan!("/imports/status"),
             access,
             "Lists the states of imports: there are none",
             import_states,
         ),
     ];
-    for path in [
-        "/users/{uid}/scannedinstances/{siid}/scans/{sid}/installProfile",
-        "/users/{uid}/scannedinstances/{siid}/scans/{sid}/installprofile",
-    ] {
+    for path in [paths::scan!("/installProfile"), paths::scan!("/installprofile")] {
         routes.push(Route::new(
             get.clone(),
             path,
@@ -245,20 +237,8 @@ async fn again(server: &Server, identity: &Identity, scan: &Scan) -> Result<Scan
 }
 
 impl Listed for Scan {
-    fn id(&self) -> i64 {
-        self.id
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn created(&self) -> i64 {
-        self.created
-    }
-
-    fn modified(&self) -> i64 {
-        self.modified
+    fn key(&self) -> Key<'_> {
+        Key { id: self.id, name: &self.name, created: self.created, modified: self.modified }
     }
 }
 

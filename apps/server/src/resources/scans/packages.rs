@@ -6,13 +6,13 @@ use diskwright_request::{Common, List, ScannedPackage};
 use super::uri;
 use crate::accounts::{Entitlement, Identity};
 use crate::failure::Failure;
-use crate::resources::{OwnScan, Query, Wanted};
+use crate::resources::{OwnScan, Query, Wanted, paths};
 use crate::routes::{Access, Route};
 use crate::server::Server;
 use crate::store::{Scan, ScanPackage, ScanState};
 
 pub(super) fn routes() -> Vec<Route> {
-    let path = "/users/{uid}/scannedinstances/{siid}/scans/{sid}/packages";
+    let path = paths::scan!("/packages");
     let access = Access::Entitled(&[Entitlement::MigrationAccess]);
     vec![Route::new(Method::GET, path, access, "Lists the packages of the scan's tree", list)]
 }
