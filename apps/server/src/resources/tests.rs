@@ -96,7 +96,8 @@ async fn every_change_of_the_database_is_measured_once() {
         let answer = trial.server.administration().oneshot(asked).await.unwrap();
         let text = answer.into_body().collect().await.unwrap().to_bytes();
         let text = String::from_utf8(text.to_vec()).unwrap();
-        let count = text.lines().find_map(|line| line.strip_prefix("diskwright_database_wait_seconds_count "));
+        let count =
+            text.lines().find_map(|line| line.strip_prefix("diskwright_database_wait_seconds_count "));
         count.unwrap_or_else(|| panic!("{text}")).parse::<u64>().unwrap()
     };
     let before = count().await;
