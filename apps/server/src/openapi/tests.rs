@@ -38,9 +38,13 @@ fn every_route_is_described_with_what_it_answers() {
                 assert!(content["application/octet-stream"].is_object(), "{name}")
             }
         }
-        let names: Vec<&str> = super::parameters(route.path).collect();
-        let described = operation["parameters"].as_array().map_or(0, Vec::len);
-        assert_eq!(described, names.len(), "{name}");
+        let in_path = super::parameters(route.path).map(|name| ("path", name));
+        let in_query = route.parameters.iter().flat_map(|parameter| parameter.names());
+        let names: Vec<(&str, &str)> = in_path.chain(in_query.map(|name| ("query", name))).collect();
+        let described = operation["parameters"].as_array().cloned().unwrap_or_default();
+        let described =
+            described.iter().map(|one| (one["in"].as_str().unwrap(), one["name"].as_str().unwrap()));
+        assert_eq!(described.collect::<Vec<_>>(), names, "{name}");
         assert!(operation["responses"]["default"].is_object(), "{name}");
     }
 }

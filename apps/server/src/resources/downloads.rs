@@ -6,7 +6,7 @@
 //! answered without bytes (304, 416) redeem nothing.
 
 use axum::body::Body;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, header};
 use axum::response::Response;
@@ -15,7 +15,7 @@ use subtle::ConstantTimeEq;
 
 use super::answer::http_date;
 use super::file::SentFile;
-use super::{Ids, paths, ticket};
+use super::{Ids, Parameter, ParameterKind, Query, paths, ticket};
 use crate::accounts::Identity;
 use crate::failure::Failure;
 use crate::routes::{Access, Route};
@@ -30,26 +30,22 @@ pub(super) fn routes() -> Vec<Route> {
             Access::DownloadKey,
             "Downloads an image",
             download,
-        ),
+        )
+        .reading(&[KEY]),
         Route::new(
             Method::GET,
             paths::image!("/downloads/{file}"),
             Access::DownloadKey,
             "Downloads an image; the file's name is there for clients that name what they get by it",
             download,
-        ),
+        )
+        .reading(&[KEY]),
     ]
 }
 
 #[derive(Debug, Deserialize)]
 struct Place {
     uid: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Key {
-    download_id: Option<String>,
 }
 
 /// Why bytes may flow.
@@ -65,16 +61,16 @@ async fn download(
     State(server): State<Server>,
     Path(place): Path<Place>,
     Ids(ids): Ids<3>,
-    Query(key): Query<Key>,
+    query: Query,
     request: Request,
 ) -> Result<Response, Failure> {
     let (parts, _) = request.into_parts();
-    let (image, permit) = match (own_identity(&server, &parts, &place.uid).await, key.download_id) {
+    let (image, permit) = match (own_identity(&server, &parts, &place.uid).await, query.text(&KEY)) {
         (Some(identity), _) => {
             let image = find(&server, identity.user, ids).await?;
             (image.ok_or_else(|| Failure::unknown("image"))?, Permit::Own)
         }
-        (None, Some(key)) => (opened(&server, &place.uid, ids, &key).await?, Permit::Key),
+        (None, Some(key)) => (opened(&server, &place.uid, ids, key).await?, Permit::Key),
         (None, None) => return Err(Failure::unauthenticated()),
     };
     answer(&server, &parts, &image, permit).await
@@ -142,6 +138,12 @@ fn file(image: &Image) -> Result<SentFile<'_>, Failure> {
     let length = u64::try_from(image.file_size).unwrap_or(0);
     Ok(SentFile { name, length, digest, modified: image.finished.and_then(http_date) })
 }
+
+const KEY: Parameter = Parameter::new(
+    "downloadId",
+    ParameterKind::Text,
+    "The image's downloadKey, in the place of a login; good for one GET",
+);
 
 #[cfg(test)]
 mod tests;

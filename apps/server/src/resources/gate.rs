@@ -4,22 +4,32 @@ use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
 
+use super::Declared;
 use crate::accounts::Identity;
 use crate::failure::Failure;
 use crate::net::Trail;
 use crate::routes::Access;
 use crate::server::Server;
 
+/// What stands before the handler of a route.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    pub(crate) server: Server,
+    pub(crate) access: Access,
+    pub(crate) declared: Declared,
+}
+
 /// Lets a request through to its handler, with the caller's [`Identity`] where there is one, or not.
 ///
 /// Below `/users/{uid}` every other user's name is refused in the same way, whether there is such a user or not.
 pub(crate) async fn gate(
-    State((server, access)): State<(Server, Access)>,
+    State(Gate { server, access, declared }): State<Gate>,
     request: Request,
     next: Next,
 ) -> Result<Response, Failure> {
     let (mut parts, body) = request.into_parts();
     check_site(&parts)?;
+    parts.extensions.insert(declared);
     if access == Access::Open || access == Access::DownloadKey && brings_key(&parts) {
         return Ok(next.run(Request::from_parts(parts, body)).await);
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use diskwright::profile::{Layer, MachineReport, Origin, Settings, TreeFacts};
@@ -10,7 +10,7 @@ use diskwright::{Error, ErrorKind, Seed};
 use diskwright_request::{ImageRequest, List, PublishImages, SoftwareBundles, Statuses};
 
 use super::formats::Offer;
-use super::{Body, Ids, OwnScan, Wanted, paths, ticket};
+use super::{Body, Ids, OwnScan, Parameter, ParameterKind, Query, Wanted, paths, ticket};
 use crate::accounts::{Entitlement, Identity};
 use crate::build::{Recipe, effective};
 use crate::failure::Failure;
@@ -62,7 +62,8 @@ fn user_routes() -> Vec<Route> {
             IMAGES,
             "Says how far images of a user are: those whose URIs are given as `img`, or all",
             user_statuses,
-        ),
+        )
+        .reading(&[IMAGE]),
         Route::new(
             Method::GET,
             paths::user!("/pimages"),
@@ -260,12 +261,12 @@ async fn user_images(
 async fn user_statuses(
     State(server): State<Server>,
     identity: Identity,
-    Query(query): Query<Vec<(String, String)>>,
+    query: Query,
     wanted: Wanted,
 ) -> Result<Response, Failure> {
-    let asked: Vec<String> = query.into_iter().filter(|(key, _)| key == "img").map(|(_, uri)| uri).collect();
+    let asked = query.texts(&IMAGE);
     let images = server.store().images(identity.user, ImageSelection::All).await?;
-    let is_asked = |image: &&Image| asked.is_empty() || asked.contains(&ticket::uri(image));
+    let is_asked = |image: &&Image| asked.is_empty() || asked.contains(&ticket::uri(image).as_str());
     let statuses = images.iter().filter(is_asked).map(ticket::status).collect();
     Ok(wanted.ok(List::all(statuses)))
 }
@@ -324,6 +325,7 @@ fn documents(server: &Server, wanted: Wanted, images: &[Image]) -> Response {
     wanted.ok(List::all(images.iter().map(|image| ticket::image(server, image)).collect()))
 }
 
+const IMAGE: Parameter = Parameter::new("img", ParameterKind::Texts, "URI of an image whose status is shown");
 const MAX_NAME: usize = 64;
 /// File systems, partition tables, loaders.
 const OVERHEAD: u64 = 64 << 20;

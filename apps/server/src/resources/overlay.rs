@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::file::SentFile;
-use super::{OwnScan, Query, paths, scans};
+use super::{OwnScan, Parameter, ParameterKind, Query, paths, scans};
 use crate::accounts::{Entitlement, Identity};
 use crate::artefacts::pieces;
 use crate::failure::Failure;
@@ -27,7 +27,8 @@ pub(super) fn routes() -> Vec<Route> {
             "Downloads the tree; HEAD tells how much of it is here",
             download,
         ),
-        Route::new(Method::POST, path, access, "Uploads the tree, or begins an upload in parts", upload),
+        Route::new(Method::POST, path, access, "Uploads the tree, or begins an upload in parts", upload)
+            .reading(&[CRC, NAME]),
         Route::new(Method::PATCH, path, access, "Uploads a part of the tree", append),
     ]
 }
@@ -40,8 +41,8 @@ async fn upload(
     request: Request,
 ) -> Result<Response, Failure> {
     let mut new = NewUpload {
-        name: query.text("overlayName").map(name).transpose()?,
-        crc: query.text("crc").map(str::to_owned),
+        name: query.text(&NAME).map(name).transpose()?,
+        crc: query.text(&CRC).map(str::to_owned),
         bytes: 0,
         total: None,
     };
@@ -123,6 +124,15 @@ async fn download(
     }
     Ok(response)
 }
+
+/// A checksum of what is uploaded.
+pub(super) const CRC: Parameter = Parameter::new(
+    "crc",
+    ParameterKind::Text,
+    "What the upload must have, told by its form: a CRC-32 (decimal or hexadecimal), an MD5 or a SHA-256",
+);
+const NAME: Parameter =
+    Parameter::new("overlayName", ParameterKind::Text, "Name of the tree, as its sender calls it");
 
 /// Fails with 400 or 415 where it is no archive.
 fn check_kind(kind: Kind) -> Result<(), Failure> {

@@ -14,8 +14,8 @@ use axum::response::Response;
 use diskwright::profile::{MachineReport, Profile};
 use diskwright_request::{InstallProfile, List, ScanImports, ScanRequest, Statuses};
 
-use super::listing::{Key, Listed, Listing};
-use super::{Body, OwnInstance, OwnScan, Query, Wanted};
+use super::listing::{self, Key, Listed, Listing};
+use super::{Body, OwnInstance, OwnScan, Parameter, ParameterKind, Query, Wanted};
 use crate::accounts::{Entitlement, Identity};
 use crate::failure::Failure;
 use crate::resources::paths;
@@ -32,7 +32,9 @@ pub(super) fn routes() -> Vec<Route> {
     let one = paths::scan!("");
     let state = paths::scan!("/status");
     let mut routes = vec![
-        Route::new(get.clone(), of_user, access, "Lists the account's scans", list_of_user),
+        Route::new(get.clone(), of_user, access, "Lists the account's scans", list_of_user)
+            .reading(&listing::PARAMETERS)
+            .reading(&[ONGOING]),
         Route::new(
             delete.clone(),
             of_user,
@@ -40,14 +42,17 @@ pub(super) fn routes() -> Vec<Route> {
             "Removes the account's scans with their images",
             delete_of_user,
         ),
-        Route::new(get.clone(), all, access, "Lists the scans of a machine", list),
+        Route::new(get.clone(), all, access, "Lists the scans of a machine", list)
+            .reading(&listing::PARAMETERS)
+            .reading(&[ONGOING]),
         Route::new(
             post,
             all,
             access,
             "Takes a scan: a machine report, a tree, both, or none",
             create::create,
-        ),
+        )
+        .reading(&create::PARAMETERS),
         Route::new(
             delete.clone(),
             all,
@@ -55,7 +60,7 @@ pub(super) fn routes() -> Vec<Route> {
             "Removes the scans of a machine with their images",
             delete_all,
         ),
-        Route::new(get.clone(), one, access, "Shows a scan", show),
+        Route::new(get.clone(), one, access, "Shows a scan", show).reading(&[PACKAGES]),
         Route::new(put, one, access, "Renames a scan", update),
         Route::new(delete.clone(), one, access, "Removes a scan with its images", remove),
         Route::new(get.clone(), state, access, "Tells how far a scan is", status),
@@ -111,7 +116,7 @@ async fn listed(
 ) -> Result<Response, Failure> {
     let (mut scans, mut total) =
         Listing::of(query)?.apply(server.store().scans(identity.user, selection).await?);
-    if query.flag("ongoing")? == Some(true) {
+    if query.flag(&ONGOING)? == Some(true) {
         scans.retain(|scan| {
             !matches!(scan.state, ScanState::Complete | ScanState::Failed | ScanState::Cancelled)
         });
@@ -130,7 +135,7 @@ async fn show(
 ) -> Result<Response, Failure> {
     let mut document = document(&identity.login, &scan);
     document.install_profile = profile(&server, &scan).await?;
-    if query.flag("pkgs")? == Some(true) && scan.packages.is_some() {
+    if query.flag(&PACKAGES)? == Some(true) && scan.packages.is_some() {
         document.packages = Some(packages::documents(&server, &identity, &scan).await?);
     }
     Ok(wanted.ok(document))
@@ -235,6 +240,11 @@ async fn again(server: &Server, identity: &Identity, scan: &Scan) -> Result<Scan
     let found = server.store().scan(identity.user, scan.instance_id, scan.id).await?;
     found.ok_or_else(|| Failure::unknown("scan"))
 }
+
+const ONGOING: Parameter =
+    Parameter::new("ongoing", ParameterKind::Flag, "Whether only scans that are not over are shown");
+const PACKAGES: Parameter =
+    Parameter::new("pkgs", ParameterKind::Flag, "Whether the packages of the tree are shown, too");
 
 impl Listed for Scan {
     fn key(&self) -> Key<'_> {
