@@ -18,7 +18,6 @@ use tokio::time::MissedTickBehavior;
 use super::made::Output;
 use super::{Control, Halt, Made, Recipe};
 use crate::artefacts;
-use crate::failure::sentences;
 use crate::server::Server;
 use crate::store::{ImageEnd, ImageProgress, ImageTask, Job, MAX_ATTEMPTS, MadeImage, StoreError};
 
@@ -81,6 +80,7 @@ async fn make(server: &Server, job: &Job, task: &ImageTask, control: &Control) -
         Some(output) => Some((output.path.clone(), sha256(server, task.id, output, control).await?)),
     };
     Ok(MadeImage {
+        message: made.message(),
         profile: made.profile().to_json(),
         file_size: made.download().map_or(made.total(), |output| output.length),
         total_size: made.total(),
@@ -217,7 +217,7 @@ fn failed(server: &Server, error: &Error) -> Unmade {
 pub(super) fn explain(server: &Server, error: &Error, ours: &str) -> (String, String) {
     let is_ours = matches!(error.kind(), ErrorKind::Sink | ErrorKind::Internal);
     let detail = server.folder().without_paths(&with_causes(error));
-    let error = if is_ours { ours.to_owned() } else { server.folder().without_paths(&sentences(error)) };
+    let error = if is_ours { ours.to_owned() } else { server.folder().without_paths(&error.to_string()) };
     (error, detail)
 }
 
@@ -230,7 +230,7 @@ fn broken_store(error: impl std::fmt::Display) -> Unmade {
 
 /// An error and what caused it.
 fn with_causes(error: &Error) -> String {
-    let mut text = sentences(error);
+    let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
         text.push_str(": ");
