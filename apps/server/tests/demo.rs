@@ -116,6 +116,8 @@ fn what_cannot_be_demonstrated_is_refused() {
         (&["--password-file", "/nowhere", TREE], "cannot read the password from /nowhere"),
         (&["--boot", "never", TREE], "--boot"),
         (&[cut], "the scan is of no use: "),
+        (&["--max-entries", "5", TREE], "the tree has more than 5 entries"),
+        (&["--max-unpacked", "4K", TREE], "unpacks to more than 4096 bytes"),
     ] {
         let mut command = assert_cmd::Command::new(PROGRAM);
         command.args(["demo", "--listen", "127.0.0.1:0", "--data"]).arg(room.path().join("data"));
