@@ -13,6 +13,7 @@ mod command;
 mod compare;
 mod made;
 mod oracles;
+mod svg;
 mod workspace;
 
 const USAGE: &str = "\
@@ -23,8 +24,8 @@ Usage: cargo xtask TASK
   virtualbox       make the tree in which VirtualBox imports and converts what we write
   clients          make the Python in which the official clients of the scan-image API run
   arrows           check which crate may depend on which
-  compare [--tree DIRECTORY] [--runs N]
-                   time tree to finished image, ours beside mke2fs and qemu-img, and write the table
+  compare [--tree debian|small-files|DIRECTORY]… [--runs N] [--only JOB]…
+                   time tree to finished image, ours beside others and the limit, and write tables and plots
   test [--quick]   do all of the above, then run every check and test; --quick leaves out the boots
                    and the appliance of more than 8 GiB";
 
