@@ -1,4 +1,4 @@
-//! Developer tasks: `cargo xtask setup`, `tree`, `virtualbox`, `clients`, `arrows`, `compare`, `test`.
+//! Developer tasks: `cargo xtask setup`, `tree`, `virtualbox`, `clients`, `arrows`, `compare`, `curve`, `test`.
 //!
 //! Nothing here depends on the rest of the workspace, so that a task starts within seconds on a fresh clone.
 
@@ -11,6 +11,7 @@ mod arrows;
 mod check;
 mod command;
 mod compare;
+mod curve;
 mod made;
 mod oracles;
 mod svg;
@@ -26,7 +27,9 @@ Usage: cargo xtask TASK
   arrows           check which crate may depend on which
   compare [--tree debian|small-files|DIRECTORY]… [--runs N] [--only JOB]…
                    time tree to finished image, ours beside others and the limit, and write tables and plots
-  test [--quick]   do all of the above, then run every check and test; --quick leaves out the boots
+  curve [--tree TREE]… [--runs N] [--only CODEC]…
+                   time every level of every codec on the Debian tree, and write a table and a plot
+  test [--quick]   do all of the above but the timing, then run every check and test; --quick leaves out the boots
                    and the appliance of more than 8 GiB";
 
 fn main() -> ExitCode {
@@ -55,6 +58,7 @@ fn run(arguments: &[&str]) -> Result<bool> {
         ["clients"] => println!("{}", made::CLIENTS.make(&workspace)?.display()),
         ["arrows"] => arrows::check(&workspace)?,
         ["compare", options @ ..] => return compare::run(&workspace, options),
+        ["curve", options @ ..] => curve::run(&workspace, options)?,
         ["test"] => return check::run_all(&workspace, check::Boots::Run),
         ["test", "--quick"] => return check::run_all(&workspace, check::Boots::LeaveOut),
         ["help" | "--help" | "-h"] => println!("{USAGE}"),

@@ -4,7 +4,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::jobs::{Job, Pair, Peer};
+use super::jobs::{Job, Pair, Peer, READING};
 use super::measure::{Figures, Stage};
 use super::pairs::{Cost, PairRow};
 use super::row::{Beside, Limit, Row, Scaling};
@@ -34,12 +34,13 @@ impl Programs {
     /// Where orders for images of `tree` are run: `name` in the target directory.
     pub(crate) fn stage(&self, workspace: &Workspace, name: &str, tree: &Tree) -> Stage {
         let order = format!(
-            "generate {} --disk-size {} --name m --seed compare --timestamp 1700000000 --progress none --output o",
-            tree.flags, tree.disk
+            "generate --disk-size {} --name m --seed compare --timestamp 1700000000 --progress none --output o",
+            tree.disk
         );
         let environment = vec![
             ("DISKWRIGHT", self.ours.display().to_string()),
             ("ORDER", order),
+            ("BOOT", tree.boot.to_owned()),
             ("THREADS", self.threads.to_string()),
             ("TREE", tree.root.display().to_string()),
             ("TAR", tree.tar.display().to_string()),
@@ -73,7 +74,7 @@ impl<'a> Bench<'a> {
         let raw = stage.directory.with_extension("raw");
         let bench = Self { programs, tools, tree, stage, raw, runs };
         let keep = format!(
-            "\"$DISKWRIGHT\" $ORDER --scan \"$TREE\" --format raw; mv o/m.raw {}",
+            "\"$DISKWRIGHT\" $ORDER $BOOT --scan \"$TREE\" --format raw; mv o/m.raw {}",
             bench.raw.display()
         );
         bench.stage.run(&keep, &[], &[]).context("the raw disk of the limit")?;
@@ -81,9 +82,15 @@ impl<'a> Bench<'a> {
     }
 
     pub(super) fn compare(&self, job: &'static Job) -> Result<Row> {
-        self.tree.warm()?;
-        let mut row =
-            Row { job, ours: Vec::new(), beside: Vec::new(), limits: Vec::new(), scaling: Vec::new() };
+        self.tree.warm(&self.stage.directory)?;
+        let mut row = Row {
+            job,
+            size: self.size(job)?,
+            ours: Vec::new(),
+            beside: Vec::new(),
+            limits: Vec::new(),
+            scaling: Vec::new(),
+        };
         for peer in job.peers {
             let failure = self.tools.missing(peer.tools);
             row.beside.push(Beside { peer, runs: Vec::new(), failure });
@@ -107,6 +114,12 @@ impl<'a> Bench<'a> {
     fn ours(&self, job: &Job, threads: usize) -> Result<Figures> {
         let output = format!("o/{}", job.output);
         self.stage.run(&job.script(), &[("THREADS", threads.to_string())], &[&output])
+    }
+
+    /// Bytes of our output without what boots.
+    fn size(&self, job: &Job) -> Result<u64> {
+        let output = format!("o/{}", job.output);
+        Ok(self.stage.run(&job.script(), &[("BOOT", "--boot none".to_owned())], &[&output])?.output)
     }
 
     /// One run of a peer, unless it has failed, or has been shown often enough.
@@ -149,21 +162,23 @@ impl<'a> Bench<'a> {
         let order = |formats: &str, outputs: &[&str]| {
             let outputs: Vec<String> = outputs.iter().map(|name| format!("o/{name}")).collect();
             let outputs: Vec<&str> = outputs.iter().map(String::as_str).collect();
-            let script = format!("\"$DISKWRIGHT\" $ORDER --scan \"$TREE\" --threads \"$THREADS\" {formats}");
+            let compress = if pair.compress { " --compress" } else { "" };
+            let script = format!(
+                "\"$DISKWRIGHT\" $ORDER $BOOT --scan \"$TREE\" --threads \"$THREADS\" {formats}{compress}"
+            );
             self.stage.run(&script, &[], &outputs)
         };
-        let stored = Job { format: "raw", compress: false, options: &[], ..super::jobs::JOBS[0] };
         for _ in 0..self.runs {
             let first = order(&format!("--format {one}"), &pair.outputs[..1])?;
             let second = order(&format!("--format {other}"), &pair.outputs[1..])?;
             let both = order(&format!("--format {one} --format {other}"), &pair.together)?;
             row.alone.push(Cost { wall: first.wall + second.wall, cpu: first.cpu + second.cpu });
             row.together.push(Cost { wall: both.wall, cpu: both.cpu });
-            row.reads.push(self.limit(&stored, 1, 0)?.read / self.programs.threads as f64);
+            row.reads.push(self.limit(&READING, 1, 0)?.read / self.programs.threads as f64);
         }
         Ok(row)
     }
 }
 
 /// How often a peer is run whose figures decide nothing.
-const SHOWN_RUNS: usize = 2;
+const SHOWN_RUNS: usize = 1;

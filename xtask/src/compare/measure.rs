@@ -7,25 +7,25 @@ use anyhow::{Context, Result, bail};
 
 /// What one run of a whole process, or of a few one after the other, took.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Figures {
+pub(crate) struct Figures {
     /// Seconds on the clock.
-    pub(super) wall: f64,
+    pub(crate) wall: f64,
     /// Processor seconds of all processes, the system's included.
-    pub(super) cpu: f64,
+    pub(crate) cpu: f64,
     /// Peak resident bytes of the largest process.
-    pub(super) memory: u64,
+    pub(crate) memory: u64,
     /// Bytes of the outputs, holes left out as far as the file system does.
-    pub(super) output: u64,
+    pub(crate) output: u64,
     /// Allocated bytes beyond the outputs and a report, at the worst moment seen.
-    pub(super) temporary: u64,
+    pub(crate) temporary: u64,
     /// Bytes that the processes wrote to files.
-    pub(super) written: u64,
+    pub(crate) written: u64,
 }
 
 /// Where scripts are run, and what they find in their environment.
-pub(super) struct Stage {
-    pub(super) directory: PathBuf,
-    pub(super) environment: Vec<(&'static str, String)>,
+pub(crate) struct Stage {
+    pub(crate) directory: PathBuf,
+    pub(crate) environment: Vec<(&'static str, String)>,
 }
 
 impl Stage {
@@ -34,7 +34,7 @@ impl Stage {
     ///
     /// # Errors
     /// With the last that the script said, when it fails.
-    pub(super) fn run(&self, script: &str, extra: &[(&str, String)], outputs: &[&str]) -> Result<Figures> {
+    pub(crate) fn run(&self, script: &str, extra: &[(&str, String)], outputs: &[&str]) -> Result<Figures> {
         let directory = self.directory.as_path();
         clear(directory)?;
         settle()?;
@@ -72,15 +72,15 @@ impl Stage {
 
 /// Median, least and most of a figure over all runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Spread {
-    pub(super) median: f64,
-    pub(super) least: f64,
-    pub(super) most: f64,
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) least: f64,
+    pub(crate) most: f64,
 }
 
 impl Spread {
     /// The median is the middle one, the lower of two; all are no number where there is none.
-    pub(super) fn of(values: impl IntoIterator<Item = f64>) -> Self {
+    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Self {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
         let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
@@ -89,7 +89,7 @@ impl Spread {
     }
 
     /// One figure of all `runs`.
-    pub(super) fn over(runs: &[Figures], figure: impl Fn(&Figures) -> f64) -> Self {
+    pub(crate) fn over(runs: &[Figures], figure: impl Fn(&Figures) -> f64) -> Self {
         Self::of(runs.iter().map(figure))
     }
 }

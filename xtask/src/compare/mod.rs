@@ -19,19 +19,21 @@ use std::process::Command;
 use anyhow::Result;
 use serde_json::json;
 
-use self::bench::{Bench, Programs};
+use self::bench::Bench;
+pub(crate) use self::bench::Programs;
 use self::jobs::{JOBS, PAIRS};
-use self::options::Options;
+pub(crate) use self::measure::{Spread, Stage};
+pub(crate) use self::options::Options;
 use self::row::Row;
 use self::tools::Tools;
-use self::trees::Tree;
+pub(crate) use self::trees::Tree;
 use crate::workspace::Workspace;
 use crate::{command, oracles};
 
-/// Compares on both trees in five rounds, or as `words` say: `--tree TREE`, `--runs N`, `--only JOB`; `false` when a target is
+/// Compares on both trees in three rounds, or as `words` say: `--tree TREE`, `--runs N`, `--only JOB`; `false` when a target is
 /// missed.
 pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<bool> {
-    let options = Options::parse(words, 5)?;
+    let options = Options::parse(words, 3)?;
     let known: Vec<&str> = JOBS.iter().map(|job| job.key).chain(PAIRS.iter().map(|pair| pair.key)).collect();
     options.check(&known)?;
     oracles::install_for_comparison()?;

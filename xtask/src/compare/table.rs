@@ -64,7 +64,7 @@ pub(super) fn to_json(rows: &[Row], pairs: &[PairRow]) -> Value {
             .map(|limit| json!({"read": limit.read, "encode": limit.encode, "write": limit.write, "threads": limit.threads}))
             .collect();
         json!({
-            "job": row.job.key, "script": row.job.script(), "ours": figures(&row.ours),
+            "job": row.job.key, "script": row.job.script(), "size_without_boot": row.size, "ours": figures(&row.ours),
             "beside": row.beside.iter().map(beside).collect::<Vec<_>>(),
             "limits": limits, "over_limit": spread(row.over_limit()), "speedup": spread(row.speedup()),
             "misses": row.misses(),
@@ -94,6 +94,9 @@ fn line_beside(row: &Row, beside: &Beside) -> String {
     let ratio = beside.ratio(&row.ours);
     let wanted = beside.peer.wanted;
     let most = wanted.map_or_else(String::new, |wanted| wanted.ratio.to_string());
+    let output = |runs: &[Figures]| Spread::over(runs, |figures| mebibytes(figures.output)).median;
+    let (ours, alike, theirs) = (output(&row.ours), mebibytes(row.size), output(&beside.runs));
+    let size = format!("{ours:.1} ({alike:.1}) / {theirs:.1} MiB");
     let bold = if wanted.is_some() { "**" } else { "" };
     format!(
         "| {job} | {name} | {} | {} | {bold}{:.3}{bold} ({:.3}–{:.3}) | {most} | {} | {} | {} | {} | {} |",
@@ -102,7 +105,7 @@ fn line_beside(row: &Row, beside: &Beside) -> String {
         ratio.median,
         ratio.least,
         ratio.most,
-        both(|figures| mebibytes(figures.output), 1, "MiB"),
+        size,
         both(|figures| figures.cpu, 2, "s"),
         both(|figures| mebibytes(figures.memory), 0, "MiB"),
         both(|figures| mebibytes(figures.temporary), 0, "MiB"),

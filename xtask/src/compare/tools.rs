@@ -52,13 +52,15 @@ impl Tools {
                 let directory =
                     made::VIRTUALBOX.made(workspace).context("not installed (cargo xtask virtualbox)")?;
                 let root = directory.join("root");
-                let status = std::fs::read_to_string(root.join("var/lib/dpkg/status"))?;
+                let mut manage = Command::new("unshare");
+                manage
+                    .args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", ENTER, "sh"])
+                    .arg(&root);
+                manage.args([".", "/usr/lib/virtualbox/VBoxManage", "--version"]).env("HOME", "/tmp");
+                let version = command::output(manage.current_dir(&directory))?;
                 self.environment.push(("VIRTUALBOX", root.display().to_string()));
                 self.environment.push(("ENTER", ENTER.to_owned()));
-                let of_package = status.split("\n\n").find(|text| text.starts_with("Package: virtualbox\n"));
-                let line =
-                    of_package.and_then(|text| text.lines().find_map(|line| line.strip_prefix("Version: ")));
-                Ok(format!("VBoxManage {}", line.unwrap_or("of unknown version")))
+                Ok(format!("VBoxManage {}", version.trim()))
             }
             plain => {
                 let path = command::program(plain.name()).context("not installed")?;

@@ -12,8 +12,8 @@ pub(crate) struct Tree {
     pub(crate) root: PathBuf,
     /// The same as an archive.
     pub(crate) tar: PathBuf,
-    /// Our options for it.
-    pub(crate) flags: &'static str,
+    /// Our options for what boots of it.
+    pub(crate) boot: &'static str,
     /// The disk's size, as all take it.
     pub(crate) disk: String,
 }
@@ -39,7 +39,7 @@ impl Tree {
             name: name.to_owned(),
             root: directory.join("root"),
             tar: directory.join("root.tar"),
-            flags: "--firmware both",
+            boot: "--firmware both",
             disk: "4G".to_owned(),
         })
     }
@@ -65,13 +65,17 @@ impl Tree {
         pack.arg("--xattrs-include=*").arg("--file").arg(&tar).arg("--directory").arg(&root).arg(".");
         command::run(&mut pack)?;
         let gibibytes = (tar.metadata()?.len() * 3 / 2).div_ceil(1 << 30) + 2;
-        Ok(Self { name, root, tar, flags: "--boot optional", disk: format!("{gibibytes}G") })
+        Ok(Self { name, root, tar, boot: "--boot optional", disk: format!("{gibibytes}G") })
     }
 
-    /// Reads all of it, so that nobody waits for the disk afterwards.
-    pub(crate) fn warm(&self) -> Result<()> {
-        let script = "find \"$1\" -type f -exec cat {} + | cat >/dev/null; cat \"$2\" >/dev/null";
-        command::run(Command::new("sh").args(["-euc", script, "sh"]).arg(&self.root).arg(&self.tar))
+    /// Reads all of it, so that nobody waits for the disk afterwards; and writes a file below `directory` that is removed
+    /// again, for memory that a virtual machine has not used before is slow, to whoever comes first.
+    pub(crate) fn warm(&self, directory: &Path) -> Result<()> {
+        let script = "find \"$1\" -type f -exec cat {} + | cat >/dev/null; cat \"$2\" >/dev/null; \
+                      mkdir -p \"$3\"; head -c 3G /dev/zero >\"$3/warm\"; rm \"$3/warm\"";
+        let mut warm = Command::new("sh");
+        warm.args(["-euc", script, "sh"]).arg(&self.root).arg(&self.tar).arg(directory);
+        command::run(&mut warm)
     }
 }
 
