@@ -392,3 +392,87 @@ fn is_unsupported(error: &io::Error) -> bool {
 pub(crate) const DIRECT_ALIGNMENT: usize = 4096;
 /// From how many bytes on a write goes past the page cache: it waits for the medium.
 const DIRECT_LEN: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Admits at most so many bytes at once.
+    struct Short(usize);
+
+    impl Gate for Short {
+        fn admit(&self, _: &FileOp<'_>) -> io::Result<usize> {
+            Ok(self.0)
+        }
+    }
+
+    /// 1 MiB of bytes that are not alike, at an aligned address.
+    fn aligned(bytes: &mut Vec<u8>) -> &[u8] {
+        *bytes = (0..(1 << 20) + DIRECT_ALIGNMENT).map(|at| (at * 31 / 7) as u8).collect();
+        &bytes[bytes.as_ptr().align_offset(DIRECT_ALIGNMENT)..][..1 << 20]
+    }
+
+    #[test]
+    fn what_goes_past_the_page_cache_and_what_goes_through_it_is_one_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut bytes = Vec::new();
+        let bytes = aligned(&mut bytes);
+        for (number, admitted) in [usize::MAX, 70_000, 5000, 1].into_iter().enumerate() {
+            let path = directory.path().join(number.to_string());
+            let file = Files::gated(Arc::new(Short(admitted))).create_direct(&path).unwrap();
+            let ranges = [0..300_000, 300_000..300_001, 327_680..900_000, 901_120..1 << 20];
+            for range in ranges.clone() {
+                // The whole file a byte at a time would take as many calls.
+                let range =
+                    if admitted == 1 { range.start..range.end.min(range.start + 5000) } else { range };
+                file.write_all_at(range.start as u64, &bytes[range.clone()]).unwrap();
+                let mut read = vec![0; range.len()];
+                file.read_exact_at(range.start as u64, &mut read).unwrap();
+                assert!(read == bytes[range], "{admitted}");
+            }
+            file.set_len(1 << 20).unwrap();
+            file.sync().unwrap();
+            let whole = std::fs::read(&path).unwrap();
+            assert!(whole[300_001..327_680].iter().chain(&whole[900_000..901_120]).all(|byte| *byte == 0));
+            assert!(admitted == 1 || ranges.into_iter().all(|range| whole[range.clone()] == bytes[range]));
+        }
+    }
+
+    #[test]
+    fn only_large_parts_that_are_aligned_in_file_and_memory_go_past_the_page_cache() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut file = Files::default().create(&directory.path().join("file")).unwrap();
+        let mut bytes = Vec::new();
+        let bytes = aligned(&mut bytes);
+        assert!(file.way(0, bytes).0.is_none());
+        let other = tempfile::tempfile().unwrap();
+        file.direct = Some(Direct { file: other, refused: AtomicBool::new(false) });
+        let way = |offset, range: std::ops::Range<usize>| {
+            let (direct, len) = file.way(offset, &bytes[range]);
+            (direct.is_some(), len)
+        };
+        assert_eq!(way(0, 0..1 << 20), (true, 1 << 20));
+        assert_eq!(way(8192, 4096..200_000), (true, 192_512));
+        // The part before the first boundary by itself.
+        assert_eq!(way(4096 + 100, 100..200_000), (false, 3996));
+        for cached in [way(0, 0..65_535), way(100, 0..200_000), way(0, 512..200_000)] {
+            assert!(!cached.0 && cached.1 >= 65_535, "{cached:?}");
+        }
+        file.direct.as_ref().unwrap().refused.store(true, Ordering::Relaxed);
+        assert!(file.way(0, bytes).0.is_none());
+    }
+
+    #[test]
+    fn a_file_system_that_refuses_to_be_written_to_directly_is_written_to_through_the_cache() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = Files::default().create_direct(&directory.path().join("file")).unwrap();
+        let mut bytes = Vec::new();
+        let bytes = aligned(&mut bytes);
+        // Not aligned in memory.
+        let odd = &bytes[1..1 + DIRECT_ALIGNMENT];
+        assert_eq!(file.write_some_at(0, odd, file.direct.as_ref()).unwrap(), odd.len());
+        let mut read = vec![0; odd.len()];
+        file.read_exact_at(0, &mut read).unwrap();
+        assert!(read == odd);
+    }
+}
