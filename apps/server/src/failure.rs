@@ -1,6 +1,7 @@
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use diskwright::{Error, ErrorKind};
+use http_body_util::LengthLimitError;
 
 use crate::store::quota::{QuotaError, QuotaExceeded};
 use crate::store::{StoreError, UploadRefusal};
@@ -54,15 +55,20 @@ impl Failure {
         Self::new(StatusCode::CONFLICT, "resource.conflict", message)
     }
 
-    /// 400: the body did not come to its end; 408 if the client let the server wait for it.
+    /// 400: the body did not come to its end; 413 if it is longer than it may be, 408 if the client let the server wait for it.
     pub(crate) fn of_body(error: &(dyn std::error::Error + 'static)) -> Self {
-        let mut causes = std::iter::successors(Some(error), |error| error.source());
+        let causes = || std::iter::successors(Some(error), |error| error.source());
+        if causes().any(|cause| cause.is::<LengthLimitError>()) {
+            let message = "the body is longer than the server takes";
+            return Self::new(StatusCode::PAYLOAD_TOO_LARGE, "request.size", message);
+        }
         let is_late = |error: &std::io::Error| error.kind() == std::io::ErrorKind::TimedOut;
-        if causes.any(|cause| cause.downcast_ref().is_some_and(is_late)) {
+        if causes().any(|cause| cause.downcast_ref().is_some_and(is_late)) {
             let message = "the body of the request did not come in time";
             return Self::new(StatusCode::REQUEST_TIMEOUT, "request.timeout", message);
         }
-        Self::invalid(format!("the body cannot be read: {error}"))
+        let last = causes().last().map(ToString::to_string).unwrap_or_default();
+        Self::invalid(format!("the body cannot be read to its end: {last}"))
     }
 
     /// 500: our fault; the cause goes to the log, not to the client.
@@ -147,6 +153,7 @@ impl From<QuotaExceeded> for Failure {
 impl From<UploadRefusal> for Failure {
     fn from(refusal: UploadRefusal) -> Self {
         match refusal {
+            UploadRefusal::NoInstance => Self::unknown("scanned instance"),
             UploadRefusal::Unknown => Self::unknown("scan"),
             UploadRefusal::Busy => Self::conflict(refusal.to_string()),
             UploadRefusal::Quota(error) => error.into(),

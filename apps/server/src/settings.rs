@@ -1,6 +1,8 @@
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use diskwright::profile::BootPolicy;
+use object_store::ObjectStore;
 
 use crate::net::ConnectionLimits;
 
@@ -20,6 +22,11 @@ pub struct Settings {
     pub limits: Limits,
     /// Generations that run at once. Default: 2.
     pub generations: usize,
+    /// Where finished images are kept. Default: a directory for each below [`Settings::data`].
+    ///
+    /// What is there belongs to this server alone: it keeps an image's files as `NUMBER/FILE`. An image is made in the data
+    /// directory all the same, and its files are uploaded when they are finished, the report last.
+    pub images: Option<Arc<dyn ObjectStore>>,
     /// Worker threads of the engine. Default: one for each processor.
     pub threads: Option<usize>,
     /// Bytes of memory that all generations share; of those that are begun, the first goes on whatever it takes.
@@ -64,6 +71,7 @@ impl Settings {
             limits: Limits::default(),
             connection_limits: ConnectionLimits::default(),
             reserve: 1 << 30,
+            images: None,
             generations: 2,
             threads: None,
             memory: 512 << 20,

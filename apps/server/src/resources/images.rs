@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use diskwright::profile::{BootPolicy, Layer, MachineReport, Origin, Settings, TreeFacts};
@@ -10,7 +10,7 @@ use diskwright::{Error, ErrorKind, Seed};
 use diskwright_request::{ImageRequest, List, PublishImages, SoftwareBundles, Statuses};
 
 use super::formats::Offer;
-use super::{Body, Ids, OwnScan, Wanted, ticket};
+use super::{Body, Ids, OwnScan, Parameter, ParameterKind, Query, Wanted, paths, ticket};
 use crate::accounts::{Entitlement, Identity};
 use crate::build::{Recipe, effective};
 use crate::failure::Failure;
@@ -27,10 +27,10 @@ const IMAGES: Access = Access::Entitled(&[Entitlement::MigrationGenerate, Entitl
 const PUBLISH: Access = Access::Entitled(&[Entitlement::MigrationPublish]);
 
 fn image_routes() -> Vec<Route> {
-    const ALL: &str = "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images";
-    const ONE: &str = "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images/{itid}";
-    const STATUS: &str = "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images/{itid}/status";
-    const TOOLS: &str = "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images/platformtools/{tfid}";
+    const ALL: &str = paths::scan!("/images");
+    const ONE: &str = paths::image!("");
+    const STATUS: &str = paths::image!("/status");
+    const TOOLS: &str = paths::scan!("/images/platformtools/{tfid}");
     vec![
         Route::new(Method::POST, ALL, IMAGES, "Generates an image of a scan", generate),
         Route::new(Method::GET, ALL, IMAGES, "Lists the images of a scan", list),
@@ -56,24 +56,25 @@ fn image_routes() -> Vec<Route> {
 
 fn user_routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, "/users/{uid}/images", IMAGES, "Lists all images of a user", user_images),
+        Route::new(Method::GET, paths::user!("/images"), IMAGES, "Lists all images of a user", user_images),
         Route::new(
             Method::GET,
-            "/users/{uid}/images/status",
+            paths::user!("/images/status"),
             IMAGES,
             "Says how far images of a user are: those whose URIs are given as `img`, or all",
             user_statuses,
-        ),
+        )
+        .reading(&[IMAGE]),
         Route::new(
             Method::GET,
-            "/users/{uid}/pimages",
+            paths::user!("/pimages"),
             IMAGES,
             "Lists the published images of a user: none",
             no_publications,
         ),
         Route::new(
             Method::GET,
-            "/users/{uid}/pimages/status",
+            paths::user!("/pimages/status"),
             IMAGES,
             "Says how far publications of a user are: there are none",
             no_statuses,
@@ -82,12 +83,10 @@ fn user_routes() -> Vec<Route> {
 }
 
 fn publish_routes() -> Vec<Route> {
-    const ALL: &str = "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images/{itid}/pimages";
-    const ONE: &str = "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images/{itid}/pimages/{pitid}";
-    const STATUS: &str =
-        "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images/{itid}/pimages/{pitid}/status";
-    const CANCEL: &str =
-        "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images/{itid}/pimages/{pitid}/cancel";
+    const ALL: &str = paths::image!("/pimages");
+    const ONE: &str = paths::image!("/pimages/{pitid}");
+    const STATUS: &str = paths::image!("/pimages/{pitid}/status");
+    const CANCEL: &str = paths::image!("/pimages/{pitid}/cancel");
     vec![
         Route::new(Method::GET, ALL, PUBLISH, "Lists the publications of an image: none", publications),
         Route::new(Method::POST, ALL, PUBLISH, "Publishes an image; answered with 501", publish),
@@ -279,12 +278,12 @@ async fn user_images(
 async fn user_statuses(
     State(server): State<Server>,
     identity: Identity,
-    Query(query): Query<Vec<(String, String)>>,
+    query: Query,
     wanted: Wanted,
 ) -> Result<Response, Failure> {
-    let asked: Vec<String> = query.into_iter().filter(|(key, _)| key == "img").map(|(_, uri)| uri).collect();
+    let asked = query.texts(&IMAGE);
     let images = server.store().images(identity.user, ImageSelection::All).await?;
-    let is_asked = |image: &&Image| asked.is_empty() || asked.contains(&ticket::uri(image));
+    let is_asked = |image: &&Image| asked.is_empty() || asked.contains(&ticket::uri(image).as_str());
     let statuses = images.iter().filter(is_asked).map(ticket::status).collect();
     Ok(wanted.ok(List::all(statuses)))
 }
@@ -343,6 +342,7 @@ fn documents(server: &Server, wanted: Wanted, images: &[Image]) -> Response {
     wanted.ok(List::all(images.iter().map(|image| ticket::image(server, image)).collect()))
 }
 
+const IMAGE: Parameter = Parameter::new("img", ParameterKind::Texts, "URI of an image whose status is shown");
 const MAX_NAME: usize = 64;
 /// File systems, partition tables, loaders.
 const OVERHEAD: u64 = 64 << 20;

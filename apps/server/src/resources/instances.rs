@@ -7,8 +7,8 @@ use diskwright_request::{
     Architecture, Common, Distribution, DistributionName, List, ScannedInstance, ScannedInstanceRequest, Time,
 };
 
-use super::listing::{Listed, Listing};
-use super::{Body, OwnInstance, Query, Wanted, scans};
+use super::listing::{self, Key, Listed, Listing};
+use super::{Body, OwnInstance, Parameter, ParameterKind, Query, Wanted, paths, scans};
 use crate::accounts::{Entitlement, Identity};
 use crate::failure::Failure;
 use crate::routes::{Access, Route};
@@ -18,10 +18,12 @@ use crate::store::{Instance, InstanceAdded, MAX_INSTANCES, NewInstance, Scan, Se
 pub(super) fn routes() -> Vec<Route> {
     let [get, post, delete] = [Method::GET, Method::POST, Method::DELETE];
     let access = Access::Entitled(&[Entitlement::MigrationAccess]);
-    let all = "/users/{uid}/scannedinstances";
-    let one = "/users/{uid}/scannedinstances/{siid}";
+    let all = paths::user!("/scannedinstances");
+    let one = paths::machine!("");
     vec![
-        Route::new(get.clone(), all, access, "Lists the account's machines", list),
+        Route::new(get.clone(), all, access, "Lists the account's machines", list)
+            .reading(&listing::PARAMETERS)
+            .reading(&[INCLUDE_SCANS]),
         Route::new(post, all, access, "Notes a machine, or finds the one of that name", create),
         Route::new(
             delete.clone(),
@@ -30,7 +32,7 @@ pub(super) fn routes() -> Vec<Route> {
             "Removes all machines with their scans and images",
             delete_all,
         ),
-        Route::new(get, one, access, "Shows a machine", show),
+        Route::new(get, one, access, "Shows a machine", show).reading(&[INCLUDE_SCANS]),
         Route::new(delete, one, access, "Removes a machine with its scans and images", remove),
     ]
 }
@@ -43,7 +45,7 @@ async fn list(
 ) -> Result<Response, Failure> {
     let listing = Listing::of(&query)?;
     let (instances, total) = listing.apply(server.store().instances(identity.user).await?);
-    let scans = match query.flag("includeScans")? {
+    let scans = match query.flag(&INCLUDE_SCANS)? {
         Some(true) => Some(server.store().scans(identity.user, Selection::All).await?),
         _ => None,
     };
@@ -104,7 +106,7 @@ async fn show(
     query: Query,
     wanted: Wanted,
 ) -> Result<Response, Failure> {
-    let scans = match query.flag("includeScans")? {
+    let scans = match query.flag(&INCLUDE_SCANS)? {
         Some(true) => Some(server.store().scans(identity.user, Selection::Instance(instance.id)).await?),
         _ => None,
     };
@@ -190,20 +192,11 @@ fn distribution(instance: &Instance) -> Distribution {
     distribution
 }
 
+const INCLUDE_SCANS: Parameter =
+    Parameter::new("includeScans", ParameterKind::Flag, "Whether the scans of each machine are shown, too");
+
 impl Listed for Instance {
-    fn id(&self) -> i64 {
-        self.id
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn created(&self) -> i64 {
-        self.created
-    }
-
-    fn modified(&self) -> i64 {
-        self.modified
+    fn key(&self) -> Key<'_> {
+        Key { id: self.id, name: &self.name, created: self.created, modified: self.modified }
     }
 }

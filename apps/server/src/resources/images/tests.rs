@@ -272,7 +272,7 @@ async fn a_scan_that_is_deleted_takes_its_running_image_along() {
     let answer = trial.ask("guest", Method::DELETE, &scan, Body::empty()).await;
     assert!(answer.status.is_success(), "{}", answer.text());
     trial.until(async || files(&trial).is_empty().then_some(())).await;
-    trial.until(async || trial.server.store().garbage().await.unwrap().is_empty().then_some(())).await;
+    trial.until(async || trial.server.store().garbage(0).await.unwrap().is_empty().then_some(())).await;
 }
 
 #[tokio::test]

@@ -471,3 +471,18 @@ async fn hostile_identifiers_are_unknown() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_machine_that_goes_while_a_report_comes_is_not_there() {
+    let bench = Bench::new().await;
+    let (server, user) = (bench.trial.server.clone(), bench.trial.user("guest").await);
+    let rest = stream::once(async move {
+        assert!(server.store().delete_instances(user, None).await.unwrap());
+        Ok(Bytes::from_static(b"the rest"))
+    });
+    let start = stream::iter([Ok::<_, std::io::Error>(Bytes::from(vec![b'r'; 1000]))]);
+    let body = Body::from_stream(futures_util::StreamExt::chain(start, rest));
+    let answer = bench.post(&format!("{}/scans", bench.instance), body).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND, "{}", answer.text());
+    bench.check_clean().await;
+}

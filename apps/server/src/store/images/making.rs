@@ -110,24 +110,25 @@ impl Store {
 
     /// Says what came of the image of a job, which is over with that.
     ///
-    /// A builder that lost its job says nothing: what it made is garbage, unless another made the same.
-    pub(crate) async fn end_image(&self, job: &Job, end: &ImageEnd) -> Result<(), StoreError> {
+    /// A builder that lost its job says nothing: what it made is garbage, unless another makes or made the same. Whether there is
+    /// garbage.
+    pub(crate) async fn end_image(&self, job: &Job, end: &ImageEnd) -> Result<bool, StoreError> {
         let mut change = self.begin().await?;
-        let was_held = jobs::end(&mut change, job).await?;
-        let is_there: Option<i64> = sqlx::query_scalar("SELECT id FROM images WHERE id = $1")
-            .bind(job.subject)
-            .fetch_optional(&mut *change)
-            .await?;
-        if is_there.is_none() {
-            discard_files(&mut change, job.subject, job.user, 0).await?;
-        } else if was_held {
+        if jobs::end(&mut change, job).await? {
             note_end(&mut change, job.subject, end).await?;
-            if !matches!(end, ImageEnd::Complete(_)) {
-                // It may have been published before it was cancelled or found to be unusable.
-                discard_files(&mut change, job.subject, job.user, 0).await?;
-            }
         }
-        change.commit().await
+        let wanted: Option<i64> = sqlx::query_scalar(
+            "SELECT id FROM images WHERE id = $1 AND state IN ('queued', 'running', 'complete')",
+        )
+        .bind(job.subject)
+        .fetch_optional(&mut *change)
+        .await?;
+        if wanted.is_none() {
+            // It may have been published before it was cancelled, deleted or found to be unusable.
+            discard_files(&mut change, job.subject, job.user, 0).await?;
+        }
+        change.commit().await?;
+        Ok(wanted.is_none())
     }
 }
 

@@ -9,11 +9,11 @@ mod reading;
 mod upload;
 
 pub(crate) use reading::{ReadScan, ScanPackage, ScanTask};
-pub(crate) use upload::{DeadUpload, NewUpload, Upload, UploadRefusal};
+pub(crate) use upload::{NewUpload, Upload, UploadRefusal};
 
 use sqlx::{Sqlite, Transaction};
 
-use super::quota::{self, QuotaError, Usage};
+use super::quota::{self, Usage};
 use super::{Store, StoreError, now};
 use crate::settings::Quota;
 
@@ -207,13 +207,15 @@ impl Store {
     }
 
     /// Notes a scan below an instance of `user`, and has its tree read if it is registered; its number.
+    ///
+    /// The instance may have gone while what the scan consists of came.
     pub(crate) async fn add_scan(
         &self,
         user: i64,
         instance: i64,
         new: &NewScan,
         quota: &Quota,
-    ) -> Result<i64, QuotaError> {
+    ) -> Result<i64, UploadRefusal> {
         let mut change = self.begin().await?;
         let report_bytes = new.report.as_ref().map_or(0, |report| report.bytes);
         let more = Usage { scans: 1, bytes: report_bytes, ..Usage::default() };
@@ -222,10 +224,11 @@ impl Store {
             Some(name) => name.clone(),
             None => free_name(&mut change, instance).await?,
         };
-        let id = sqlx::query_scalar(
+        let id: Option<i64> = sqlx::query_scalar(
             "INSERT INTO scans (instance_id, user_id, name, state, message, error, machine_report, report_name,
                  report_file, report_bytes, held_bytes, tree_path, created, modified)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $12) RETURNING id",
+             SELECT id, user_id, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $12
+             FROM scanned_instances WHERE id = $1 AND user_id = $2 RETURNING id",
         )
         .bind(instance)
         .bind(user)
@@ -239,8 +242,9 @@ impl Store {
         .bind(i64::try_from(report_bytes).unwrap_or(i64::MAX))
         .bind(&new.tree_path)
         .bind(now())
-        .fetch_one(&mut *change)
+        .fetch_optional(&mut *change)
         .await?;
+        let id = id.ok_or(UploadRefusal::NoInstance)?;
         if new.state == ScanState::Queued {
             reading::enqueue(&mut change, user, id).await?;
         }
