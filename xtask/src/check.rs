@@ -22,6 +22,7 @@ pub(crate) fn run_all(workspace: &Workspace, boots: Boots) -> Result<bool> {
     let mut course = Course::default();
     course.step("setup", || oracles::install(workspace).map(|()| Counts::one_passed()));
     course.step("python", || made::PYTHON.make(workspace).map(|_| Counts::one_passed()));
+    course.step("openapi", || made::OPENAPI.make(workspace).map(|_| Counts::one_passed()));
     course.step("clients", || made::CLIENTS.make(workspace).map(|_| Counts::one_passed()));
     course.step("tree", || made::TREE.make(workspace).map(|_| Counts::one_passed()));
     course.step("virtualbox", || made::VIRTUALBOX.make(workspace).map(|_| Counts::one_passed()));

@@ -1,7 +1,9 @@
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::lock;
+use crate::files::DIRECT_ALIGNMENT;
 
 /// Outputs are written and hashed in pieces of 1 MiB.
 pub(super) const PIECE: usize = 1 << 20;
@@ -20,13 +22,42 @@ pub(super) struct Pieces {
 /// What one piece is filled in.
 pub(super) struct PieceBuffer {
     /// Old bytes where nothing was written yet.
-    pub(super) data: Box<[u8]>,
+    pub(super) data: Buffer,
     /// Ranges that were written, ascending, apart.
     pub(super) ranges: Vec<(usize, usize)>,
 }
 
 /// Counts one piece as full, until it is dropped.
 pub(super) struct Full(Arc<Pieces>);
+
+/// The bytes of one piece, aligned in memory as writes past the page cache have to be.
+pub(super) struct Buffer {
+    bytes: Box<[u8]>,
+    start: usize,
+}
+
+impl Buffer {
+    fn new() -> Self {
+        let bytes: Box<[u8]> = vec![0; PIECE + DIRECT_ALIGNMENT].into();
+        // Where alignment cannot be had, the piece is written through the cache.
+        let start = bytes.as_ptr().align_offset(DIRECT_ALIGNMENT).min(DIRECT_ALIGNMENT);
+        Self { bytes, start }
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[self.start..self.start + PIECE]
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.start..self.start + PIECE]
+    }
+}
 
 impl Pieces {
     /// For a run with `outputs` outputs, each of which has a piece that it fills; `excess` bytes are not there for pieces.
@@ -50,7 +81,7 @@ impl Pieces {
     /// A buffer of one piece in which nothing was written.
     pub(super) fn take(&self) -> PieceBuffer {
         let spare = lock(&self.spare).pop();
-        let new = || PieceBuffer { data: vec![0; PIECE].into(), ranges: Vec::new() };
+        let new = || PieceBuffer { data: Buffer::new(), ranges: Vec::new() };
         let mut buffer = spare.unwrap_or_else(new);
         buffer.ranges.clear();
         buffer
