@@ -116,6 +116,7 @@ async fn generate(
     if !origin.is_complete {
         return Err(Failure::conflict("the scan is not complete"));
     }
+    server.check_room(new.bytes)?;
     let added = server.store().add_image(identity.user, &new, &server.settings().quota).await?;
     let id = added.ok_or_else(|| Failure::conflict("the scan is not complete"))?;
     server.builder().wake();
