@@ -504,3 +504,17 @@ async fn nothing_is_taken_that_leaves_too_little_room() {
     assert!(bench.uploads().is_empty());
     assert_eq!(bench.json(&format!("{scan}/status")).await["message"], "Waiting for the tree");
 }
+
+#[tokio::test]
+async fn of_the_scans_that_go_on_there_are_pages_too() {
+    let bench = Bench::idle(Trial::new().await).await;
+    let first = bench.scan().await;
+    for _ in 0..3 {
+        bench.scan().await;
+    }
+    bench.trial.ask("guest", Method::DELETE, &format!("{first}/status"), Body::empty()).await;
+    let page = bench.json(&format!("{}/scans?ongoing=true&offset=0&count=2", bench.instance)).await;
+    let names: Vec<&Value> =
+        page["scans"]["scan"].as_array().unwrap().iter().map(|scan| &scan["name"]).collect();
+    assert_eq!((names, &page["total"]), (vec![&"Scan 2".into(), &"Scan 3".into()], &3.into()));
+}
