@@ -46,6 +46,11 @@ pub(crate) fn run_all(workspace: &Workspace, boots: Boots) -> Result<bool> {
             &["test", "--locked", "--workspace", "--exclude", "diskwright-e2e", "--no-fail-fast"],
         )
     });
+    // Each scenario once, none of them timed: it is the digests that are checked.
+    course.step("benches", || {
+        let benches = ["bench", "--locked", "--package", "diskwright-benches", "--benches", "--", "--test"];
+        plain(&mut workspace.cargo(&benches))
+    });
     course.step("end to end", || {
         let mut arguments =
             vec!["test", "--locked", "--release", "--package", "diskwright-e2e", "--no-fail-fast"];

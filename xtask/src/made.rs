@@ -37,6 +37,18 @@ pub(crate) const TREE: Made = Made {
     root_because: Some("it holds device nodes and foreign owners"),
 };
 
+/// A machine of 200 000 small files, with the boot files of the Debian tree, which must be made before: `root` and `root.tar`,
+/// likewise.
+pub(crate) const SMALL_FILES: Made = Made {
+    what: "the tree of small files",
+    directory: "small-files-tree",
+    recipe: "fixtures/recipes/small-files-tree.sh",
+    beside: &["fixtures/recipes/small-files.py"],
+    suite: "bookworm",
+    components: "main",
+    root_because: Some("its boot files have foreign owners"),
+};
+
 /// VirtualBox, whose importer and disk library judge our images. Stable Debian has had none since version 10.
 pub(crate) const VIRTUALBOX: Made = Made {
     what: "VirtualBox",
@@ -86,16 +98,13 @@ impl Made {
     pub(crate) fn make(&self, workspace: &Workspace) -> Result<PathBuf> {
         let Self { what, directory, .. } = *self;
         let recipe = workspace.root.join(self.recipe);
-        let wanted = self.text(workspace)?;
         let made = workspace.target.join(directory);
-        let record = made.join("recipe.sh");
-        let is_made = || std::fs::read_to_string(&record).is_ok_and(|of_made| of_made == wanted);
 
         // Several checkouts may share one target directory.
         std::fs::create_dir_all(&workspace.target)?;
         let lock = File::create(workspace.target.join(format!("{directory}.lock")))?;
         lock.lock().with_context(|| format!("waiting for another run to make {what}"))?;
-        if is_made() {
+        if let Some(made) = self.made(workspace) {
             return Ok(made);
         }
         if let Some(reason) = self.root_because
@@ -110,10 +119,17 @@ impl Made {
         std::fs::write(&sources, apt::Source::of_machine()?.sources_file(self.suite, self.components))?;
         command::run(Command::new("sh").arg(&recipe).arg(&sources).arg(&part))
             .with_context(|| format!("making {what}"))?;
-        std::fs::write(part.join("recipe.sh"), &wanted)?;
+        std::fs::write(part.join(RECORD), self.text(workspace)?)?;
         remove(&made)?;
         std::fs::rename(&part, &made)?;
         Ok(made)
+    }
+
+    /// Where the directory is, if this very recipe made it.
+    pub(crate) fn made(&self, workspace: &Workspace) -> Option<PathBuf> {
+        let made = workspace.target.join(self.directory);
+        let of_made = std::fs::read_to_string(made.join(RECORD)).ok()?;
+        self.text(workspace).is_ok_and(|wanted| wanted == of_made).then_some(made)
     }
 
     /// All that the recipe consists of; another text makes the directory anew.
@@ -130,3 +146,6 @@ fn remove(directory: &Path) -> Result<()> {
     }
     Ok(())
 }
+
+/// What a directory was made by, in it.
+const RECORD: &str = "recipe.sh";

@@ -1,4 +1,4 @@
-//! Developer tasks: `cargo xtask setup`, `tree`, `virtualbox`, `clients`, `arrows`, `compare`, `test`.
+//! Developer tasks: `cargo xtask setup`, `tree`, `virtualbox`, `clients`, `arrows`, `compare`, `curve`, `test`.
 //!
 //! Nothing here depends on the rest of the workspace, so that a task starts within seconds on a fresh clone.
 
@@ -11,8 +11,10 @@ mod arrows;
 mod check;
 mod command;
 mod compare;
+mod curve;
 mod made;
 mod oracles;
+mod svg;
 mod workspace;
 
 const USAGE: &str = "\
@@ -23,9 +25,11 @@ Usage: cargo xtask TASK
   virtualbox       make the tree in which VirtualBox imports and converts what we write
   clients          make the Python in which the official clients of the scan-image API run
   arrows           check which crate may depend on which
-  compare [--tree DIRECTORY] [--runs N]
-                   time tree to finished image, ours beside mke2fs and qemu-img, and write the table
-  test [--quick]   do all of the above, then run every check and test; --quick leaves out the boots
+  compare [--tree debian|small-files|DIRECTORY]… [--runs N] [--only JOB]…
+                   time tree to finished image, ours beside others and the limit, and write tables and plots
+  curve [--tree TREE]… [--runs N] [--only CODEC]…
+                   time every level of every codec on the Debian tree, and write a table and a plot
+  test [--quick]   do all of the above but the timing, then run every check and test; --quick leaves out the boots
                    and the appliance of more than 8 GiB";
 
 fn main() -> ExitCode {
@@ -55,6 +59,7 @@ fn run(arguments: &[&str]) -> Result<bool> {
         ["clients"] => println!("{}", made::CLIENTS.make(&workspace)?.display()),
         ["arrows"] => arrows::check(&workspace)?,
         ["compare", options @ ..] => return compare::run(&workspace, options),
+        ["curve", options @ ..] => curve::run(&workspace, options)?,
         ["test"] => return check::run_all(&workspace, check::Boots::Run),
         ["test", "--quick"] => return check::run_all(&workspace, check::Boots::LeaveOut),
         ["help" | "--help" | "-h"] => println!("{USAGE}"),

@@ -11,7 +11,22 @@ use crate::{apt, command};
 /// Installs what is missing; says by name what cannot be had.
 pub(crate) fn install(workspace: &Workspace) -> Result<()> {
     install_components(workspace)?;
-    let packages = missing_packages();
+    install_oracles(|_| true)?;
+    deny(workspace)?;
+    Ok(())
+}
+
+/// Installs what is missing of the packages that a comparison needs.
+pub(crate) fn install_for_comparison() -> Result<()> {
+    install_oracles(|package| FOR_COMPARISON.contains(&package))
+}
+
+/// Installs the missing oracles whose package is `wanted`.
+fn install_oracles(wanted: impl Fn(&str) -> bool) -> Result<()> {
+    let missing = || -> Vec<&'static str> {
+        missing_packages().into_iter().filter(|package| wanted(package)).collect()
+    };
+    let packages = missing();
     if !packages.is_empty() {
         if !command::is_root() {
             bail!("not root, so install these first: apt-get install {}", packages.join(" "));
@@ -19,29 +34,37 @@ pub(crate) fn install(workspace: &Workspace) -> Result<()> {
         println!("installing {}", packages.join(", "));
         install_packages(&packages)?;
     }
-    deny(workspace)?;
-    match missing_packages().as_slice() {
+    match missing().as_slice() {
         [] => Ok(()),
         missing => bail!("still missing after installation: {}", missing.join(", ")),
     }
 }
 
-/// The cargo-deny program, installed under the target directory if the machine has none.
+/// The cargo-deny program.
 pub(crate) fn deny(workspace: &Workspace) -> Result<PathBuf> {
+    crate_program(workspace, "cargo-deny", CARGO_DENY)
+}
+
+/// The fstool program, which makes ext4 images, raw or in QCOW2, of directories.
+pub(crate) fn fstool(workspace: &Workspace) -> Result<PathBuf> {
+    crate_program(workspace, "fstool", FSTOOL)
+}
+
+/// The program of the crate of that name, installed under the target directory if the machine has none.
+fn crate_program(workspace: &Workspace, name: &str, version: &str) -> Result<PathBuf> {
     let tools = workspace.target.join("tools");
-    let own = tools.join("bin/cargo-deny");
+    let own = tools.join("bin").join(name);
     if own.is_file() {
         return Ok(own);
     }
-    if let Some(installed) = command::program("cargo-deny") {
+    if let Some(installed) = command::program(name) {
         return Ok(installed);
     }
-    println!("installing cargo-deny {CARGO_DENY}");
-    let mut install =
-        workspace.cargo(&["install", "--locked", "--quiet", "cargo-deny", "--version", CARGO_DENY]);
+    println!("installing {name} {version}");
+    let mut install = workspace.cargo(&["install", "--locked", "--quiet", name, "--version", version]);
     install.arg("--root").arg(&tools).env("CARGO_TARGET_DIR", tools.join("build"));
-    command::run(&mut install).context("cargo-deny")?;
-    std::fs::remove_dir_all(tools.join("build")).context("the build directory of cargo-deny")?;
+    command::run(&mut install).with_context(|| name.to_owned())?;
+    std::fs::remove_dir_all(tools.join("build")).with_context(|| format!("the build directory of {name}"))?;
     Ok(own)
 }
 
@@ -153,5 +176,21 @@ const ORACLES: &[Oracle] = &[
     program("chromedriver", "chromium-driver"),
 ];
 
+/// What makes the trees, what is compared with, and what measures.
+const FOR_COMPARISON: &[&str] = &[
+    "qemu-utils",
+    "e2fsprogs",
+    "mmdebstrap",
+    "debian-archive-keyring",
+    "attr",
+    "acl",
+    "python3",
+    "gzip",
+    "zstd",
+    "util-linux",
+    "time",
+];
+
 const CARGO_DENY: &str = "0.20.2";
+const FSTOOL: &str = "0.5.2";
 const BACKPORTS: &str = "/etc/apt/sources.list.d/diskwright-backports.sources";

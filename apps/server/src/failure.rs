@@ -110,9 +110,9 @@ impl From<Error> for Failure {
             ErrorKind::Unsupported => "request.unsupported",
             ErrorKind::LimitExceeded => "request.limit",
             ErrorKind::DoesNotFit => "request.size",
-            _ => return Self::internal(sentences(&error)),
+            _ => return Self::internal(error),
         };
-        let mut failure = Self::new(StatusCode::BAD_REQUEST, id, sentences(&error));
+        let mut failure = Self::new(StatusCode::BAD_REQUEST, id, error.to_string());
         failure.parameters = std::iter::once(&error)
             .chain(error.also())
             .filter_map(|problem| problem.field().map(str::to_owned))
@@ -127,11 +127,15 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// 403 where the account has not enough left.
+/// 403 where the account has not enough left, 503 where too many wait.
 impl From<QuotaError> for Failure {
     fn from(error: QuotaError) -> Self {
         match error {
             QuotaError::Exceeded(exceeded) => exceeded.into(),
+            QuotaError::QueueFull(_) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "server.busy", error.to_string())
+                    .with_header(header::RETRY_AFTER, HeaderValue::from_static("30"))
+            }
             QuotaError::Store(error) => error.into(),
         }
     }
@@ -155,10 +159,4 @@ impl From<UploadRefusal> for Failure {
             UploadRefusal::Quota(error) => error.into(),
         }
     }
-}
-
-/// An error with the others that were found together with it.
-pub(crate) fn sentences(error: &Error) -> String {
-    let all: Vec<String> = std::iter::once(error).chain(error.also()).map(ToString::to_string).collect();
-    all.join("; ")
 }

@@ -55,7 +55,7 @@ impl Server {
         let lock = folder.lock()?;
         let metrics = Metrics::new()?;
         let store = Store::open(&folder.database()).await?.measured_by(metrics.clone());
-        let mut engine = Engine::new().with_concurrency(settings.generations);
+        let mut engine = Engine::new().with_concurrency(settings.generations).with_memory(settings.memory);
         if let Some(threads) = settings.threads {
             engine = engine.with_threads(threads);
         }

@@ -3,6 +3,8 @@ use std::sync::Arc;
 
 use object_store::ObjectStore;
 
+use diskwright::profile::BootPolicy;
+
 use crate::net::ConnectionLimits;
 
 /// What a server is told before it starts.
@@ -29,6 +31,13 @@ pub struct Settings {
     pub images: Option<Arc<dyn ObjectStore>>,
     /// Worker threads of the engine. Default: one for each processor.
     pub threads: Option<usize>,
+    /// Bytes of memory that all generations share; of those that are begun, the first goes on whatever it takes.
+    /// Default: 512 MiB.
+    pub memory: u64,
+    /// Images of all users that may wait for their turn. Default: 1000.
+    pub queue: u64,
+    /// What becomes of a scan whose disk would boot under no firmware. Default: images of it are refused.
+    pub boot: BootPolicy,
 }
 
 /// What a tree may be at most: more is refused while it is read.
@@ -67,6 +76,9 @@ impl Settings {
             images: None,
             generations: 2,
             threads: None,
+            memory: 512 << 20,
+            queue: 1000,
+            boot: BootPolicy::Required,
         }
     }
 }

@@ -22,7 +22,7 @@ pub use registry::{FormatEntry, FormatInfo, Registry};
 
 use crate::Result;
 use crate::layout::DiskLayout;
-pub use crate::pipeline::{Chunk, Placer, Run};
+pub use crate::pipeline::{Chunk, ChunkEncoder, Placer, Run};
 
 /// A configured format; what a format author implements and the engine drives.
 pub trait TargetFormat: fmt::Debug + Send + Sync + 'static {

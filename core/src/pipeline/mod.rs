@@ -8,6 +8,7 @@
 //! A worker that looks for something to do takes first what frees memory: full pieces, then a lane whose next slot is
 //! ready, then a new item. No thread belongs to a target, and nothing depends on how many threads there are.
 
+mod chunk_encoder;
 mod codec;
 mod encoded;
 mod piece;
@@ -19,6 +20,7 @@ mod workers;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use chunk_encoder::ChunkEncoder;
 pub(crate) use codec::Encoder;
 use codec::Zstd;
 use encoded::EncodedBytes;

@@ -1,185 +1,116 @@
 //! Tree to finished image, by us and by others, side by side.
 //!
 //! Every side syncs its output inside the measured time and starts with a warm cache; runs alternate, ratios are made pair
-//! by pair, and the median counts. The peer's raw disk between its two steps is not synced.
+//! by pair, and the median counts. A peer's raw disk between its two steps is not synced.
 
+mod bench;
 mod jobs;
 mod measure;
+mod options;
+mod pairs;
+mod plot;
 mod row;
+mod table;
+mod tools;
+mod trees;
 
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
-use jobs::{JOBS, Job, PAIRS, Pair};
-use measure::Figures;
-use row::{Cost, Limit, PairRow, Row};
-use serde_json::{Value, json};
+use anyhow::Result;
+use serde_json::json;
 
+use self::bench::Bench;
+pub(crate) use self::bench::Programs;
+use self::jobs::{JOBS, PAIRS};
+pub(crate) use self::measure::{Spread, Stage};
+pub(crate) use self::options::Options;
+use self::row::Row;
+use self::tools::Tools;
+pub(crate) use self::trees::Tree;
 use crate::workspace::Workspace;
-use crate::{command, made};
+use crate::{command, oracles};
 
-/// Compares on the Debian tree in five rounds, or as `options` say: `--tree DIRECTORY`, `--runs N`; `false` when a ratio
-/// is above its target.
-pub(crate) fn run(workspace: &Workspace, options: &[&str]) -> Result<bool> {
-    let (mut tree, mut runs) = (None, 5_usize);
-    for option in options.chunks(2) {
-        match option {
-            ["--tree", directory] => tree = Some(*directory),
-            ["--runs", number] => runs = number.parse().context("--runs takes a number")?,
-            other => bail!("compare does not know {other:?}"),
-        }
-    }
-    let bench = Bench::prepare(workspace, tree)?;
-    let mut rows = Vec::new();
-    for job in JOBS {
-        println!("{} …", job.name);
-        rows.push(bench.compare(job, runs)?);
-    }
-    let mut pairs = Vec::new();
-    for pair in PAIRS {
-        println!("{} …", pair.name);
-        pairs.push(bench.compare_pair(pair, runs)?);
-    }
-    let text = bench.markdown(&rows, &pairs, runs);
-    println!("\n{text}");
+/// Compares on both trees in three rounds, or as `words` say: `--tree TREE`, `--runs N`, `--only JOB`; `false` when a target is
+/// missed.
+pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<bool> {
+    let options = Options::parse(words, 3)?;
+    let known: Vec<&str> = JOBS.iter().map(|job| job.key).chain(PAIRS.iter().map(|pair| pair.key)).collect();
+    options.check(&known)?;
+    oracles::install_for_comparison()?;
+    let trees = Tree::all(&options.trees, workspace)?;
+    let programs = Programs::build(workspace)?;
+    let tools = Tools::find(workspace);
     let results = workspace.target.join("compare");
     std::fs::create_dir_all(&results)?;
+
+    let mut text = conditions(&programs, &tools, options.runs)?;
+    let mut trees_told = Vec::new();
+    let mut misses = Vec::new();
+    for tree in &trees {
+        println!("\n== {}", tree.name);
+        let bench = Bench::prepare(workspace, &programs, &tools, tree, options.runs)?;
+        let (mut rows, mut pairs) = (Vec::new(), Vec::new());
+        for job in JOBS.iter().filter(|job| options.wants(job.key)) {
+            println!("{} …", job.name);
+            rows.push(bench.compare(job)?);
+        }
+        for pair in PAIRS.iter().filter(|pair| options.wants(pair.key)) {
+            println!("{} …", pair.name);
+            pairs.push(bench.compare_pair(pair)?);
+        }
+        misses.extend(rows.iter().flat_map(Row::misses).map(|miss| format!("{}: {miss}", tree.name)));
+        let missed = pairs.iter().filter(|pair| !pair.is_reached());
+        misses.extend(missed.map(|row| format!("{}: {} together", tree.name, row.pair.name)));
+        text += &format!("### The tree {}\n\n{}", tree.name, table::markdown(&rows, &pairs));
+        if !rows.is_empty() {
+            let svg = plot::plot(&format!("Image of the tree {}", tree.name), &rows);
+            std::fs::write(results.join(format!("{}.svg", tree.name)), svg)?;
+        }
+        trees_told.push(json!({"tree": tree.name, "results": table::to_json(&rows, &pairs)}));
+    }
+    text += &commands(&options);
+    println!("\n{text}");
+    for miss in &misses {
+        println!("missed: {miss}");
+    }
     std::fs::write(results.join("compare.md"), &text)?;
-    let json = json!({
-        "jobs": rows.iter().map(Row::to_json).collect::<Vec<_>>(),
-        "pairs": pairs.iter().map(PairRow::to_json).collect::<Vec<_>>(),
-    });
+    let json = json!({"threads": programs.threads, "tools": tools.versions(), "trees": trees_told, "misses": misses});
     std::fs::write(results.join("compare.json"), format!("{json:#}\n"))?;
     println!("written to {}", results.display());
-    Ok(rows.iter().all(Row::is_reached) && pairs.iter().all(PairRow::is_reached))
+    Ok(misses.is_empty())
 }
 
-/// Where and with what is measured.
-struct Bench {
-    ours: PathBuf,
-    limit: PathBuf,
-    tree: PathBuf,
-    directory: PathBuf,
-    raw: PathBuf,
-    threads: usize,
+/// The machine, the date and the versions of all.
+fn conditions(programs: &Programs, tools: &Tools, runs: usize) -> Result<String> {
+    let field = |file: &str, name: &str| {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned();
+        line.trim_matches([' ', '\t', ':']).to_owned()
+    };
+    let said = |program: &str, arguments: &[&str]| -> Result<String> {
+        Ok(command::output(Command::new(program).args(arguments))?.trim().to_owned())
+    };
+    Ok(format!(
+        "{}: {} processors ({}), {} of memory, Linux {}; {runs} alternating runs, medians with the least and the most; warm \
+         cache, outputs synced.\n\n{}.\n\n",
+        said("date", &["+%F"])?,
+        programs.threads,
+        field("/proc/cpuinfo", "model name"),
+        field("/proc/meminfo", "MemTotal:"),
+        said("uname", &["-r"])?,
+        tools.versions().join("; "),
+    ))
 }
 
-impl Bench {
-    fn prepare(workspace: &Workspace, tree: Option<&str>) -> Result<Self> {
-        let build = ["build", "--locked", "--release", "--package", "diskwright-cli", "--bin", "diskwright"];
-        command::run(&mut workspace.cargo(&build))?;
-        let build = ["build", "--locked", "--release", "--package", "diskwright-benches", "--bin", "limit"];
-        command::run(&mut workspace.cargo(&build))?;
-        let tree = match tree {
-            Some(tree) => PathBuf::from(tree).canonicalize().context(tree.to_owned())?,
-            None => made::TREE.make(workspace)?.join("root"),
-        };
-        let base = workspace.target.join("compare");
-        let bench = Self {
-            ours: workspace.target.join("release/diskwright"),
-            limit: workspace.target.join("release/limit"),
-            tree,
-            directory: base.join("run"),
-            raw: base.join("raw"),
-            threads: std::thread::available_parallelism().map_or(1, usize::from),
-        };
-        std::fs::create_dir_all(&bench.raw)?;
-        // The chunks of the limit, and a warm cache.
-        let script = format!("{} --force", bench.generate("--format raw", &bench.raw));
-        command::run(Command::new("sh").args(["-euc", &script]).stdout(std::process::Stdio::null()))?;
-        Ok(bench)
-    }
-
-    fn generate(&self, format: &str, output: &Path) -> String {
-        format!(
-            "{} generate --scan {} {format} --boot none --disk-size {DISK} --name m --seed compare --timestamp 1700000000 \
-             --progress none --output {}",
-            self.ours.display(),
-            self.tree.display(),
-            output.display()
-        )
-    }
-
-    fn ours(&self, format: &str, outputs: &[&str]) -> Result<Figures> {
-        let names: Vec<String> = outputs.iter().map(|name| format!("o/{name}")).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        measure::run(&self.generate(format, Path::new("o")), &self.directory, &names)
-    }
-
-    fn compare(&self, job: &'static Job, runs: usize) -> Result<Row> {
-        let tree = self.tree.display();
-        let make = format!("truncate -s {DISK} disk.raw; mke2fs -q -t ext4 -d {tree} disk.raw");
-        let (peer, output) = match job.convert {
-            "" => (format!("{make}; sync disk.raw"), "disk.raw"),
-            convert => (format!("{make}; {convert}; sync out"), "out"),
-        };
-        let (mut ours, mut theirs, mut limits) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..runs {
-            ours.push(self.ours(job.ours, &[job.output])?);
-            theirs.push(measure::run(&peer, &self.directory, &[output])?);
-            limits.push(self.limit(job.limit)?);
+/// What was run, as it was run.
+fn commands(options: &Options) -> String {
+    let mut text = "What was run, in a shell in an empty directory:\n\n".to_owned();
+    for job in JOBS.iter().filter(|job| options.wants(job.key)) {
+        text += &format!("- {}: `{}`", job.name, job.script());
+        for peer in job.peers {
+            text += &format!("; {}: `{}`", peer.name, peer.script);
         }
-        Ok(Row { job, ours, theirs, limits })
+        text += "\n";
     }
-
-    /// Seconds that the limit takes on all processors.
-    fn limit(&self, (codec, level): (&str, u8)) -> Result<Limit> {
-        let mut limit = Command::new(&self.limit);
-        let scratch = self.directory.with_extension("limit");
-        limit.arg(&self.tree).arg(self.raw.join("m.raw")).arg(codec);
-        limit.arg(level.to_string()).arg("65536").arg(scratch);
-        let told: Value = serde_json::from_str(&command::output(&mut limit)?)?;
-        let part = |name: &str| told.get(name).and_then(Value::as_f64).context("the limit lacks a part");
-        let threads = self.threads as f64;
-        let total = part("read")? + part("encode")? + part("write")?;
-        Ok(Limit { seconds: total / threads, read: part("read")? / threads })
-    }
-
-    fn compare_pair(&self, pair: &'static Pair, runs: usize) -> Result<PairRow> {
-        let [one, other] = pair.formats;
-        let (mut alone, mut together, mut reads) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..runs {
-            let order = |formats: &str| format!("{formats} {}", pair.flags);
-            let first = self.ours(&order(&format!("--format {one}")), &[pair.outputs[0]])?;
-            let second = self.ours(&order(&format!("--format {other}")), &[pair.outputs[1]])?;
-            let both = self.ours(&order(&format!("--format {one} --format {other}")), &pair.together)?;
-            alone.push(Cost { wall: first.wall + second.wall, cpu: first.cpu + second.cpu });
-            together.push(Cost { wall: both.wall, cpu: both.cpu });
-            reads.push(self.limit(("stored", 1))?.read);
-        }
-        Ok(PairRow { pair, alone, together, reads })
-    }
-
-    fn markdown(&self, rows: &[Row], pairs: &[PairRow], runs: usize) -> String {
-        let mut text = String::new();
-        let version = |program: &str| {
-            let said = Command::new(program).arg("--version").output().ok();
-            let said = said.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-            said.and_then(|said| said.lines().next().map(str::to_owned)).unwrap_or_default()
-        };
-        let mke2fs = Command::new("mke2fs").arg("-V").output().ok();
-        let mke2fs = mke2fs.map(|output| String::from_utf8_lossy(&output.stderr).into_owned());
-        let mke2fs = mke2fs.as_deref().and_then(|said| said.lines().next()).unwrap_or_default().to_owned();
-        // Writing into a string cannot fail.
-        let _ = writeln!(
-            text,
-            "{} processors, {runs} alternating runs, medians, ratios pair by pair; {}; {mke2fs}; warm cache, outputs synced.\n",
-            self.threads,
-            version("qemu-img"),
-        );
-        text += "| job | ours | peer | ratio | target | limit | ours / limit | CPU ours / peer | memory ours / peer | size ours / peer | temporary ours / peer |\n";
-        text += "|---|---|---|---|---|---|---|---|---|---|---|\n";
-        for row in rows {
-            let _ = writeln!(text, "{}", row.to_markdown());
-        }
-        text += "\n| one order | together | each alone, added | bound | CPU together / added |\n|---|---|---|---|---|\n";
-        for pair in pairs {
-            let _ = writeln!(text, "{}", pair.to_markdown());
-        }
-        text
-    }
+    text
 }
-
-const DISK: &str = "4G";

@@ -84,6 +84,7 @@ async fn make(server: &Server, job: &Job, task: &ImageTask, control: &Control) -
         Some(output) => Some((output.path.clone(), sha256(server, task.id, output, control).await?)),
     };
     Ok(MadeImage {
+        message: made.message(),
         profile: made.profile().to_json(),
         file_size: made.download().map_or(made.total(), |output| output.length),
         total_size: made.total(),

@@ -2,13 +2,12 @@
 
 use diskwright::{Error, ErrorKind};
 
-use crate::failure::sentences;
 use crate::server::Server;
 
 /// An error of the engine: a sentence, which is `ours` if it is not the user's move, and all that is known.
 pub(super) fn explain(error: &Error, ours: &str) -> (String, String) {
     let is_ours = matches!(error.kind(), ErrorKind::Sink | ErrorKind::Internal);
-    let sentence = if is_ours { ours.to_owned() } else { sentences(error) };
+    let sentence = if is_ours { ours.to_owned() } else { error.to_string() };
     (sentence, with_causes(error))
 }
 
@@ -26,7 +25,7 @@ pub(super) fn without_places(server: &Server, text: &str, place: &str) -> String
 
 /// An error and what caused it.
 fn with_causes(error: &Error) -> String {
-    let mut text = sentences(error);
+    let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
         text.push_str(": ");

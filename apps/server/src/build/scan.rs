@@ -85,6 +85,7 @@ fn order(server: &Server, task: &ScanTask) -> Result<TreeOrder> {
         spool: server.folder().uploads(),
         machine,
         limits: server.settings().limits,
+        boot: server.settings().boot,
     })
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
-use diskwright::profile::{Layer, MachineReport, Origin, Settings, TreeFacts};
+use diskwright::profile::{BootPolicy, Layer, MachineReport, Origin, Settings, TreeFacts};
 use diskwright::{Error, ErrorKind, Seed};
 use diskwright_request::{ImageRequest, List, PublishImages, SoftwareBundles, Statuses};
 
@@ -17,6 +17,7 @@ use crate::failure::Failure;
 use crate::routes::{Access, Route};
 use crate::server::Server;
 use crate::store::{self, Image, ImageOrigin, ImageSelection, JobKind, NewImage, Stopping};
+use crate::tree::Facts;
 
 pub(super) fn routes() -> Vec<Route> {
     [image_routes(), user_routes(), publish_routes()].into_iter().flatten().collect()
@@ -117,7 +118,8 @@ async fn generate(
         return Err(Failure::conflict("the scan is not complete"));
     }
     server.check_room(new.bytes)?;
-    let added = server.store().add_image(identity.user, &new, &server.settings().quota).await?;
+    let settings = server.settings();
+    let added = server.store().add_image(identity.user, &new, &settings.quota, settings.queue).await?;
     let id = added.ok_or_else(|| Failure::conflict("the scan is not complete"))?;
     server.builder().wake();
     let image = find(&server, &identity, [instance, scan, id]).await?;
@@ -131,7 +133,11 @@ fn order(
     origin: &ImageOrigin,
     request: &ImageRequest,
 ) -> Result<NewImage, Failure> {
-    let (recipe, format) = Recipe::new(request, server.registry())?;
+    let policy = server.settings().boot;
+    let (recipe, format) = Recipe::new(request, server.registry(), policy)?;
+    if policy == BootPolicy::Required {
+        boots(origin)?;
+    }
     let asked = request.target_format.as_deref().unwrap_or_default();
     let machine =
         origin.machine_report.as_deref().map(str::as_bytes).map(MachineReport::from_json).transpose()?;
@@ -152,6 +158,17 @@ fn order(
         profile: effective(&request.profile, scan_profile, &settings).to_json(),
         bytes: u64::try_from(origin.content_bytes).unwrap_or(0).saturating_add(OVERHEAD),
     })
+}
+
+/// Refuses a scan of which it is known that its disk would boot under no firmware: it would only fail later.
+fn boots(origin: &ImageOrigin) -> Result<(), Failure> {
+    let facts: Option<Facts> = origin.facts.as_deref().and_then(|json| serde_json::from_str(json).ok());
+    let obstacles = facts.unwrap_or_default().obstacles.join("; ");
+    if obstacles.is_empty() {
+        return Ok(());
+    }
+    let message = format!("{obstacles}; a server that runs with --boot optional makes such images");
+    Err(Failure::new(StatusCode::BAD_REQUEST, "request.unsupported", message).with_parameter("boot"))
 }
 
 /// A name for the image's files: what of the machine's name may stand in one.
@@ -334,5 +351,7 @@ const OVERHEAD: u64 = 64 << 20;
 const STOPPING: Duration = Duration::from_secs(5);
 const STOPPING_POLL: Duration = Duration::from_millis(100);
 
+#[cfg(test)]
+mod boot_tests;
 #[cfg(test)]
 mod tests;

@@ -170,17 +170,22 @@ fn last_change(instance: &Instance, scans: Option<&[Scan]>) -> i64 {
 
 /// The operating system, with a name, a version and an architecture whatever happens: clients put them together unseen.
 ///
-/// A distribution that the API has no name for is shown under its first one, and the description says what it is.
+/// A distribution that the API has no name for is shown under its first one. Clients show nothing else but the version, so that
+/// says what it is, in brackets that no version has; so does the description, alone.
 fn distribution(instance: &Instance) -> Distribution {
     let name = instance.distribution_name.as_deref().unwrap_or_default();
     let version = instance.distribution_version.as_deref().unwrap_or_default();
     let arch = instance.distribution_arch.as_deref().unwrap_or_default();
     let mut distribution = Distribution::of_os(name, version, arch);
     if distribution.name.is_none() {
-        let shown = if name.is_empty() { "not known yet" } else { name };
-        distribution.description = Some(shown.to_owned());
+        let (shown, stated) = match format!("{name} {version}").trim() {
+            "" => ("not known yet".to_owned(), "(not known yet)".to_owned()),
+            told => (told.to_owned(), format!("(in fact {told})")),
+        };
+        distribution.description = Some(shown);
         distribution.name = DistributionName::ALL.first().copied();
         distribution.package_kind = None;
+        distribution.version = Some(stated);
     }
     distribution.arch = distribution.arch.or_else(|| Architecture::named("noarch"));
     distribution.version = distribution.version.or_else(|| Some("unknown".to_owned()));

@@ -23,8 +23,8 @@ pub(crate) use images::{
 pub(crate) use instances::{Instance, InstanceAdded, MAX_INSTANCES, NewInstance};
 pub(crate) use jobs::{Job, JobKind, LEASE, MAX_ATTEMPTS};
 pub(crate) use scans::{
-    ForeignReport, NewScan, NewUpload, ReadScan, Scan, ScanPackage, ScanState, ScanTask, Selection, Upload,
-    UploadRefusal,
+    ForeignReport, NewScan, NewUpload, OwnedScan, ReadScan, Scan, ScanPackage, ScanState, ScanTask,
+    Selection, Upload, UploadRefusal,
 };
 pub(crate) use users::{Account, Limits, NewAccount};
 

@@ -34,6 +34,9 @@ pub(crate) struct QuotaExceeded {
 pub(crate) enum QuotaError {
     #[error(transparent)]
     Exceeded(#[from] QuotaExceeded),
+    /// Whoever asks: as many wait for their turn as may.
+    #[error("{0} images wait for their turn already, as many as may")]
+    QueueFull(u64),
     #[error(transparent)]
     Store(#[from] StoreError),
 }

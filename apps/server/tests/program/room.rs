@@ -71,9 +71,14 @@ impl Running {
         drop(self);
     }
 
+    /// A connection that nothing was said on yet.
+    pub(crate) fn connect(&self) -> TcpStream {
+        TcpStream::connect(&self.address).unwrap()
+    }
+
     /// Asks as `guest`, for JSON; `headers` each with the end of its line.
     pub(crate) fn ask(&self, method: &str, uri: &str, headers: &str, body: &[u8]) -> Answer {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let mut stream = self.connect();
         // The login with its password, as the API's documentation writes it.
         let head = format!(
             "{method} /api/{uri} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAccept: application/json\r\n\

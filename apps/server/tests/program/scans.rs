@@ -1,5 +1,6 @@
 //! The commands that administer scans, alone and beside a running server.
 
+use std::io::{Read, Write};
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -54,6 +55,43 @@ fn registered_trees_are_read_by_the_server_that_runs_and_stay_where_they_are() {
     assert!(PathBuf::from(TREE).is_file());
     assert_eq!(room.scans().as_array().unwrap().len(), 1);
     assert_eq!(server.get(uri.trim()).status, 404);
+}
+
+#[test]
+fn a_scan_whose_tree_is_arriving_is_listed_and_can_be_removed() {
+    let room = Room::new();
+    let server = Running::start(&room);
+    room.run(&["scan", "add", "--user", "guest", "--name", "web", TREE]).success();
+    room.read_scans();
+    let tree = std::fs::read(TREE).unwrap();
+    let (first, second) = tree.split_at(10_000);
+    let mut upload = server.connect();
+    let request = format!(
+        "POST /api/users/guest/scannedinstances/1/scans HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+         Authorization: Basic guest:a long password\r\nContent-Length: {}\r\n\r\n",
+        tree.len()
+    );
+    upload.write_all(request.as_bytes()).unwrap();
+    upload.write_all(first).unwrap();
+    let arriving = loop {
+        if let Some(scan) = room.scans().as_array().unwrap().iter().find(|scan| scan["id"] == 2) {
+            break scan.clone();
+        }
+    };
+    assert_eq!(arriving["state"], "arriving");
+    assert_eq!(arriving["instance"]["name"], "web");
+    // To those who ask the server there is none before it is whole.
+    assert_eq!(server.get("users/guest/scannedinstances/1/scans/2").status, 404);
+    let list = room.run(&["scan", "list"]).success();
+    let list = String::from_utf8(list.get_output().stdout.clone()).unwrap();
+    assert!(list.contains("     2  guest  web / Scan 2  arriving\n"), "{list}");
+    room.run(&["scan", "remove", "2"]).success();
+    assert_eq!(room.scans().as_array().unwrap().len(), 1);
+    upload.write_all(second).unwrap();
+    let mut answer = String::new();
+    upload.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 409 "), "{answer}");
+    assert_eq!(std::fs::read_dir(room.data().join("uploads")).unwrap().count(), 0);
 }
 
 #[test]

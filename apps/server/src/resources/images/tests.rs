@@ -158,10 +158,9 @@ async fn what_was_read_over_stands_in_the_message_and_in_the_report() {
 #[tokio::test]
 async fn a_generation_that_fails_says_why() {
     let trial = at_work().await;
-    let tree = trial.room.path().join("empty");
-    std::fs::create_dir_all(tree.join("etc")).unwrap();
-    std::fs::write(tree.join("etc/hostname"), "nothing").unwrap();
-    let scan = trial.scan_of("guest", &tree).await;
+    let scan = trial.scan("guest").await;
+    // It was there when the tree was read.
+    std::fs::remove_dir_all(trial.room.path().join("machine/boot/efi")).unwrap();
     let uri = trial.generate("guest", &scan, "raw", true).await;
     let image = trial.finished("guest", &uri).await;
     let status = &image["status"];

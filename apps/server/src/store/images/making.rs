@@ -34,6 +34,8 @@ pub(crate) struct ImageProgress {
 /// What was made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct MadeImage {
+    /// What there is to say about it.
+    pub(crate) message: String,
     /// The profile in effect, JSON.
     pub(crate) profile: String,
     /// The file to be downloaded, with its SHA-256, if one was asked for.
@@ -144,7 +146,7 @@ pub(super) async fn note_end(
             };
             sqlx::query(
                 "UPDATE images SET state = 'complete', percentage = 100, bytes_done = bytes_total,
-                     message = 'Image generated', profile = $3, file_name = $4, sha256 = $5, file_size = $6,
+                     message = $8, profile = $3, file_name = $4, sha256 = $5, file_size = $6,
                      total_size = $7, held_bytes = $7, modified = $2, finished = $2
                  WHERE id = $1 AND state IN ('queued', 'running')",
             )
@@ -155,6 +157,7 @@ pub(super) async fn note_end(
             .bind(sha256)
             .bind(signed(made.file_size))
             .bind(signed(made.total_size))
+            .bind(&made.message)
         }
         ImageEnd::Failed(error, detail) => sqlx::query(
             "UPDATE images SET state = 'failed', message = 'Generation failed', error = $3, error_detail = $4,

@@ -17,6 +17,16 @@ use super::quota::{self, Usage};
 use super::{Store, StoreError, now};
 use crate::settings::Quota;
 
+/// What a [`Scan`] has, of the scans `s`.
+macro_rules! columns {
+    () => {
+        "s.id, s.instance_id, s.name, s.state, s.percentage, s.message, s.error, s.error_detail, s.report_name,
+         s.report_file IS NOT NULL AS foreign_report, s.tree_file, s.tree_path, s.tree_bytes, s.tree_sha256,
+         s.overlay_name, s.overlay_crc, s.upload_total, s.upload_offset, s.content_bytes, s.packages, s.created,
+         s.modified"
+    };
+}
+
 /// A scan, without what is read out of its tree.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub(crate) struct Scan {
@@ -47,6 +57,17 @@ pub(crate) struct Scan {
     pub(crate) packages: Option<i64>,
     pub(crate) created: i64,
     pub(crate) modified: i64,
+}
+
+/// A scan, and whose it is.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct OwnedScan {
+    pub(crate) user_id: i64,
+    pub(crate) login: String,
+    /// Name of its machine.
+    pub(crate) instance_name: String,
+    #[sqlx(flatten)]
+    pub(crate) scan: Scan,
 }
 
 /// How far a scan is.
@@ -153,16 +174,14 @@ impl Store {
     /// The selected scans of `user`, by their numbers.
     pub(crate) async fn scans(&self, user: i64, selection: Selection) -> Result<Vec<Scan>, StoreError> {
         let (instance, scan) = selection.numbers();
-        sqlx::query_as(
-            "SELECT id, instance_id, name, state, percentage, message, error, error_detail, report_name,
-                 report_file IS NOT NULL AS foreign_report, tree_file,
-                 tree_path, tree_bytes, tree_sha256, overlay_name, overlay_crc, upload_total, upload_offset,
-                 content_bytes, packages, created, modified
-             FROM scans
-             WHERE user_id = $1 AND ($2 IS NULL OR instance_id = $2) AND ($3 IS NULL OR id = $3)
-                 AND state <> 'arriving'
-             ORDER BY id",
-        )
+        sqlx::query_as(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM scans s
+             WHERE s.user_id = $1 AND ($2 IS NULL OR s.instance_id = $2) AND ($3 IS NULL OR s.id = $3)
+                 AND s.state <> 'arriving'
+             ORDER BY s.id",
+        ))
         .bind(user)
         .bind(instance)
         .bind(scan)
@@ -170,20 +189,16 @@ impl Store {
         .await
     }
 
-    /// The scans of all users, each with the login of its user and the name of its machine.
-    pub(crate) async fn every_scan(&self) -> Result<Vec<(String, String, Scan)>, StoreError> {
-        let owners: Vec<(i64, String)> =
-            sqlx::query_as("SELECT id, login FROM users ORDER BY login").fetch_all(self.reader()).await?;
-        let mut all = Vec::new();
-        for (user, login) in owners {
-            let instances = self.instances(user).await?;
-            for scan in self.scans(user, Selection::All).await? {
-                let instance = instances.iter().find(|instance| instance.id == scan.instance_id);
-                let name = instance.map(|instance| instance.name.clone()).unwrap_or_default();
-                all.push((login.clone(), name, scan));
-            }
-        }
-        Ok(all)
+    /// The scans of all users, also those that are about to arrive, by logins and numbers.
+    pub(crate) async fn every_scan(&self) -> Result<Vec<OwnedScan>, StoreError> {
+        sqlx::query_as(concat!(
+            "SELECT s.user_id, u.login, i.name AS instance_name, ",
+            columns!(),
+            " FROM scans s JOIN users u ON u.id = s.user_id JOIN scanned_instances i ON i.id = s.instance_id
+             ORDER BY u.login, s.id",
+        ))
+        .fetch_all(self.reader())
+        .await
     }
 
     /// One scan of `user`.
