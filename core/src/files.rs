@@ -99,8 +99,8 @@ impl Files {
         Ok(WritableFile { file, direct: None, path: path.to_owned(), files: self.clone() })
     }
 
-    /// As [`Files::create`], for a file that is written in large parts: those of [`DIRECT_LEN`] bytes and more, aligned in
-    /// the file and in memory to [`DIRECT_ALIGNMENT`], go past the page cache, where the file system has that. They are not
+    /// As [`Files::create`], for a file that is written in large parts: those of 64 KiB and more, aligned in
+    /// the file and in memory to 4096 bytes, go past the page cache, where the file system has that. They are not
     /// copied, and what the cache holds of others stays there.
     ///
     /// # Errors

@@ -2,6 +2,7 @@ use std::fs::File;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::StatusCode;
 use diskwright::engine::Engine;
 use diskwright::format::Registry;
 use tokio_util::sync::CancellationToken;
@@ -10,6 +11,7 @@ use utoipa::openapi::OpenApi;
 use crate::accounts::Accounts;
 use crate::artefacts::Artefacts;
 use crate::build::Builder;
+use crate::failure::Failure;
 use crate::folder::Folder;
 use crate::metrics::Metrics;
 use crate::net::{self, Door, Rooms};
@@ -137,6 +139,18 @@ impl Server {
         if let Err(error) = self.shared.lock.unlock() {
             tracing::error!(%error, "the data directory cannot be unlocked");
         }
+    }
+
+    /// Whether `bytes` more can be kept.
+    ///
+    /// Fails with 507 where less than [`Settings::reserve`] would remain: on a full disk not even what frees room could be noted.
+    pub(crate) fn check_room(&self, bytes: u64) -> Result<(), Failure> {
+        let free = self.folder().free().map_err(Failure::internal)?;
+        if free.saturating_sub(bytes) >= self.settings().reserve {
+            return Ok(());
+        }
+        let message = "the server has no room left for that";
+        Err(Failure::new(StatusCode::INSUFFICIENT_STORAGE, "server.full", message))
     }
 
     pub(crate) fn settings(&self) -> &Settings {

@@ -16,7 +16,8 @@ pub struct Settings {
     pub quota: Quota,
     /// What one client may cost.
     pub connection_limits: ConnectionLimits,
-    /// Bytes that must be free in the data directory for the server to call itself ready. Default: 1 GiB.
+    /// Bytes that must be free in the data directory for the server to call itself ready, and that no upload and no image may
+    /// take. Default: 1 GiB.
     pub reserve: u64,
     /// What a tree may be at most.
     pub limits: Limits,

@@ -8,7 +8,9 @@ use object_store::memory::InMemory;
 use sha2::{Digest, Sha256};
 
 use crate::hexadecimal::hexadecimal;
-use crate::store::{ImageEnd, ImageState, Job, JobKind, MAX_ATTEMPTS, MadeImage, Stopping};
+use crate::store::{
+    ImageEnd, ImageState, Job, JobKind, MAX_ATTEMPTS, MadeImage, ReadScan, ScanPackage, Stopping,
+};
 use crate::trial::{Trial, request};
 use crate::{Server, Settings};
 
@@ -324,4 +326,27 @@ async fn images_are_kept_in_the_object_store_of_the_settings() {
     assert_eq!(answer.status, StatusCode::NO_CONTENT);
     assert_eq!(count().await, 0);
     trial.server.close().await;
+}
+
+#[tokio::test]
+async fn as_many_packages_as_there_may_be_are_kept_in_their_order() {
+    let trial = Trial::new().await;
+    let (store, user) = (trial.server.store(), trial.user("guest").await);
+    let scan = store.furnish(user).await.scan;
+    let mut change = store.begin().await.unwrap();
+    for statement in [
+        "UPDATE scans SET state = 'reading'",
+        "INSERT INTO jobs (kind, subject_id, user_id, created) SELECT 'scan', id, user_id, 0 FROM scans",
+    ] {
+        sqlx::query(statement).execute(&mut *change).await.unwrap();
+    }
+    change.commit().await.unwrap();
+    let job = store.claim_job(JobKind::Scan, "node/life").await.unwrap().unwrap();
+    let package = |number: usize| ScanPackage { name: format!("p{number}"), ..ScanPackage::default() };
+    let packages: Vec<ScanPackage> = (0..200_000).map(package).collect();
+    let read = ReadScan { packages: Some(packages), ..ReadScan::default() };
+    store.complete_scan(&job, &read).await.unwrap();
+    let kept = store.scan_packages(scan).await.unwrap();
+    assert_eq!(kept.len(), 200_000);
+    assert!(kept.iter().enumerate().all(|(at, package)| package.name == format!("p{at}")));
 }

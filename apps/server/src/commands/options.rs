@@ -79,7 +79,7 @@ pub(super) struct WorkArguments {
     #[arg(long, value_name = "N", env = "DISKWRIGHT_MAX_RATIO", default_value_t = Limits::default().ratio, value_parser = value_parser!(u64).range(1..))]
     max_ratio: u64,
 
-    /// Free bytes of the data directory below which the server says that it is not ready, as in 10G
+    /// Free bytes of the data directory that no upload or image may take and below which the server is not ready, as in 10G
     #[arg(long, value_name = "SIZE", env = "DISKWRIGHT_RESERVE", default_value = "1G")]
     reserve: ByteSize,
 }

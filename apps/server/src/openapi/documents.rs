@@ -29,7 +29,7 @@ pub(super) fn answer(method: &Method, path: &str) -> (&'static str, Payload) {
 pub(super) fn request(method: &Method, path: &str) -> Option<Payload> {
     match (method.as_str(), last(path)) {
         ("POST", "scans" | "overlay") => Some(Payload::Upload),
-        ("POST" | "PATCH", "{fileName}" | "overlay") => Some(Payload::Bytes),
+        ("PATCH", "overlay") => Some(Payload::Bytes),
         ("POST" | "PUT", _) => one(path).filter(|payload| *payload != Payload::Bytes),
         _ => None,
     }
@@ -68,14 +68,14 @@ fn listed(path: &str) -> Option<Payload> {
 /// What a path names, or what is made in it.
 fn one(path: &str) -> Option<Payload> {
     let root = match last(path) {
-        "overlay" | "downloads" | "{fileName}" | "{file}" | "bin" | "delta" | "{ssid}" => {
+        "overlay" | "downloads" | "{file}" => {
             return Some(Payload::Bytes);
         }
         "status" if path == "/status" => "serviceStatus",
         "status" => "status",
         "scannedinstances" | "{siid}" => "scannedInstance",
         "scans" | "{sid}" => "scan",
-        "images" | "{sitid}" | "{itid}" => "image",
+        "images" | "{itid}" => "image",
         "pimages" | "{pitid}" => "publishImage",
         "installProfile" | "installprofile" => "installProfile",
         "{tfid}" => "targetFormat",

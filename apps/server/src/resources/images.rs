@@ -117,6 +117,7 @@ async fn generate(
     if !origin.is_complete {
         return Err(Failure::conflict("the scan is not complete"));
     }
+    server.check_room(new.bytes)?;
     let settings = server.settings();
     let added = server.store().add_image(identity.user, &new, &settings.quota, settings.queue).await?;
     let id = added.ok_or_else(|| Failure::conflict("the scan is not complete"))?;

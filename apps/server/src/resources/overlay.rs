@@ -51,8 +51,14 @@ async fn upload(
     if let Some(total) = Parts::announced(request.headers())? {
         check_announcement(&request, total)?;
         (new.bytes, new.total) = (total, Some(total));
-        server.store().begin_upload(identity.user, scan.id, &new, &server.settings().quota).await?;
+        let begun =
+            server.store().begin_upload(identity.user, scan.id, &new, &server.settings().quota).await?;
         server.sweep().await;
+        if let Err(full) = server.check_room(total) {
+            server.store().abandon_upload(&begun).await?;
+            server.sweep().await;
+            return Err(full);
+        }
         return Ok(with_version(created(&uri)));
     }
     let mut incoming = Incoming::of(request).await?;

@@ -9,12 +9,14 @@ mod checksum;
 mod incoming;
 mod parts;
 mod receive;
+mod report;
 mod sniff;
 mod spool;
 
 pub(crate) use checksum::Checksum;
 pub(crate) use incoming::{Incoming, announced_length};
 pub(crate) use parts::{Parts, UPLOAD_LENGTH, with_version};
-pub(crate) use receive::{Place, STEP, checksum, receive, spool_report};
+pub(crate) use receive::{Place, STEP, checksum, receive};
+pub(crate) use report::receive_report;
 pub(crate) use sniff::{Kind, is_archive};
 pub(crate) use spool::Sums;

@@ -37,15 +37,12 @@ pub(crate) async fn receive(
     incoming: Incoming,
     wanted: Option<Checksum>,
 ) -> Result<Received, Failure> {
-    let stop = CancellationToken::new();
-    let _stopped_with_caller = stop.clone().drop_guard();
     let server = server.clone();
-    // A task of its own, from before the first row: it cleans up after a caller that is gone.
-    let done = tokio::spawn(async move {
+    unless_left(async move |stop| {
         let upload = begin(&server, user, place, &new).await?;
         let received = tokio::select! {
             received = store(&server, upload.clone(), incoming, wanted) => received,
-            () = stop.cancelled() => Err(Failure::invalid("the upload was cut off")),
+            () = stop.cancelled() => Err(cut_off()),
         };
         if received.is_err() {
             if let Err(error) = server.store().abandon_upload(&upload).await {
@@ -56,8 +53,25 @@ pub(crate) async fn receive(
         let sums = received?;
         server.wake();
         Ok(Received { scan: upload.scan, sums })
-    });
-    done.await.map_err(Failure::internal)?
+    })
+    .await
+}
+
+/// Does `work`, which is told when its caller stops waiting: in a task of its own, from before the first row, so that it cleans
+/// up after a caller that is gone.
+pub(super) async fn unless_left<T, W>(work: impl FnOnce(CancellationToken) -> W) -> Result<T, Failure>
+where
+    T: Send + 'static,
+    W: Future<Output = Result<T, Failure>> + Send + 'static,
+{
+    let stop = CancellationToken::new();
+    let _stopped_with_caller = stop.clone().drop_guard();
+    tokio::spawn(work(stop)).await.map_err(Failure::internal)?
+}
+
+/// Nobody is told.
+pub(super) fn cut_off() -> Failure {
+    Failure::invalid("the upload was cut off")
 }
 
 async fn begin(server: &Server, user: i64, place: Place, new: &NewUpload) -> Result<Upload, Failure> {
@@ -86,6 +100,7 @@ async fn store(
     mut incoming: Incoming,
     wanted: Option<Checksum>,
 ) -> Result<Sums, Failure> {
+    server.check_room(upload.reserved)?;
     let may_want_md5 = matches!(wanted, Some(Checksum::Md5(_))) || incoming.is_form();
     let mut spool = Spool::create(&server.folder().path(&upload.file), may_want_md5).await?;
     let mut allowance = Allowance { server, upload, looked: 0 };
@@ -105,27 +120,6 @@ async fn store(
         true => Ok(sums),
         false => Err(unwanted()),
     }
-}
-
-/// Stores a report of a kind that is not known as `file`, at most [`MAX_REPORT`] bytes; how many they were.
-///
-/// Fails with 413 for a longer one. A file that is left behind by a failure is the caller's.
-pub(crate) async fn spool_report(
-    server: &Server,
-    file: &str,
-    incoming: &mut Incoming,
-) -> Result<(u64, Sums), Failure> {
-    let with_md5 = incoming.is_form();
-    let mut spool = Spool::create(&server.folder().path(file), with_md5).await?;
-    while let Some(bytes) = incoming.next().await? {
-        spool.put(&bytes).await?;
-        if spool.len() > MAX_REPORT {
-            let message = format!("a report has at most {MAX_REPORT} bytes");
-            return Err(Failure::new(axum::http::StatusCode::PAYLOAD_TOO_LARGE, "request.size", message));
-        }
-    }
-    let len = spool.len();
-    Ok((len, spool.sums(with_md5).await?))
 }
 
 /// The checksum that was promised beside the upload or in its form.
@@ -168,6 +162,7 @@ impl Allowance<'_> {
             let step = missing.max(STEP);
             self.server.store().grow_upload(&self.upload, step, &self.server.settings().quota).await?;
             self.upload.reserved = self.upload.reserved.saturating_add(step);
+            self.server.check_room(step)?;
         } else if len.saturating_sub(self.looked) < STEP {
             return Ok(());
         } else if !self.server.store().wants_upload(&self.upload).await? {
@@ -178,7 +173,5 @@ impl Allowance<'_> {
     }
 }
 
-/// Of a report that nobody reads.
-const MAX_REPORT: u64 = 16 << 20;
 /// Bytes that are reserved at once where nobody says how many come.
 pub(crate) const STEP: u64 = 16 << 20;

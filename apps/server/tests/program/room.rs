@@ -39,7 +39,7 @@ impl Room {
 /// A server that runs in a room; it is killed with its owner.
 pub(crate) struct Running {
     process: Child,
-    pub(crate) address: String,
+    address: String,
 }
 
 /// What came back.

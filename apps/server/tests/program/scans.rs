@@ -1,7 +1,6 @@
 //! The commands that administer scans, alone and beside a running server.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -66,7 +65,7 @@ fn a_scan_whose_tree_is_arriving_is_listed_and_can_be_removed() {
     room.read_scans();
     let tree = std::fs::read(TREE).unwrap();
     let (first, second) = tree.split_at(10_000);
-    let mut upload = TcpStream::connect(&server.address).unwrap();
+    let mut upload = server.connect();
     let request = format!(
         "POST /api/users/guest/scannedinstances/1/scans HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
          Authorization: Basic guest:{PASSWORD}\r\nContent-Length: {}\r\n\r\n",

@@ -1,6 +1,3 @@
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use axum::extract::{Request, State};
 use axum::response::Response;
 
@@ -11,8 +8,8 @@ use crate::failure::Failure;
 use crate::resources::overlay::{CRC, name};
 use crate::resources::{OwnInstance, Parameter, ParameterKind, Query, Wanted};
 use crate::server::Server;
-use crate::store::{ForeignReport, Instance, NewScan, NewUpload, ScanState, now};
-use crate::upload::{Checksum, Incoming, Kind, Place, STEP, Sums, checksum, receive, spool_report};
+use crate::store::{Instance, NewScan, NewUpload, ScanState};
+use crate::upload::{Checksum, Incoming, Kind, Place, STEP, Sums, checksum, receive, receive_report};
 
 /// Takes what an agent has: its machine report (ours, or another that is kept and not read), the tree itself, or only a name.
 pub(super) async fn create(
@@ -110,13 +107,8 @@ impl Creation<'_> {
                 }
             }
         }
-        let mut draft = Draft::new(self.server);
-        let (bytes, sums) = spool_report(self.server, &draft.file, &mut incoming).await?;
-        self.check(incoming, || sums).await?;
-        new.report = Some(ForeignReport { file: draft.file.clone(), bytes });
-        let scan = self.add(new).await?;
-        draft.is_kept = true;
-        Ok(scan)
+        receive_report(self.server, self.identity.user, self.instance.id, new, incoming, self.crc.clone())
+            .await
     }
 
     /// Fails with 400 where a checksum was promised, in the query or the form, and is another.
@@ -125,32 +117,6 @@ impl Creation<'_> {
         match checksum(self.crc.clone(), &fields)? {
             Some(wanted) => wanted.check(&sums()),
             None => Ok(()),
-        }
-    }
-}
-
-/// The file of a report, removed unless a scan has it.
-struct Draft {
-    /// Relative to the server's data.
-    file: String,
-    path: PathBuf,
-    is_kept: bool,
-}
-
-impl Draft {
-    fn new(server: &Server) -> Self {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let file = format!("uploads/report-{}-{}", now(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let path = server.folder().path(&file);
-        Self { file, path, is_kept: false }
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        if !self.is_kept {
-            // What cannot be removed goes at the next start: no row names it.
-            let _ = std::fs::remove_file(&self.path);
         }
     }
 }

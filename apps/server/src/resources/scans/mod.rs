@@ -114,14 +114,14 @@ async fn listed(
     query: &Query,
     wanted: Wanted,
 ) -> Result<Response, Failure> {
-    let (mut scans, mut total) =
-        Listing::of(query)?.apply(server.store().scans(identity.user, selection).await?);
+    let listing = Listing::of(query)?;
+    let mut scans = server.store().scans(identity.user, selection).await?;
     if query.flag(&ONGOING)? == Some(true) {
         scans.retain(|scan| {
             !matches!(scan.state, ScanState::Complete | ScanState::Failed | ScanState::Cancelled)
         });
-        total = scans.len();
     }
+    let (scans, total) = listing.apply(scans);
     let documents = scans.iter().map(|scan| document(&identity.login, scan)).collect();
     Ok(wanted.ok(List::page(documents, u64::try_from(total).unwrap_or(u64::MAX))))
 }

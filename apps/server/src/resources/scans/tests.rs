@@ -473,16 +473,80 @@ async fn hostile_identifiers_are_unknown() {
 }
 
 #[tokio::test]
-async fn a_machine_that_goes_while_a_report_comes_is_not_there() {
-    let bench = Bench::new().await;
-    let (server, user) = (bench.trial.server.clone(), bench.trial.user("guest").await);
-    let rest = stream::once(async move {
-        assert!(server.store().delete_instances(user, None).await.unwrap());
-        Ok(Bytes::from_static(b"the rest"))
-    });
-    let start = stream::iter([Ok::<_, std::io::Error>(Bytes::from(vec![b'r'; 1000]))]);
-    let body = Body::from_stream(futures_util::StreamExt::chain(start, rest));
-    let answer = bench.post(&format!("{}/scans", bench.instance), body).await;
-    assert_eq!(answer.status, StatusCode::NOT_FOUND, "{}", answer.text());
+async fn a_machine_that_goes_while_its_scan_comes_takes_it_along() {
+    for (start, end, status) in [
+        // It is not there any more, or not any more the one whose report it was.
+        ("{\"name\": \"x\"".to_owned(), "}", StatusCode::NOT_FOUND),
+        ("r".repeat(1000), "the rest", StatusCode::CONFLICT),
+    ] {
+        let bench = Bench::new().await;
+        let (server, user) = (bench.trial.server.clone(), bench.trial.user("guest").await);
+        let rest = stream::once(async move {
+            assert!(server.store().delete_instances(user, None).await.unwrap());
+            Ok(Bytes::from_static(end.as_bytes()))
+        });
+        let start = stream::iter([Ok::<_, std::io::Error>(Bytes::from(start))]);
+        let body = Body::from_stream(futures_util::StreamExt::chain(start, rest));
+        let answer = bench.post(&format!("{}/scans", bench.instance), body).await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+        bench.check_clean().await;
+    }
+}
+
+#[tokio::test]
+async fn a_report_holds_its_bytes_before_it_comes() {
+    let bench = Bench::idle(Trial::with(|settings| settings.quota.bytes = 1000).await).await;
+    let scans = format!("{}/scans", bench.instance);
+    // Of the second frame nothing is wanted: by the first it is known that it is a report.
+    let frames = stream::iter([Ok(Bytes::from(vec![b'r'; 600]))]);
+    let rest = stream::once(async { panic!("the rest is read") });
+    let frames: futures_util::stream::BoxStream<'_, std::io::Result<Bytes>> =
+        Box::pin(futures_util::StreamExt::chain(frames, rest));
+    let asked = request("guest", Method::POST, &scans).header(header::CONTENT_LENGTH, 1001);
+    let answer = bench.trial.send(asked.body(Body::from_stream(frames)).unwrap()).await;
+    assert_eq!((answer.status, message_id(&answer).as_str()), (StatusCode::FORBIDDEN, "quota.exceeded"));
     bench.check_clean().await;
+    let kept = bench.post(&scans, vec![b'r'; 1000]).await;
+    assert_eq!(kept.status, StatusCode::CREATED, "{}", kept.text());
+    assert_eq!((bench.bytes_used().await, bench.uploads().len()), (1000, 1));
+}
+
+#[tokio::test]
+async fn nothing_is_taken_that_leaves_too_little_room() {
+    let bench = Bench::idle(Trial::with(|settings| settings.reserve = u64::MAX).await).await;
+    let scan = bench.scan().await;
+    let overlay = format!("{scan}/overlay");
+    let parts = request("guest", Method::POST, &overlay).header("Upload-Length", 1000);
+    let furniture = {
+        let user = bench.trial.user("guest").await;
+        bench.trial.server.store().furnish(user).await
+    };
+    let image =
+        format!("users/guest/scannedinstances/{}/scans/{}/images", furniture.instance, furniture.scan);
+    for answer in [
+        bench.post(&overlay, tree()).await,
+        bench.post(&format!("{}/scans", bench.instance), tree()).await,
+        bench.post(&format!("{}/scans", bench.instance), "a report of another kind").await,
+        bench.trial.send(parts.body(Body::empty()).unwrap()).await,
+        bench.post(&image, "<image><targetFormat><name>raw</name></targetFormat></image>").await,
+    ] {
+        assert_eq!(answer.status, StatusCode::INSUFFICIENT_STORAGE, "{}", answer.text());
+        assert_eq!(message_id(&answer), "server.full");
+    }
+    assert!(bench.uploads().is_empty());
+    assert_eq!(bench.json(&format!("{scan}/status")).await["message"], "Waiting for the tree");
+}
+
+#[tokio::test]
+async fn of_the_scans_that_go_on_there_are_pages_too() {
+    let bench = Bench::idle(Trial::new().await).await;
+    let first = bench.scan().await;
+    for _ in 0..3 {
+        bench.scan().await;
+    }
+    bench.trial.ask("guest", Method::DELETE, &format!("{first}/status"), Body::empty()).await;
+    let page = bench.json(&format!("{}/scans?ongoing=true&offset=0&count=2", bench.instance)).await;
+    let names: Vec<&Value> =
+        page["scans"]["scan"].as_array().unwrap().iter().map(|scan| &scan["name"]).collect();
+    assert_eq!((names, &page["total"]), (vec![&"Scan 2".into(), &"Scan 3".into()], &3.into()));
 }

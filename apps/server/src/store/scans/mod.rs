@@ -252,6 +252,25 @@ impl Store {
         Ok(id)
     }
 
+    /// Makes a scan of one that came with a report, which is whole now and has so many `bytes`; whether it is still wanted.
+    pub(crate) async fn settle_scan(&self, scan: i64, new: &NewScan, bytes: u64) -> Result<bool, StoreError> {
+        let mut change = self.begin().await?;
+        let settled = sqlx::query(
+            "UPDATE scans SET state = $1, message = $2, error = $3, report_bytes = $4, held_bytes = $4, modified = $5
+             WHERE id = $6 AND state = 'arriving'",
+        )
+        .bind(new.state.name())
+        .bind(&new.message)
+        .bind(&new.error)
+        .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
+        .bind(now())
+        .bind(scan)
+        .execute(&mut *change)
+        .await?;
+        change.commit().await?;
+        Ok(settled.rows_affected() > 0)
+    }
+
     /// Gives a scan of `user` another name; whether there is such a scan.
     pub(crate) async fn rename_scan(
         &self,

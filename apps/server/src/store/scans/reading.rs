@@ -1,4 +1,4 @@
-use sqlx::{Sqlite, Transaction};
+use sqlx::{QueryBuilder, Sqlite, Transaction};
 
 use super::super::jobs::{self, Job};
 use super::super::{Store, StoreError, now};
@@ -104,17 +104,8 @@ impl Store {
                 .bind(scan)
                 .execute(&mut *change)
                 .await?;
-            for package in read.packages.iter().flatten() {
-                sqlx::query(
-                    "INSERT INTO scan_packages (scan_id, name, version, arch, size) VALUES ($1, $2, $3, $4, $5)",
-                )
-                .bind(scan)
-                .bind(&package.name)
-                .bind(&package.version)
-                .bind(&package.arch)
-                .bind(package.size)
-                .execute(&mut *change)
-                .await?;
+            for some in read.packages.as_deref().unwrap_or_default().chunks(ROWS) {
+                add_packages(&mut change, scan, some).await?;
             }
             name_distribution(&mut change, instance, &read.distribution).await?;
         }
@@ -168,6 +159,24 @@ impl Store {
     }
 }
 
+/// Adds packages of a scan, no more than [`ROWS`].
+async fn add_packages(
+    change: &mut Transaction<'static, Sqlite>,
+    scan: i64,
+    packages: &[ScanPackage],
+) -> Result<(), StoreError> {
+    let mut insert = QueryBuilder::new("INSERT INTO scan_packages (scan_id, name, version, arch, size) ");
+    insert.push_values(packages, |mut row, package| {
+        row.push_bind(scan)
+            .push_bind(&package.name)
+            .push_bind(&package.version)
+            .push_bind(&package.arch)
+            .push_bind(package.size);
+    });
+    insert.build().execute(&mut **change).await?;
+    Ok(())
+}
+
 /// Has the tree of a scan read.
 pub(super) async fn enqueue(
     change: &mut Transaction<'static, Sqlite>,
@@ -215,3 +224,6 @@ async fn name_distribution(
     .await?;
     Ok(())
 }
+
+/// Packages in one statement: each statement has its price, and all other changes wait for the last one.
+const ROWS: usize = 500;
