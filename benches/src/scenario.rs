@@ -1,15 +1,18 @@
 use std::sync::Arc;
 
-use diskwright::engine::{Engine, Order, Report};
-use diskwright::format::TargetFormat;
-use diskwright::profile::{BootPolicy, Profile};
-use diskwright::{Monitor, Result, Seed, Timestamp};
+use diskwright::engine::{Engine, Order, OutputEntry, Report};
+use diskwright::format::{Machine, TargetFormat};
+use diskwright::layout::DiskLayout;
+use diskwright::profile::Profile;
+use diskwright::scan::ScanSource;
+use diskwright::{Error, ErrorKind, Monitor, Result, Seed, Timestamp};
 
+use crate::chunks::Chunks;
 use crate::corpus::Corpus;
 use crate::sink::CountingSink;
 
 /// What is run, and what must come out.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scenario {
     /// The tree.
     pub corpus: Corpus,
@@ -19,30 +22,83 @@ pub struct Scenario {
     pub compress: bool,
     /// Options of the format.
     pub options: &'static [(&'static str, &'static str)],
-    /// Bytes of the first output.
+    /// What the order's seed is made from.
+    pub seed: &'static str,
+    /// What is asked of the machine: a profile's JSON form.
+    pub profile: &'static str,
+    /// With how many threads it is timed; what comes out does not depend on it.
+    pub threads: &'static [usize],
+    /// What must come out.
+    pub expected: Expected,
+}
+
+/// What must come out of a scenario.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// Bytes of the first output: the disk's file, or the package.
     pub length: u64,
-    /// Tree digest of the first output.
+    /// Its tree digest.
     pub digest: &'static str,
 }
 
 impl Scenario {
-    /// `FORMAT/CORPUS`, with the codec where there is a choice.
-    pub fn name(&self) -> String {
-        let options: Vec<&str> = self.options.iter().map(|(_, value)| *value).collect();
-        let compress = if self.compress { "-compressed" } else { "" };
-        let options = if options.is_empty() { String::new() } else { format!("-{}", options.join("-")) };
-        format!("{}{compress}{options}/{}", self.format, self.corpus.name())
+    /// A format without options, from the seed `bench`, on a disk that does not boot, with one thread and with two.
+    pub const fn new(corpus: Corpus, format: &'static str) -> Self {
+        Self {
+            corpus,
+            format,
+            compress: false,
+            options: &[],
+            seed: "bench",
+            profile: r#"{"boot": "none"}"#,
+            threads: &[1, 2],
+            expected: Expected { length: 0, digest: "" },
+        }
     }
 
-    /// Runs the scenario to a sink that keeps nothing.
+    /// Sets the options.
+    pub const fn with_options(self, options: &'static [(&'static str, &'static str)]) -> Self {
+        Self { options, ..self }
+    }
+
+    /// Asks for one downloadable file.
+    pub const fn compressed(self) -> Self {
+        Self { compress: true, ..self }
+    }
+
+    /// Sets what must come out.
+    pub const fn expecting(self, length: u64, digest: &'static str) -> Self {
+        Self { expected: Expected { length, digest }, ..self }
+    }
+
+    /// `FORMAT/CORPUS`, as [`Scenario::format_name`].
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.format_name(), self.corpus.name())
+    }
+
+    /// The format, with what sets it apart from others of its name: `qcow2-compressed-zstd`.
+    pub fn format_name(&self) -> String {
+        let options = self.options.iter().map(|(_, value)| *value);
+        let compressed = self.compress.then_some("compressed");
+        std::iter::once(self.format).chain(compressed).chain(options).collect::<Vec<_>>().join("-")
+    }
+
+    /// The format, configured.
+    ///
+    /// # Errors
+    /// As [`Registry::configure`](diskwright::format::Registry::configure).
+    pub fn configure(&self) -> Result<Arc<dyn TargetFormat>> {
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        let options: Vec<(String, String)> = self.options.iter().map(owned).collect();
+        diskwright::builtin_registry()?.configure(self.format, self.compress, &options)
+    }
+
+    /// Runs the scenario from its corpus to a sink that keeps nothing.
     ///
     /// # Errors
     /// The engine's.
     pub fn run(&self, threads: usize) -> Result<Report> {
-        let options: Vec<(String, String)> =
-            self.options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        let format = diskwright::builtin_registry()?.configure(self.format, self.compress, &options)?;
-        self.run_on(format, threads)
+        self.run_on(self.configure()?, threads)
     }
 
     /// As [`Scenario::run`], with a format that is not built in; `verify` then holds it against this scenario's digest.
@@ -50,126 +106,112 @@ impl Scenario {
     /// # Errors
     /// The engine's.
     pub fn run_on(&self, format: Arc<dyn TargetFormat>, threads: usize) -> Result<Report> {
-        run_on(self.corpus, format, threads)
+        self.run_order(&self.order(Arc::new(self.corpus), format)?, threads)
     }
 
-    /// Whether a report is of what must come out; else what came out.
+    /// As [`Scenario::run`], with the tree from another source.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub fn run_from(&self, source: Arc<dyn ScanSource>, threads: usize) -> Result<Report> {
+        self.run_order(&self.order(source, self.configure()?)?, threads)
+    }
+
+    /// Scans and decides, and writes nothing: the outputs that are planned.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub fn plan_from(&self, source: Arc<dyn ScanSource>) -> Result<usize> {
+        let order = self.order(source, self.configure()?)?;
+        Ok(Engine::new().plan(&order, &Monitor::new())?.outputs().count())
+    }
+
+    /// The disks of the corpus, laid out.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub fn disks(&self) -> Result<Vec<DiskLayout>> {
+        let order = self.order(Arc::new(self.corpus), self.configure()?)?;
+        Ok(Engine::new().plan(&order, &Monitor::new())?.disks().to_vec())
+    }
+
+    /// Writes finished disks in the scenario's format to a sink that keeps nothing.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub fn write(&self, disks: &[DiskLayout], threads: usize) -> Result<Vec<OutputEntry>> {
+        let engine = Engine::new().with_threads(threads);
+        let (format, sink) = (self.configure()?, Box::new(CountingSink::new()));
+        engine.write_disks(disks, format.as_ref(), &self.machine(), sink, &Monitor::new())
+    }
+
+    /// Reads finished disks, tests them for zeros and encodes their chunks as the scenario's format wants them, which are
+    /// forgotten.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub fn encode(&self, disks: &[DiskLayout], threads: usize) -> Result<()> {
+        self.take_chunks(&Chunks::forgotten(self.encoding(disks)?), disks, threads).map(drop)
+    }
+
+    /// As [`Scenario::encode`]; the chunks are an output, back to back.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub fn encode_to_output(&self, disks: &[DiskLayout], threads: usize) -> Result<Vec<OutputEntry>> {
+        self.take_chunks(&Chunks::kept(self.encoding(disks)?), disks, threads)
+    }
+
+    /// Whether a report is of what must come out.
     ///
     /// # Errors
     /// The length and digest that came out instead.
     pub fn verify(&self, report: &Report) -> Result<(), String> {
-        match report.outputs.first() {
-            Some(output) if output.length == self.length && output.tree_digest == self.digest => Ok(()),
+        self.verify_outputs(&report.outputs)
+    }
+
+    /// As [`Scenario::verify`], from the outputs alone.
+    ///
+    /// # Errors
+    /// The length and digest that came out instead.
+    pub fn verify_outputs(&self, outputs: &[OutputEntry]) -> Result<(), String> {
+        let Expected { length, digest } = self.expected;
+        match outputs.first() {
+            Some(output) if output.length == length && output.tree_digest == digest => Ok(()),
             Some(output) => {
                 Err(format!("{}: length {}, digest {}", self.name(), output.length, output.tree_digest))
             }
             None => Err(format!("{}: no output", self.name())),
         }
     }
-}
 
-/// Writes a corpus in a format to a sink that keeps nothing, as every scenario does.
-///
-/// # Errors
-/// The engine's.
-pub fn run_on(corpus: Corpus, format: Arc<dyn TargetFormat>, threads: usize) -> Result<Report> {
-    let profile = Profile { boot: Some(BootPolicy::None), ..Profile::default() };
-    let seed = Seed::from_text("bench");
-    let order = Order::new(Arc::new(corpus), vec![format], "bench", seed, Timestamp::from_seconds(1))
-        .with_profile(profile);
-    Engine::new().with_threads(threads).run(&order, Box::new(CountingSink), &Monitor::new())
-}
+    /// The order: one tree, one format.
+    ///
+    /// # Errors
+    /// `ErrorKind::InvalidProfile` for a profile that cannot be read.
+    pub fn order(&self, source: Arc<dyn ScanSource>, format: Arc<dyn TargetFormat>) -> Result<Order> {
+        let Machine { name, seed, timestamp, .. } = self.machine();
+        let profile = Profile::from_json(self.profile.as_bytes())?;
+        Ok(Order::new(source, vec![format], name, seed, timestamp).with_profile(profile))
+    }
 
-const fn scenario(
-    corpus: Corpus,
-    format: &'static str,
-    compress: bool,
-    options: &'static [(&'static str, &'static str)],
-    length: u64,
-    digest: &'static str,
-) -> Scenario {
-    Scenario { corpus, format, compress, options, length, digest }
-}
+    /// What the engine makes of the order, as long as the profile says nothing of the machine.
+    fn machine(&self) -> Machine {
+        Machine::new("bench", Seed::from_text(self.seed), Timestamp::from_seconds(1))
+    }
 
-/// All scenarios.
-pub const SCENARIOS: &[Scenario] = &[
-    scenario(
-        Corpus::Noise,
-        "raw",
-        false,
-        &[],
-        2_147_483_648,
-        "0224333c85cb12fa8d897488979837ef2d36e0de27b3953dfcc23fbe1e4a2b77",
-    ),
-    scenario(
-        Corpus::Words,
-        "raw",
-        false,
-        &[],
-        2_147_483_648,
-        "77a2dd6b6df7775c281c42361e9bae25f5499b6e6ebeb7f7e3ed0b92a2ff424a",
-    ),
-    scenario(
-        Corpus::ManySmall,
-        "raw",
-        false,
-        &[],
-        2_147_483_648,
-        "60e05efd4f32f0fa705594cff835488997f7812ed9ffe972d608d5d25648e7c2",
-    ),
-    scenario(
-        Corpus::Words,
-        "raw",
-        true,
-        &[("compression", "gzip")],
-        12_142_409,
-        "e77f3ef3d29cfa1a1db88eee463c4bdc61208b777237ee84ea6ab58cb548341c",
-    ),
-    scenario(
-        Corpus::Words,
-        "raw",
-        true,
-        &[("compression", "zstd")],
-        9_715_866,
-        "f20565be91b408cc31d341b22f3ad0b1b3959c6579567d9b9f1a65f04c91b0b2",
-    ),
-    scenario(
-        Corpus::Words,
-        "qcow2",
-        true,
-        &[("compression", "deflate")],
-        8_847_360,
-        "0ee98b828572419134be3e88db76d0f96c358e2ec81ad88956bdb687b47dce49",
-    ),
-    scenario(
-        Corpus::Words,
-        "qcow2",
-        true,
-        &[("compression", "zstd")],
-        10_485_760,
-        "19c409d3ab7558a15b0f5b76c88c81458c74b7633d902debbcac8da7d8edc16a",
-    ),
-    scenario(
-        Corpus::Noise,
-        "vdi",
-        false,
-        &[],
-        78_643_200,
-        "d2b6c8e9f85ce303a54a9dff0eb8fa7b793a66da62c68fe2c317a9a9a266816e",
-    ),
-];
+    fn run_order(&self, order: &Order, threads: usize) -> Result<Report> {
+        Engine::new().with_threads(threads).run(order, Box::new(CountingSink::new()), &Monitor::new())
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    fn encoding(&self, disks: &[DiskLayout]) -> Result<diskwright::format::Encoding> {
+        let writer = self.configure()?.plan(&self.machine(), disks)?.start()?;
+        let encoding = writer.encodings.first().cloned();
+        encoding.ok_or_else(|| Error::new(ErrorKind::Internal, "the format takes no disk"))
+    }
 
-    #[test]
-    fn every_scenario_gives_what_it_says_for_any_number_of_threads() {
-        let failures: Vec<String> = SCENARIOS
-            .iter()
-            .flat_map(|scenario| [1, 3].map(|threads| scenario.verify(&scenario.run(threads).unwrap())))
-            .filter_map(Result::err)
-            .collect();
-        assert!(failures.is_empty(), "{failures:#?}");
+    fn take_chunks(&self, chunks: &Chunks, disks: &[DiskLayout], threads: usize) -> Result<Vec<OutputEntry>> {
+        let engine = Engine::new().with_threads(threads);
+        engine.write_disks(disks, chunks, &self.machine(), Box::new(CountingSink::new()), &Monitor::new())
     }
 }

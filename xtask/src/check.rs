@@ -22,6 +22,7 @@ pub(crate) fn run_all(workspace: &Workspace, boots: Boots) -> Result<bool> {
     let mut course = Course::default();
     course.step("setup", || oracles::install(workspace).map(|()| Counts::one_passed()));
     course.step("python", || made::PYTHON.make(workspace).map(|_| Counts::one_passed()));
+    course.step("openapi", || made::OPENAPI.make(workspace).map(|_| Counts::one_passed()));
     course.step("clients", || made::CLIENTS.make(workspace).map(|_| Counts::one_passed()));
     course.step("tree", || made::TREE.make(workspace).map(|_| Counts::one_passed()));
     course.step("virtualbox", || made::VIRTUALBOX.make(workspace).map(|_| Counts::one_passed()));
@@ -44,6 +45,11 @@ pub(crate) fn run_all(workspace: &Workspace, boots: Boots) -> Result<bool> {
             workspace,
             &["test", "--locked", "--workspace", "--exclude", "diskwright-e2e", "--no-fail-fast"],
         )
+    });
+    // Each scenario once, none of them timed: it is the digests that are checked.
+    course.step("benches", || {
+        let benches = ["bench", "--locked", "--package", "diskwright-benches", "--benches", "--", "--test"];
+        plain(&mut workspace.cargo(&benches))
     });
     course.step("end to end", || {
         let mut arguments =

@@ -71,6 +71,17 @@ pub(crate) const PYTHON: Made = Made {
     root_because: None,
 };
 
+/// A Python with the validator of OpenAPI documents, which judges the server's.
+pub(crate) const OPENAPI: Made = Made {
+    what: "the Python of the OpenAPI validator",
+    directory: "openapi-python",
+    recipe: "fixtures/recipes/openapi-python.sh",
+    beside: &[],
+    suite: "bookworm",
+    components: "main",
+    root_because: None,
+};
+
 /// The official clients of the scan-image API, which the server must satisfy.
 pub(crate) const CLIENTS: Made = Made {
     what: "the official clients",

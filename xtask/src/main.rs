@@ -52,6 +52,7 @@ fn run(arguments: &[&str]) -> Result<bool> {
         ["setup"] => {
             oracles::install(&workspace)?;
             made::PYTHON.make(&workspace)?;
+            made::OPENAPI.make(&workspace)?;
         }
         ["tree"] => println!("{}", made::TREE.make(&workspace)?.display()),
         ["virtualbox"] => println!("{}", made::VIRTUALBOX.make(&workspace)?.display()),

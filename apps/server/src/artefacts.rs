@@ -15,6 +15,7 @@
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -51,7 +52,6 @@ impl Artefacts {
     }
 
     /// Images in an object store; they are made in `staging`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "what builders on several machines will share"))]
     pub(crate) fn remote(objects: Arc<dyn ObjectStore>, staging: &Path) -> Self {
         Self { objects, staging: staging.to_owned(), place: Place::Elsewhere }
     }
@@ -62,7 +62,14 @@ impl Artefacts {
     }
 
     /// Makes an image of the finished `folder`, which is gone afterwards.
-    pub(crate) async fn publish(&self, image: i64, folder: &Path) -> io::Result<()> {
+    ///
+    /// An upload, which may take long, ends with `ErrorKind::Interrupted` when `stop` does; a rename does not.
+    pub(crate) async fn publish(
+        &self,
+        image: i64,
+        folder: &Path,
+        stop: impl Future<Output = ()>,
+    ) -> io::Result<()> {
         if self.place == Place::Here {
             let (staging, folder) = (self.staging.clone(), folder.to_owned());
             return blocking(move || rename(&staging, &folder, image)).await;
@@ -74,8 +81,9 @@ impl Artefacts {
         }
         // The report is last: it says that all the others are there.
         names.sort_by_key(|name| name == Report::FILE_NAME);
+        let mut stop = pin!(stop);
         for name in names {
-            self.upload(image, &name, &folder.join(&name)).await?;
+            self.upload(image, &name, &folder.join(&name), stop.as_mut()).await?;
         }
         remove(folder.to_owned()).await
     }
@@ -109,13 +117,7 @@ impl Artefacts {
         }
         match found.payload {
             // The store's own stream reads 8 KiB at a time.
-            GetResultPayload::File(file, _) => {
-                let mut file = tokio::fs::File::from_std(file);
-                file.set_max_buf_size(PIECE);
-                file.seek(io::SeekFrom::Start(range.start)).await?;
-                let length = range.end.saturating_sub(range.start);
-                Ok(ReaderStream::with_capacity(file.take(length), PIECE).boxed())
-            }
+            GetResultPayload::File(file, _) => pieces(file, range).await,
             GetResultPayload::Stream(stream) => Ok(stream.map_err(io::Error::from).boxed()),
         }
     }
@@ -164,7 +166,13 @@ impl Artefacts {
         Ok(names)
     }
 
-    async fn upload(&self, image: i64, name: &str, path: &Path) -> io::Result<()> {
+    async fn upload(
+        &self,
+        image: i64,
+        name: &str,
+        path: &Path,
+        stop: impl Future<Output = ()>,
+    ) -> io::Result<()> {
         let mut file = tokio::fs::File::open(path).await?;
         file.set_max_buf_size(PIECE);
         let length = file.metadata().await?.len();
@@ -173,7 +181,11 @@ impl Artefacts {
         let mut to = BufWriter::with_capacity(Arc::clone(&self.objects), location(image, name), part)
             .with_max_concurrency(PARTS_UNDER_WAY);
         let mut from = tokio::io::BufReader::with_capacity(PIECE, file);
-        match tokio::io::copy_buf(&mut from, &mut to).await {
+        let copied = tokio::select! {
+            copied = tokio::io::copy_buf(&mut from, &mut to) => copied,
+            () = stop => Err(io::ErrorKind::Interrupted.into()),
+        };
+        match copied {
             Ok(_) => to.shutdown().await,
             Err(error) => {
                 to.abort().await?;
@@ -181,6 +193,18 @@ impl Artefacts {
             }
         }
     }
+}
+
+/// The bytes `range` of a file of this machine, in large pieces.
+pub(crate) async fn pieces(
+    file: std::fs::File,
+    range: Range<u64>,
+) -> io::Result<BoxStream<'static, io::Result<Bytes>>> {
+    let mut file = tokio::fs::File::from_std(file);
+    file.set_max_buf_size(PIECE);
+    file.seek(io::SeekFrom::Start(range.start)).await?;
+    let length = range.end.saturating_sub(range.start);
+    Ok(ReaderStream::with_capacity(file.take(length), PIECE).boxed())
 }
 
 /// Removes a directory with everything in it; one that is not there is removed already.

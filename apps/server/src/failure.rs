@@ -1,6 +1,7 @@
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use diskwright::{Error, ErrorKind};
+use http_body_util::LengthLimitError;
 
 use crate::store::quota::{QuotaError, QuotaExceeded};
 use crate::store::{StoreError, UploadRefusal};
@@ -54,15 +55,20 @@ impl Failure {
         Self::new(StatusCode::CONFLICT, "resource.conflict", message)
     }
 
-    /// 400: the body did not come to its end; 408 if the client let the server wait for it.
+    /// 400: the body did not come to its end; 413 if it is longer than it may be, 408 if the client let the server wait for it.
     pub(crate) fn of_body(error: &(dyn std::error::Error + 'static)) -> Self {
-        let mut causes = std::iter::successors(Some(error), |error| error.source());
+        let causes = || std::iter::successors(Some(error), |error| error.source());
+        if causes().any(|cause| cause.is::<LengthLimitError>()) {
+            let message = "the body is longer than the server takes";
+            return Self::new(StatusCode::PAYLOAD_TOO_LARGE, "request.size", message);
+        }
         let is_late = |error: &std::io::Error| error.kind() == std::io::ErrorKind::TimedOut;
-        if causes.any(|cause| cause.downcast_ref().is_some_and(is_late)) {
+        if causes().any(|cause| cause.downcast_ref().is_some_and(is_late)) {
             let message = "the body of the request did not come in time";
             return Self::new(StatusCode::REQUEST_TIMEOUT, "request.timeout", message);
         }
-        Self::invalid(format!("the body cannot be read: {error}"))
+        let last = causes().last().map(ToString::to_string).unwrap_or_default();
+        Self::invalid(format!("the body cannot be read to its end: {last}"))
     }
 
     /// 500: our fault; the cause goes to the log, not to the client.
@@ -104,9 +110,9 @@ impl From<Error> for Failure {
             ErrorKind::Unsupported => "request.unsupported",
             ErrorKind::LimitExceeded => "request.limit",
             ErrorKind::DoesNotFit => "request.size",
-            _ => return Self::internal(sentences(&error)),
+            _ => return Self::internal(error),
         };
-        let mut failure = Self::new(StatusCode::BAD_REQUEST, id, sentences(&error));
+        let mut failure = Self::new(StatusCode::BAD_REQUEST, id, error.to_string());
         failure.parameters = std::iter::once(&error)
             .chain(error.also())
             .filter_map(|problem| problem.field().map(str::to_owned))
@@ -121,11 +127,15 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// 403 where the account has not enough left.
+/// 403 where the account has not enough left, 503 where too many wait.
 impl From<QuotaError> for Failure {
     fn from(error: QuotaError) -> Self {
         match error {
             QuotaError::Exceeded(exceeded) => exceeded.into(),
+            QuotaError::QueueFull(_) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "server.busy", error.to_string())
+                    .with_header(header::RETRY_AFTER, HeaderValue::from_static("30"))
+            }
             QuotaError::Store(error) => error.into(),
         }
     }
@@ -143,15 +153,10 @@ impl From<QuotaExceeded> for Failure {
 impl From<UploadRefusal> for Failure {
     fn from(refusal: UploadRefusal) -> Self {
         match refusal {
+            UploadRefusal::NoInstance => Self::unknown("scanned instance"),
             UploadRefusal::Unknown => Self::unknown("scan"),
             UploadRefusal::Busy => Self::conflict(refusal.to_string()),
             UploadRefusal::Quota(error) => error.into(),
         }
     }
-}
-
-/// An error with the others that were found together with it.
-pub(crate) fn sentences(error: &Error) -> String {
-    let all: Vec<String> = std::iter::once(error).chain(error.also()).map(ToString::to_string).collect();
-    all.join("; ")
 }

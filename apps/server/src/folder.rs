@@ -8,6 +8,7 @@ use diskwright::{Error, ErrorKind};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::hexadecimal::hexadecimal;
 use crate::random::random;
 
 /// The server's data directory, private to its user.
@@ -19,7 +20,7 @@ use crate::random::random;
 /// uploads/    trees that were uploaded
 /// images/     a directory for each image, `images/NUMBER`
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Folder {
     root: PathBuf,
     secret: [u8; SECRET],
@@ -35,6 +36,12 @@ impl Folder {
                 .create(directory)
                 .with_context(|| format!("cannot make {}", directory.display()))?;
         }
+        // As messages of the system name it, whatever becomes of the working directory.
+        let root = &root.canonicalize().with_context(|| format!("cannot find {}", root.display()))?;
+        // SQLite gives its other files the mode of this one.
+        let database = root.join(DATABASE);
+        let made = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(&database);
+        made.with_context(|| format!("cannot open {}", database.display()))?;
         let path = root.join("secret");
         let secret = secret(&path).with_context(|| format!("cannot read or make {}", path.display()))?;
         let secret: Result<[u8; SECRET], _> = secret.try_into();
@@ -44,7 +51,7 @@ impl Folder {
 
     /// The database's file.
     pub(crate) fn database(&self) -> PathBuf {
-        self.root.join("state.db")
+        self.root.join(DATABASE)
     }
 
     /// Where uploads are kept.
@@ -111,7 +118,7 @@ impl Folder {
 
     /// What this directory is known by to others: always the same, and no secret.
     pub(crate) fn node(&self) -> String {
-        self.key("node").iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(self.key("node").get(..8).unwrap_or_default())
     }
 
     /// A key for `purpose` that only this server can make: HMAC-SHA256 under its secret.
@@ -123,6 +130,12 @@ impl Folder {
     }
 }
 
+impl std::fmt::Debug for Folder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Folder").field("root", &self.root).finish_non_exhaustive()
+    }
+}
+
 /// The bytes of the secret's file, which is made if absent: whole under a private name, then linked, so that no other
 /// process ever reads half of it.
 fn secret(path: &Path) -> io::Result<Vec<u8>> {
@@ -131,12 +144,17 @@ fn secret(path: &Path) -> io::Result<Vec<u8>> {
         read => return read,
     }
     let bytes = random::<SECRET>()?.to_vec();
-    let draft = path.with_extension(std::process::id().to_string());
+    // A name that nothing of an earlier life can have: in a container every process has the same number.
+    let draft = path.with_extension(u64::from_ne_bytes(random()?).to_string());
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     file.write_all(&bytes)?;
     file.sync_all()?;
     let linked = std::fs::hard_link(&draft, path);
     std::fs::remove_file(&draft)?;
+    // What is derived from it must not outlive it.
+    if let Some(directory) = path.parent() {
+        File::open(directory)?.sync_all()?;
+    }
     match linked {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => std::fs::read(path),
         Err(error) => Err(error),
@@ -144,5 +162,44 @@ fn secret(path: &Path) -> io::Result<Vec<u8>> {
     }
 }
 
+const DATABASE: &str = "state.db";
 /// Bytes of the secret.
 const SECRET: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_kept_is_private_whatever_the_directory_is() {
+        let room = tempfile::tempdir().unwrap();
+        let root = room.path().join("data");
+        std::fs::create_dir(&root).unwrap();
+        std::fs::set_permissions(&root, PermissionsExt::from_mode(0o755)).unwrap();
+        let folder = Folder::open(&root).unwrap();
+        let store = crate::store::Store::open(&folder.database()).await.unwrap();
+        let _lock = folder.lock().unwrap();
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&root).unwrap() {
+            let entry = entry.unwrap();
+            let mode = entry.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{}: {mode:o}", entry.path().display());
+            names.push(entry.file_name().into_string().unwrap());
+        }
+        assert!(names.contains(&"state.db-wal".to_owned()), "{names:?}");
+        store.close().await;
+    }
+
+    #[test]
+    fn the_secret_is_made_once_whatever_an_earlier_life_left_and_is_not_shown() {
+        let room = tempfile::tempdir().unwrap();
+        let left = room.path().join(format!("secret.{}", std::process::id()));
+        std::fs::write(left, "of a process with this number").unwrap();
+        let folder = Folder::open(room.path()).unwrap();
+        assert_eq!(folder.secret, Folder::open(room.path()).unwrap().secret);
+        let shown = format!("{folder:?}");
+        assert!(!shown.contains(&format!("{:?}", folder.secret)) && !shown.contains("secret"), "{shown}");
+    }
+}

@@ -11,6 +11,7 @@ mod build;
 mod commands;
 mod failure;
 mod folder;
+mod hexadecimal;
 mod metrics;
 mod net;
 mod openapi;
@@ -26,6 +27,9 @@ mod tree;
 mod upload;
 
 pub use commands::{main, run};
+/// The crate whose stores can keep [`Settings::images`].
+pub use object_store;
+
 pub use net::{ConnectionLimits, Door, Tls};
 pub use server::Server;
 pub use settings::{Limits, Quota, Settings};

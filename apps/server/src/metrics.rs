@@ -38,7 +38,7 @@ impl Metrics {
     pub(crate) fn new() -> anyhow::Result<Self> {
         let recorder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Full(REQUEST_SECONDS.to_owned()), &REQUEST_BUCKETS)?
-            .set_buckets_for_metric(Matcher::Full(DATABASE_SECONDS.to_owned()), &DATABASE_BUCKETS)?
+            .set_buckets_for_metric(Matcher::Full(DATABASE_WAIT_SECONDS.to_owned()), &DATABASE_BUCKETS)?
             .set_buckets_for_metric(Matcher::Full(IMAGE_SECONDS.to_owned()), &IMAGE_BUCKETS)?
             .build_recorder();
         let handle = recorder.handle();
@@ -87,9 +87,9 @@ impl Metrics {
         self.counter(TURNED_AWAY, &[]).increment(1);
     }
 
-    /// A statement had the database for so long, waiting included.
-    pub(crate) fn database_took(&self, what: &'static str, took: Duration) {
-        self.sample(DATABASE_SECONDS, &[("what", what)], took);
+    /// A change of the database had to wait for so long.
+    pub(crate) fn change_waited(&self, took: Duration) {
+        self.sample(DATABASE_WAIT_SECONDS, &[], took);
     }
 
     /// Bytes of a request's body came.
@@ -176,7 +176,7 @@ const IMAGES_ENDED: &str = "diskwright_generations_total";
 const IMAGE_BYTES: &str = "diskwright_generated_bytes_total";
 const IMAGE_SECONDS: &str = "diskwright_generation_seconds";
 const TURNED_AWAY: &str = "diskwright_connections_refused_total";
-const DATABASE_SECONDS: &str = "diskwright_database_seconds";
+const DATABASE_WAIT_SECONDS: &str = "diskwright_database_wait_seconds";
 
 const COUNTERS: [(&str, &str); 6] = [
     (REQUESTS, "Requests answered"),
@@ -197,7 +197,7 @@ const GAUGES: [(&str, &str); 6] = [
 const HISTOGRAMS: [(&str, &str); 3] = [
     (REQUEST_SECONDS, "From a request's head to the last byte of its answer"),
     (IMAGE_SECONDS, "From the beginning of a generation to its end"),
-    (DATABASE_SECONDS, "How long the database took, waiting included"),
+    (DATABASE_WAIT_SECONDS, "How long a change of the database waited for those before it"),
 ];
 /// How many samples are kept before they are put into buckets.
 const SAMPLES: u64 = 1024;

@@ -6,7 +6,7 @@ use axum::routing::{MethodFilter, MethodRouter};
 
 use crate::accounts::Entitlement;
 use crate::net;
-use crate::resources;
+use crate::resources::{self, Declared, Gate, Parameter};
 use crate::server::Server;
 
 /// A method of a path below the API's base.
@@ -17,6 +17,8 @@ pub(crate) struct Route {
     pub(crate) access: Access,
     /// What it does, a clause, for the OpenAPI document.
     pub(crate) about: &'static str,
+    /// What its handler can read of the query.
+    pub(crate) parameters: Vec<Parameter>,
     pub(crate) handler: MethodRouter<Server>,
 }
 
@@ -49,11 +51,15 @@ impl Route {
         // Only methods that axum knows stand in the table, which a test builds whole.
         let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
         let handler = MethodRouter::new().on(filter, handler);
-        Self { method, path, access, about, handler }
+        Self { method, path, access, about, parameters: Vec::new(), handler }
     }
-}
 
-impl Route {
+    /// The route with `parameters` that its handler reads of the query.
+    pub(crate) fn reading(mut self, parameters: &[Parameter]) -> Self {
+        self.parameters.extend(parameters);
+        self
+    }
+
     /// Whether the API has the route and this server only refuses, which its description says.
     pub(crate) fn is_only_refused(&self) -> bool {
         self.about.ends_with("501")
@@ -69,7 +75,12 @@ pub(crate) fn table() -> Vec<Route> {
 pub(crate) fn router(server: &Server) -> Router {
     let mut router = Router::new();
     for route in table() {
-        let gate = axum::middleware::from_fn_with_state((server.clone(), route.access), resources::gate);
+        let gate = Gate {
+            server: server.clone(),
+            access: route.access,
+            declared: Declared(route.parameters.into()),
+        };
+        let gate = axum::middleware::from_fn_with_state(gate, resources::gate);
         router = router.route(route.path, route.handler.layer(gate));
     }
     router

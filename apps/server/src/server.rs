@@ -15,6 +15,7 @@ use crate::metrics::Metrics;
 use crate::net::{self, Door, Rooms};
 use crate::settings::Settings;
 use crate::store::Store;
+use crate::tidy::Housekeeping;
 use crate::{openapi, page, resources, routes};
 
 /// A server's state: clones share it.
@@ -32,6 +33,7 @@ struct Shared {
     accounts: Accounts,
     artefacts: Artefacts,
     builder: Builder,
+    housekeeping: Housekeeping,
     /// Locked as long as this is the one server of its data directory.
     lock: File,
     metrics: Metrics,
@@ -51,11 +53,14 @@ impl Server {
         let lock = folder.lock()?;
         let metrics = Metrics::new()?;
         let store = Store::open(&folder.database()).await?.measured_by(metrics.clone());
-        let mut engine = Engine::new().with_concurrency(settings.generations);
+        let mut engine = Engine::new().with_concurrency(settings.generations).with_memory(settings.memory);
         if let Some(threads) = settings.threads {
             engine = engine.with_threads(threads);
         }
-        let artefacts = Artefacts::local(&folder.images())?;
+        let artefacts = match &settings.images {
+            Some(objects) => Artefacts::remote(Arc::clone(objects), &folder.images()),
+            None => Artefacts::local(&folder.images())?,
+        };
         let builder = Builder::new(folder.node());
         let accounts = Accounts::new(store.clone(), folder.clone())?;
         let stopping = CancellationToken::new();
@@ -68,6 +73,7 @@ impl Server {
             accounts,
             artefacts,
             builder,
+            housekeeping: Housekeeping::default(),
             lock,
             metrics,
             stopping,
@@ -82,7 +88,9 @@ impl Server {
     /// # Errors
     /// When the database or the images of the data directory cannot be read.
     pub async fn start(&self) -> anyhow::Result<()> {
-        self.builder().start(self).await
+        self.builder().start(self).await?;
+        self.shared.housekeeping.start(self);
+        Ok(())
     }
 
     /// The API below its base path, to be mounted in any router: `Router::new().nest("/api", server.api())`.
@@ -94,8 +102,9 @@ impl Server {
 
     /// Everything: the API below `/api` and, as old installations have it, `/ufws`; `/health`; `/openapi.json`; the page.
     pub fn router(&self) -> Router {
-        let rest = resources::health(self).merge(openapi::router(self)).merge(page::router());
-        let rest = rest.fallback(resources::unknown_path);
+        let rest = resources::health(self).merge(openapi::router()).merge(page::router());
+        let rest =
+            rest.fallback(resources::unknown_path).method_not_allowed_fallback(resources::unknown_method);
         resources::dressed(rest).nest("/api", self.api()).nest("/ufws", self.api())
     }
 
@@ -106,7 +115,8 @@ impl Server {
 
     /// `/metrics` and `/health`, for who runs the server: they ask for no account.
     pub fn administration(&self) -> Router {
-        resources::dressed(resources::administration(self).fallback(resources::unknown_path))
+        let router = resources::administration(self).fallback(resources::unknown_path);
+        resources::dressed(router.method_not_allowed_fallback(resources::unknown_method))
     }
 
     /// Answers at `doors` until `stop` is cancelled, then lets what is going on end within [`ConnectionLimits::shutdown`] and cuts
@@ -122,6 +132,7 @@ impl Server {
     /// afterwards fail.
     pub async fn close(&self) {
         self.builder().stop().await;
+        self.shared.housekeeping.stop().await;
         self.store().close().await;
         if let Err(error) = self.shared.lock.unlock() {
             tracing::error!(%error, "the data directory cannot be unlocked");

@@ -1,4 +1,9 @@
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+
+use diskwright::profile::BootPolicy;
 
 use crate::net::ConnectionLimits;
 
@@ -18,8 +23,20 @@ pub struct Settings {
     pub limits: Limits,
     /// Generations that run at once. Default: 2.
     pub generations: usize,
+    /// Where finished images are kept. Default: a directory for each below [`Settings::data`].
+    ///
+    /// What is there belongs to this server alone: it keeps an image's files as `NUMBER/FILE`. An image is made in the data
+    /// directory all the same, and its files are uploaded when they are finished, the report last.
+    pub images: Option<Arc<dyn ObjectStore>>,
     /// Worker threads of the engine. Default: one for each processor.
     pub threads: Option<usize>,
+    /// Bytes of memory that all generations share; of those that are begun, the first goes on whatever it takes.
+    /// Default: 512 MiB.
+    pub memory: u64,
+    /// Images of all users that may wait for their turn. Default: 1000.
+    pub queue: u64,
+    /// What becomes of a scan whose disk would boot under no firmware. Default: images of it are refused.
+    pub boot: BootPolicy,
 }
 
 /// What a tree may be at most: more is refused while it is read.
@@ -55,8 +72,12 @@ impl Settings {
             limits: Limits::default(),
             connection_limits: ConnectionLimits::default(),
             reserve: 1 << 30,
+            images: None,
             generations: 2,
             threads: None,
+            memory: 512 << 20,
+            queue: 1000,
+            boot: BootPolicy::Required,
         }
     }
 }

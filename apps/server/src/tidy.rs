@@ -1,12 +1,57 @@
 //! What is over is removed: files that nothing owns any more, uploads that nobody goes on with.
+//!
+//! Whoever forgets something sweeps at once. What could not be removed then, and what nobody forgets, is for the housekeeping.
 
 use std::io;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
 
 use crate::folder::Folder;
 use crate::server::Server;
-use crate::store::{DeadUpload, Store, StoreError, Upload, now};
+use crate::store::{Store, StoreError, now};
+
+/// Cleans a server every now and then.
+#[derive(Debug, Default)]
+pub(crate) struct Housekeeping {
+    stop: CancellationToken,
+    work: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Housekeeping {
+    /// Begins, with a first round at once. To be called once.
+    pub(crate) fn start(&self, server: &Server) {
+        let (server, stop) = (server.clone(), self.stop.clone());
+        let rounds = async move {
+            let mut ticks = tokio::time::interval(ROUND);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                server.clean(now()).await;
+            }
+        };
+        let work = tokio::spawn(async move {
+            // Wherever it is: what is not removed is still noted.
+            stop.run_until_cancelled(rounds).await;
+        });
+        *self.work.lock().unwrap_or_else(PoisonError::into_inner) = Some(work);
+    }
+
+    /// Ends the rounds, and waits for that.
+    pub(crate) async fn stop(&self) {
+        self.stop.cancel();
+        let work = self.work.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(work) = work
+            && let Err(error) = work.await
+        {
+            tracing::error!(%error, "the housekeeping failed");
+        }
+    }
+}
 
 impl Server {
     /// Removes the files that nothing owns any more. What cannot be removed is tried again the next time.
@@ -18,12 +63,7 @@ impl Server {
 
     /// Cleans up after an earlier life: nothing of it runs any more.
     pub(crate) async fn tidy(&self) -> Result<(), StoreError> {
-        for upload in self.store().unfinished_uploads().await? {
-            if upload.upload_total.is_none() || is_old(&upload) {
-                self.store().abandon_upload(&upload.into()).await?;
-            }
-        }
-        self.store().forget_never_arrived().await?;
+        self.store().abandon_broken_uploads().await?;
         let known = self.store().known_files().await?;
         let uploads = self.folder().uploads();
         let orphans = tokio::task::spawn_blocking(move || -> io::Result<()> {
@@ -46,19 +86,13 @@ impl Server {
         Ok(())
     }
 
-    /// Forgets uploads in parts that nobody went on with for a day.
-    pub(crate) async fn forget_old_uploads(&self) -> Result<(), StoreError> {
-        let mut any = false;
-        for upload in self.store().unfinished_uploads().await? {
-            if upload.upload_total.is_some() && is_old(&upload) {
-                self.store().abandon_upload(&upload.into()).await?;
-                any = true;
-            }
+    /// A round of the housekeeping, at the time `now`.
+    async fn clean(&self, now: i64) {
+        let life = i64::try_from(UPLOAD_LIFE.as_millis()).unwrap_or(i64::MAX);
+        if let Err(error) = self.store().abandon_old_uploads(now.saturating_sub(life)).await {
+            tracing::error!(%error, "old uploads cannot be forgotten");
         }
-        if any {
-            self.sweep().await;
-        }
-        Ok(())
+        self.sweep().await;
     }
 
     /// Says that there is a tree to be read.
@@ -67,13 +101,18 @@ impl Server {
     }
 
     async fn try_sweep(&self) -> Result<(), StoreError> {
-        for garbage in self.store().garbage().await? {
-            match self.remove(&garbage.path).await {
-                Ok(()) => self.store().forget_garbage(garbage.id).await?,
-                Err(error) => tracing::error!(%error, garbage.path, "a file cannot be removed"),
+        let mut after = 0;
+        loop {
+            let some = self.store().garbage(after).await?;
+            let Some(last) = some.last() else { return Ok(()) };
+            after = last.id;
+            for garbage in &some {
+                match self.remove(&garbage.path).await {
+                    Ok(()) => self.store().forget_garbage(garbage.id).await?,
+                    Err(error) => tracing::error!(%error, garbage.path, "a file cannot be removed"),
+                }
             }
         }
-        Ok(())
     }
 
     /// Removes what the data directory's `path` names; an image may be kept elsewhere.
@@ -89,25 +128,17 @@ impl Server {
 /// Removes the uploads that nothing owns any more, for a command beside a server or without one; images are left to the
 /// server, which knows where they are kept.
 pub(crate) async fn sweep_uploads(folder: &Folder, store: &Store) -> anyhow::Result<()> {
-    for garbage in store.garbage().await? {
-        if garbage.path.starts_with("uploads/") {
+    let mut after = 0;
+    loop {
+        let some = store.garbage(after).await?;
+        let Some(last) = some.last() else { return Ok(()) };
+        after = last.id;
+        for garbage in some.iter().filter(|garbage| garbage.path.starts_with("uploads/")) {
             let path = folder.path(&garbage.path);
             tokio::task::spawn_blocking(move || remove(&path)).await??;
             store.forget_garbage(garbage.id).await?;
         }
     }
-    Ok(())
-}
-
-impl From<DeadUpload> for Upload {
-    fn from(dead: DeadUpload) -> Self {
-        Self { scan: dead.id, user: dead.user_id, file: dead.tree_file, reserved: 0 }
-    }
-}
-
-fn is_old(upload: &DeadUpload) -> bool {
-    let age = now().saturating_sub(upload.modified);
-    u64::try_from(age).is_ok_and(|age| Duration::from_millis(age) > UPLOAD_LIFE)
 }
 
 /// Removes a file, or a directory with everything in it; what is not there is gone already.
@@ -123,5 +154,77 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
+/// How often the housekeeping makes its round.
+const ROUND: Duration = Duration::from_secs(600);
 /// How long an upload in parts waits for its next part.
 const UPLOAD_LIFE: Duration = Duration::from_secs(24 * 3600);
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::{Method, StatusCode};
+
+    use super::*;
+    use crate::resources::bench::Bench;
+    use crate::store::garbage::discard;
+    use crate::trial::{Trial, request};
+
+    /// A scan of which an upload in parts has begun; the URI of its overlay.
+    async fn begun(bench: &Bench) -> String {
+        let overlay = format!("{}/overlay", bench.scan().await);
+        let announced = request("guest", Method::POST, &overlay).header("Upload-Length", 1000);
+        let answer = bench.trial.send(announced.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+        let part = request("guest", Method::PATCH, &overlay)
+            .header("Content-Type", "application/offset+octet-stream")
+            .header("Upload-Offset", 0);
+        let answer = bench.trial.send(part.body(Body::from("a part")).unwrap()).await;
+        assert_eq!(answer.status, StatusCode::NO_CONTENT, "{}", answer.text());
+        overlay
+    }
+
+    #[tokio::test]
+    async fn an_upload_in_parts_waits_a_day_for_its_next_part_and_then_goes() {
+        let bench = Bench::idle(Trial::new().await).await;
+        let overlay = begun(&bench).await;
+        let day = i64::try_from(UPLOAD_LIFE.as_millis()).unwrap();
+        let server = &bench.trial.server;
+        server.clean(now()).await;
+        assert_eq!((bench.uploads().len(), bench.bytes_used().await), (1, 1000));
+        server.clean(now() + day + 1).await;
+        bench.check_clean().await;
+        let status = bench.json(&overlay.replace("overlay", "status")).await;
+        assert_eq!(status["message"], "Waiting for the tree");
+    }
+
+    #[tokio::test]
+    async fn a_server_at_work_keeps_house_by_itself() {
+        let bench = Bench::idle(Trial::new().await).await;
+        begun(&bench).await;
+        let store = bench.trial.server.store();
+        let mut change = store.begin().await.unwrap();
+        sqlx::query("UPDATE scans SET modified = 0").execute(&mut *change).await.unwrap();
+        change.commit().await.unwrap();
+        bench.trial.server.start().await.unwrap();
+        bench.trial.until(async || bench.uploads().is_empty().then_some(())).await;
+        bench.trial.until(async || store.garbage(0).await.unwrap().is_empty().then_some(())).await;
+        bench.trial.server.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_sweep_removes_all_there_is_behind_what_cannot_be_removed() {
+        let trial = Trial::new().await;
+        let guest = trial.user("guest").await;
+        let store = trial.server.store();
+        let mut change = store.begin().await.unwrap();
+        // A directory's name that is a file's: below it nothing can be.
+        std::fs::write(trial.server.folder().path("uploads/file"), "").unwrap();
+        for number in 0..1500 {
+            let below = if number < 1100 { "file/" } else { "" };
+            discard(&mut change, &format!("uploads/{below}{number}"), guest, 1).await.unwrap();
+        }
+        change.commit().await.unwrap();
+        trial.server.sweep().await;
+        assert_eq!(store.usage(guest).await.unwrap().bytes, 1100);
+    }
+}

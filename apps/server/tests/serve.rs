@@ -147,6 +147,11 @@ fn settings_come_from_the_environment_too() {
         .env("DISKWRIGHT_DATA", data.path())
         .env("DISKWRIGHT_LISTEN", "127.0.0.1:0,127.0.0.1:0");
     command.env("DISKWRIGHT_CONNECTIONS", "10").env("DISKWRIGHT_LOG_LEVEL", "warn");
+    command.env("DISKWRIGHT_BOOT", "optional").env("DISKWRIGHT_MEMORY", "1G").env("DISKWRIGHT_QUEUE", "5");
+    command
+        .env("DISKWRIGHT_MAX_ENTRIES", "1000")
+        .env("DISKWRIGHT_MAX_UNPACKED", "2G")
+        .env("DISKWRIGHT_MAX_RATIO", "9");
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut output = BufReader::new(child.stdout.take().unwrap());
     assert_ne!(address(&mut output), address(&mut output));
@@ -170,6 +175,13 @@ fn a_setting_that_cannot_be_honoured_is_refused_with_its_name() {
         (&["--quota-images=-1"], "--quota-images"),
         (&["--reserve", "1GB"], "--reserve"),
         (&["--threads", "0"], "--threads"),
+        (&["--memory", "63M"], "--memory"),
+        (&["--memory", "512"], "--memory"),
+        (&["--queue", "0"], "--queue"),
+        (&["--boot", "sometimes"], "--boot"),
+        (&["--max-entries", "0"], "--max-entries"),
+        (&["--max-unpacked", "100GB"], "--max-unpacked"),
+        (&["--max-ratio", "2.5"], "--max-ratio"),
         (&["--generations", "0"], "--generations"),
         (&["--log-level", "=="], "--log-level"),
         (&["--log-format", "xml"], "--log-format"),

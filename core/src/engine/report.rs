@@ -132,7 +132,7 @@ pub struct RunEntry {
     pub phases: Vec<PhaseEntry>,
     /// Bytes of the layout that were read.
     pub bytes_read: u64,
-    /// Bytes that were written to outputs, in whole pieces of 1 MiB.
+    /// Bytes that were written to outputs; holes and the report itself do not count.
     pub bytes_written: u64,
     /// Peak resident memory of the process in bytes; `None` where the system does not tell.
     pub peak_memory: Option<u64>,

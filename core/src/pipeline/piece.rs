@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
@@ -14,6 +15,8 @@ pub(super) struct OutputShared {
     output: Box<dyn Output>,
     /// SHA-256 of every piece that is not a hole.
     digests: Mutex<Vec<(u64, [u8; 32])>>,
+    /// Bytes that the sink got.
+    written: AtomicU64,
 }
 
 /// One output on its way: the part that its assembler fills, in ascending order.
@@ -78,7 +81,12 @@ impl OutputState {
             return Err(Error::new(ErrorKind::Unsupported, text).with_field("sha256"));
         }
         let mut state = Self {
-            shared: Arc::new(OutputShared { name: spec.name.clone(), output, digests: Mutex::default() }),
+            shared: Arc::new(OutputShared {
+                name: spec.name.clone(),
+                output,
+                digests: Mutex::default(),
+                written: AtomicU64::default(),
+            }),
             pieces: Arc::default(),
             size_bound: spec.size_bound,
             is_patched,
@@ -190,12 +198,12 @@ impl OutputState {
         });
         let shared = Arc::into_inner(shared)
             .ok_or_else(|| Error::new(ErrorKind::Internal, "a piece of the output is still held"))?;
-        let OutputShared { name, output, digests, .. } = shared;
+        let OutputShared { name, output, digests, written } = shared;
         output.finish(len).map_err(|error| sink_error(&name, error))?;
         let mut digests = digests.into_inner().unwrap_or_else(PoisonError::into_inner);
         digests.sort_unstable_by_key(|(index, _)| *index);
-        let written = digests.len() as u64 * PIECE as u64;
-        Ok(OutputResult { len, tree_digest: tree_digest(len, &digests), sha256, written: written.min(len) })
+        let tree_digest = tree_digest(len, &digests);
+        Ok(OutputResult { len, tree_digest, sha256, written: written.into_inner() })
     }
 
     fn piece(&mut self, index: u64, tasks: &mut Vec<PieceTask>) -> &mut Piece {
@@ -284,6 +292,7 @@ impl PieceTask {
                 .output
                 .write_at(start + *from as u64, bytes)
                 .map_err(|error| sink_error(&output.name, error))?;
+            output.written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         }
         let digest = Sha256::digest(&piece.data[..len]).into();
         lock(&output.digests).push((piece.index, digest));

@@ -6,7 +6,8 @@
 //!                     ├─ Emulator ─> login prompt
 //!                     └─ Image ─ Reader ─> the same bytes, or a refusal
 //! server::Installation ─ start ─> Server <─┬─ Clients (the official ones)
-//!                                          └─ browser::Session
+//!                                          ├─ browser::Session
+//!                                          └─ /openapi.json ─ Validator
 //! ```
 //!
 //! A program that is not installed skips the test that needs it, with its name; where `DISKWRIGHT_REQUIRE_ORACLES=1`
@@ -24,6 +25,7 @@ mod program;
 mod reader;
 pub mod server;
 mod tool;
+mod validator;
 pub mod variant;
 pub mod virtualbox;
 
@@ -34,6 +36,7 @@ pub use generate::{Generated, generate};
 pub use mounted::Mounted;
 pub use reader::{READERS, Reader, Readers, Verdict};
 pub use tool::{Tool, is_root, text};
+pub use validator::Validator;
 
 /// The README's examples compile.
 #[doc = include_str!("../../../README.md")]

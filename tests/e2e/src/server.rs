@@ -28,12 +28,7 @@ impl Installation {
     /// # Errors
     /// If the server cannot be built or the data directory not be made.
     pub fn new(room: &Path) -> Result<Self> {
-        static PROGRAM: Program = Program::new("diskwright-server", "diskwright-server");
-        let program = match std::env::var_os("DISKWRIGHT_SERVER") {
-            Some(other) => PathBuf::from(other),
-            None => PROGRAM.path()?.to_path_buf(),
-        };
-        let installation = Self { program, room: room.to_path_buf() };
+        let installation = Self { program: program()?, room: room.to_path_buf() };
         fs::create_dir(installation.data())?;
         Ok(installation)
     }
@@ -62,20 +57,9 @@ impl Installation {
     /// # Errors
     /// With its log, if it does not come to listen.
     pub fn start(&self) -> Result<Server> {
-        let log = self.room.join("server.log");
         let mut command = Command::new(&self.program);
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(self.data());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&log)?);
-        let mut child = command.spawn().with_context(|| format!("{command:?}"))?;
-        let output = child.stdout.take().context("a server without output")?;
-        let mut server = Server { child, origin: String::new(), log };
-        let line = lines_of(output).recv_timeout(START_DEADLINE);
-        let origin = line.ok().and_then(|line| Some(line.strip_prefix("listening on ")?.to_owned()));
-        match origin {
-            Some(origin) => server.origin = origin,
-            None => bail!("the server does not come to listen:\n{}", server.log()),
-        }
-        Ok(server)
+        Ok(Server::spawn(command, &self.room)?.0)
     }
 
     fn data(&self) -> PathBuf {
@@ -100,6 +84,44 @@ pub struct Server {
 }
 
 impl Server {
+    /// Starts a server in the directory `room` by a command line that begins with [`CARGO_RUN`], with the program for those words,
+    /// on a free port of this machine; waits until it has said all that it says, which comes with it.
+    ///
+    /// # Errors
+    /// If the line begins in another way; with the log, if the server does not get there.
+    pub fn demonstrate(line: &str, room: &Path) -> Result<(Self, String)> {
+        let arguments = line.strip_prefix(CARGO_RUN).with_context(|| format!("not {CARGO_RUN}: {line}"))?;
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("exec \"$0\" {arguments}")]).arg(program()?);
+        command.current_dir(room).env("DISKWRIGHT_LISTEN", "127.0.0.1:0").env_remove("DISKWRIGHT_DATA");
+        let (server, lines) = Self::spawn(command, room)?;
+        let mut said = String::new();
+        while !said.contains("Ctrl-C") {
+            match lines.recv_timeout(READ_DEADLINE) {
+                Ok(line) => said.push_str(&format!("{line}\n")),
+                Err(_) => bail!("the server says no more:\n{said}\n{}", server.log()),
+            }
+        }
+        Ok((server, said))
+    }
+
+    /// Runs `command`, and waits until its first line says where it listens; the others come with it.
+    fn spawn(mut command: Command, room: &Path) -> Result<(Self, Receiver<String>)> {
+        let log = room.join("server.log");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&log)?);
+        let mut child = command.spawn().with_context(|| format!("{command:?}"))?;
+        let output = child.stdout.take().context("a server without output")?;
+        let mut server = Self { child, origin: String::new(), log };
+        let lines = lines_of(output);
+        let line = lines.recv_timeout(START_DEADLINE);
+        let origin = line.ok().and_then(|line| Some(line.strip_prefix("listening on ")?.to_owned()));
+        match origin {
+            Some(origin) => server.origin = origin,
+            None => bail!("the server does not come to listen:\n{}", server.log()),
+        }
+        Ok((server, lines))
+    }
+
     /// Where its web page is: `http://`, address and port.
     pub fn origin(&self) -> &str {
         &self.origin
@@ -155,12 +177,24 @@ impl Drop for Server {
     }
 }
 
+/// How the README runs the server.
+pub const CARGO_RUN: &str = "cargo run --release --bin diskwright-server -- ";
+
+/// The server of this workspace, or the program that `DISKWRIGHT_SERVER` names.
+fn program() -> Result<PathBuf> {
+    static PROGRAM: Program = Program::new("diskwright-server", "diskwright-server");
+    match std::env::var_os("DISKWRIGHT_SERVER") {
+        Some(other) => Ok(PathBuf::from(other)),
+        None => Ok(PROGRAM.path()?.to_path_buf()),
+    }
+}
+
 /// The lines that `output` gives, read on so that the writer never waits.
 fn lines_of(output: impl std::io::Read + Send + 'static) -> Receiver<String> {
     let (sender, lines) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(std::io::Result::ok) {
-            // Whoever waited for the first line does not listen any more.
+            // Whoever waited for what comes first does not listen any more.
             let _ = sender.send(line);
         }
     });
@@ -168,4 +202,6 @@ fn lines_of(output: impl std::io::Read + Send + 'static) -> Receiver<String> {
 }
 
 const START_DEADLINE: Duration = Duration::from_secs(60);
+/// How long a scan may take to be read.
+const READ_DEADLINE: Duration = Duration::from_secs(300);
 const STOP_DEADLINE: Duration = Duration::from_secs(60);

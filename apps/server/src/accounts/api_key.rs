@@ -1,6 +1,7 @@
 use std::io;
 
 use crate::folder::Folder;
+use crate::hexadecimal::hexadecimal;
 use crate::random::random;
 
 /// A new public half: 32 hexadecimal digits.
@@ -16,8 +17,4 @@ pub(crate) fn secret(folder: &Folder, public: &str) -> String {
 /// Whether `text` may be a public half.
 pub(super) fn is_public(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -14,6 +14,7 @@ mod remembered;
 mod rules;
 mod signature;
 mod throttle;
+mod turns;
 
 pub(crate) use api_key::{new_public, secret};
 pub(crate) use entitlement::{Entitlement, ROLES, Role, role};
@@ -32,9 +33,10 @@ use crate::failure::Failure;
 use crate::folder::Folder;
 use crate::store::{Account, Store};
 use credentials::{Credentials, Password};
-use remembered::Remembered;
+use remembered::{Code, Remembered};
 use signature::Signature;
 use throttle::{Key, Throttle};
+use turns::Turns;
 
 /// A caller whose credentials were verified.
 #[derive(Clone, Debug)]
@@ -72,6 +74,7 @@ pub(crate) struct Accounts {
     passwords: Passwords,
     remembered: Remembered,
     throttle: Throttle,
+    turns: Turns,
 }
 
 impl Accounts {
@@ -83,6 +86,7 @@ impl Accounts {
             passwords: Passwords::new(),
             remembered: Remembered::new()?,
             throttle: Throttle::default(),
+            turns: Turns::default(),
         })
     }
 
@@ -118,13 +122,16 @@ impl Accounts {
         if !is_login(login) || password.len() > MAX_PASSWORD {
             return Err(Failure::unauthenticated());
         }
-        let account = self.store.account(login).await?;
         let code = self.remembered.code(login, password);
-        if let Some(account) = &account
-            && account.active
-            && self.remembered.knows(&code, account, Instant::now())
-        {
-            return Ok(account.clone());
+        let account = self.store.account(login).await?;
+        if let Some(account) = self.known(account.as_ref(), &code) {
+            return Ok(account);
+        }
+        let _turn = self.turns.take(code).await;
+        // Another request may have verified it meanwhile; or it was changed.
+        let account = self.store.account(login).await?;
+        if let Some(account) = self.known(account.as_ref(), &code) {
+            return Ok(account);
         }
         let key = Key::new(login, address);
         self.throttle.begin(&key, Instant::now())?;
@@ -143,6 +150,12 @@ impl Accounts {
             self.store.improve_hash(account.id, account.generation, &hash).await?;
         }
         Ok(account)
+    }
+
+    /// `account`, if `code` was verified for it a moment ago.
+    fn known(&self, account: Option<&Account>, code: &Code) -> Option<Account> {
+        let account = account.filter(|account| account.active)?;
+        self.remembered.knows(code, account, Instant::now()).then(|| account.clone())
     }
 
     async fn by_signature(&self, signature: &Signature) -> Result<Identity, Failure> {

@@ -73,6 +73,18 @@ async fn a_right_password_costs_one_argon2_and_is_then_remembered() {
     assert_eq!(cost(&trial, "guest", "wrong").await, (StatusCode::UNAUTHORIZED, 1));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn requests_that_come_together_with_one_right_password_cost_one_argon2_and_are_no_guesses() {
+    let trial = std::sync::Arc::new(Trial::new().await);
+    let mut clients = tokio::task::JoinSet::new();
+    for _ in 0..4 * throttle::WRONG {
+        let trial = std::sync::Arc::clone(&trial);
+        clients.spawn(async move { status(&trial, "guest", "guest").await });
+    }
+    assert!(clients.join_all().await.iter().all(|status| *status == StatusCode::OK));
+    assert_eq!(trial.server.accounts().passwords().verified(), 1);
+}
+
 #[tokio::test]
 async fn what_cannot_be_an_account_costs_nothing() {
     let trial = Trial::new().await;

@@ -1,3 +1,5 @@
+use std::future::{pending, ready};
+
 use futures_util::TryStreamExt;
 use object_store::memory::InMemory;
 
@@ -33,7 +35,7 @@ async fn keeps_an_image(artefacts: &Artefacts, staging: &Path) {
     assert_eq!(artefacts.report(7).await.unwrap(), None);
     let folder = finished(artefacts, 7);
     assert_eq!(artefacts.report(7).await.unwrap(), None, "not before it is published");
-    artefacts.publish(7, &folder).await.unwrap();
+    artefacts.publish(7, &folder, pending()).await.unwrap();
     assert!(!folder.exists());
     assert_eq!(artefacts.report(7).await.unwrap().unwrap(), "{}");
     let (whole, length) = (content(), content().len() as u64);
@@ -63,7 +65,7 @@ async fn a_file_is_read_in_small_pieces() {
     let room = tempfile::tempdir().unwrap();
     let artefacts = Artefacts::local(room.path()).unwrap();
     let folder = finished(&artefacts, 7);
-    artefacts.publish(7, &folder).await.unwrap();
+    artefacts.publish(7, &folder, pending()).await.unwrap();
     let mut pieces = artefacts.read(7, "disk.raw", 0..content().len() as u64).await.unwrap();
     while let Some(piece) = pieces.try_next().await.unwrap() {
         assert!(piece.len() <= PIECE, "{}", piece.len());
@@ -88,9 +90,19 @@ async fn an_upload_that_ends_early_is_no_image_and_is_done_again() {
     objects.put(&location(7, "disk.raw"), "half".into()).await.unwrap();
     assert_eq!(artefacts.report(7).await.unwrap(), None);
     let folder = finished(&artefacts, 7);
-    artefacts.publish(7, &folder).await.unwrap();
+    artefacts.publish(7, &folder, pending()).await.unwrap();
     assert!(artefacts.report(7).await.unwrap().is_some());
     assert_eq!(bytes(&artefacts, 7, "disk.raw", 0..content().len() as u64).await.unwrap(), content());
+}
+
+#[tokio::test]
+async fn an_upload_that_is_stopped_is_no_image() {
+    let room = tempfile::tempdir().unwrap();
+    let artefacts = Artefacts::remote(Arc::new(InMemory::new()), room.path());
+    let folder = finished(&artefacts, 7);
+    let error = artefacts.publish(7, &folder, ready(())).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::Interrupted);
+    assert_eq!(artefacts.report(7).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -99,9 +111,9 @@ async fn an_image_that_stands_there_is_not_replaced() {
     let artefacts = Artefacts::local(room.path()).unwrap();
     let first = finished(&artefacts, 7);
     std::fs::write(first.join("report.json"), "first").unwrap();
-    artefacts.publish(7, &first).await.unwrap();
+    artefacts.publish(7, &first, pending()).await.unwrap();
     let second = finished(&artefacts, 7);
-    artefacts.publish(7, &second).await.unwrap();
+    artefacts.publish(7, &second, pending()).await.unwrap();
     assert_eq!(artefacts.report(7).await.unwrap().unwrap(), "first");
     assert_eq!(names(room.path()), ["7"]);
 }
@@ -111,7 +123,7 @@ async fn private_folders_are_removed_and_images_are_not() {
     let room = tempfile::tempdir().unwrap();
     let artefacts = Artefacts::local(room.path()).unwrap();
     let folder = finished(&artefacts, 7);
-    artefacts.publish(7, &folder).await.unwrap();
+    artefacts.publish(7, &folder, pending()).await.unwrap();
     finished(&artefacts, 8);
     artefacts.remove_private().await.unwrap();
     assert_eq!(names(room.path()), ["7"]);

@@ -16,9 +16,10 @@ use sha2::{Digest, Sha256};
 use tokio::time::MissedTickBehavior;
 
 use super::made::Output;
+use super::reason::{explain, place, without_places};
 use super::{Control, Halt, Made, Recipe};
 use crate::artefacts;
-use crate::failure::sentences;
+use crate::hexadecimal::hexadecimal;
 use crate::server::Server;
 use crate::store::{ImageEnd, ImageProgress, ImageTask, Job, MAX_ATTEMPTS, MadeImage, StoreError};
 
@@ -26,6 +27,7 @@ use crate::store::{ImageEnd, ImageProgress, ImageTask, Job, MAX_ATTEMPTS, MadeIm
 pub(super) async fn run(server: &Server, job: &Job, control: &Control) -> Result<(), StoreError> {
     let since = Instant::now();
     let Some(task) = server.store().begin_image(job).await? else { return Ok(()) };
+    let place = place(task.tree_file.as_deref(), task.tree_path.as_deref());
     if task.cancelled {
         control.halt(Halt::Cancelled);
     }
@@ -36,6 +38,8 @@ pub(super) async fn run(server: &Server, job: &Job, control: &Control) -> Result
             _ => ImageEnd::Cancelled,
         },
         Err(Unmade::Failed { error, detail }) => {
+            let error = without_places(server, &error, &place);
+            let detail = detail.map(|detail| without_places(server, &detail, &place));
             tracing::warn!(image = task.id, error, detail, "an image cannot be made");
             ImageEnd::Failed(error, detail)
         }
@@ -46,8 +50,7 @@ pub(super) async fn run(server: &Server, job: &Job, control: &Control) -> Result
         ImageEnd::Failed(..) => ("failed", 0),
     };
     server.metrics().image_ends(state, bytes, since.elapsed());
-    server.store().end_image(job, &end).await?;
-    if !matches!(end, ImageEnd::Complete(_)) {
+    if server.store().end_image(job, &end).await? {
         server.sweep().await;
     }
     Ok(())
@@ -81,6 +84,7 @@ async fn make(server: &Server, job: &Job, task: &ImageTask, control: &Control) -
         Some(output) => Some((output.path.clone(), sha256(server, task.id, output, control).await?)),
     };
     Ok(MadeImage {
+        message: made.message(),
         profile: made.profile().to_json(),
         file_size: made.download().map_or(made.total(), |output| output.length),
         total_size: made.total(),
@@ -95,7 +99,10 @@ async fn generate(server: &Server, job: &Job, task: &ImageTask, control: &Contro
     let published = match written {
         // What is not wanted need not be moved. When the server stops, it is: the next start only completes the row.
         Ok(()) if matches!(control.halted(), Some(Halt::Cancelled | Halt::Lost)) => Err(Unmade::Halted),
-        Ok(()) => server.artefacts().publish(task.id, &folder).await.map_err(broken_store),
+        Ok(()) => match server.artefacts().publish(task.id, &folder, control.wait()).await {
+            Err(_) if control.halted().is_some() => Err(Unmade::Halted),
+            published => published.map_err(broken_store),
+        },
         Err(unmade) => Err(unmade),
     };
     if published.is_err()
@@ -114,8 +121,7 @@ async fn write(
     folder: &Path,
     control: &Control,
 ) -> Result<(), Unmade> {
-    let generation =
-        begin(server, job, task, folder.to_owned()).await.map_err(|error| failed(server, &error))?;
+    let generation = begin(server, job, task, folder.to_owned()).await.map_err(|error| failed(&error))?;
     let canceller = generation.canceller();
     let mut end = pin!(generation.into_future());
     let mut progress = Progress { server, job, canceller: &canceller, last: ImageProgress::default() };
@@ -131,7 +137,7 @@ async fn write(
     match result {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::Cancelled => Err(Unmade::Halted),
-        Err(error) => Err(failed(server, &error)),
+        Err(error) => Err(failed(&error)),
     }
 }
 
@@ -203,22 +209,14 @@ async fn sha256(server: &Server, image: i64, output: &Output, control: &Control)
             }
             hash.update(&piece);
         }
-        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hexadecimal(&hash.finalize()))
     });
     hashed.await.map_err(broken_store)?
 }
 
-fn failed(server: &Server, error: &Error) -> Unmade {
-    let (error, detail) = explain(server, error, "the server could not write the image");
+fn failed(error: &Error) -> Unmade {
+    let (error, detail) = explain(error, "the server could not write the image");
     Unmade::Failed { error, detail: Some(detail) }
-}
-
-/// An error of the engine as its user may know it: a sentence, which is `ours` if it is not the user's move, and all that is known.
-pub(super) fn explain(server: &Server, error: &Error, ours: &str) -> (String, String) {
-    let is_ours = matches!(error.kind(), ErrorKind::Sink | ErrorKind::Internal);
-    let detail = server.folder().without_paths(&with_causes(error));
-    let error = if is_ours { ours.to_owned() } else { server.folder().without_paths(&sentences(error)) };
-    (error, detail)
 }
 
 fn broken_store(error: impl std::fmt::Display) -> Unmade {
@@ -226,18 +224,6 @@ fn broken_store(error: impl std::fmt::Display) -> Unmade {
         error: "the server could not keep the image".to_owned(),
         detail: Some(error.to_string()),
     }
-}
-
-/// An error and what caused it.
-fn with_causes(error: &Error) -> String {
-    let mut text = sentences(error);
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// How often progress is written down, at most.

@@ -8,6 +8,7 @@ pub(crate) struct Made {
     machine: Machine,
     disks: Vec<Disk>,
     outputs: Vec<Output>,
+    warnings: Vec<Warning>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -26,6 +27,13 @@ struct Setting<T> {
 #[derive(Debug, Deserialize)]
 struct Machine {
     memory: u64,
+    boots_under: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Warning {
+    code: String,
+    text: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -62,6 +70,17 @@ impl Made {
             kernel_parameters: Some(settings.kernel_parameters.value.clone()).filter(|list| !list.is_empty()),
             ..Profile::default()
         }
+    }
+
+    /// What there is to say about it, first that it is there: what does not boot must not look as if it did.
+    pub(crate) fn message(&self) -> String {
+        let is_about_booting = |warning: &&Warning| warning.code == "does-not-boot";
+        let mut sentences = vec!["Image generated"];
+        sentences.extend(self.warnings.iter().filter(is_about_booting).map(|warning| warning.text.as_str()));
+        if self.machine.boots_under.is_empty() && sentences.len() == 1 {
+            sentences.push("the disk is laid out for data only and boots under no firmware");
+        }
+        sentences.join("; ")
     }
 
     /// The one file that can be downloaded; none unless one was asked for.

@@ -14,6 +14,7 @@
 mod control;
 mod image;
 mod made;
+mod reason;
 mod recipe;
 mod scan;
 

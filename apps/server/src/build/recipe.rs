@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use diskwright::engine::Order;
 use diskwright::format::{FormatEntry, Registry};
-use diskwright::profile::{MachineReport, Profile, Settings};
+use diskwright::profile::{BootPolicy, MachineReport, Profile, Settings};
 use diskwright::scan::{DirectorySource, OneFileSystem, ScanSource, TarSource};
 use diskwright::{Error, ErrorKind, Files, Result, Seed, Timestamp};
 use diskwright_request::{FormatOptionList, ImageRequest};
@@ -22,6 +22,8 @@ pub(crate) struct Recipe {
     pub(crate) compress: bool,
     pub(crate) options: FormatOptionList,
     pub(crate) profile: Profile,
+    /// What the server does, if the disk boots under no firmware.
+    pub(crate) boot: BootPolicy,
 }
 
 impl Recipe {
@@ -29,14 +31,17 @@ impl Recipe {
     ///
     /// # Errors
     /// Everything that can be refused without the tree.
-    pub(crate) fn new<'a>(request: &ImageRequest, registry: &'a Registry) -> Result<(Self, &'a FormatEntry)> {
+    pub(crate) fn new<'a>(
+        request: &ImageRequest,
+        registry: &'a Registry,
+        boot: BootPolicy,
+    ) -> Result<(Self, &'a FormatEntry)> {
         let entry = request.format(registry)?;
         let options = request.options(&[entry])?.pop().unwrap_or_default();
         let compress = request.compress == Some(true);
         registry.configure(entry.info.id, compress, &options)?;
-        let recipe =
-            Self { format: entry.info.id.to_owned(), compress, options, profile: request.profile.clone() };
-        Ok((recipe, entry))
+        let format = entry.info.id.to_owned();
+        Ok((Self { format, compress, options, profile: request.profile.clone(), boot }, entry))
     }
 
     /// VMware's hardware version, if one was asked for.
@@ -64,6 +69,7 @@ impl Recipe {
             timestamp,
         );
         order.request = self.profile;
+        order.profile.boot = Some(self.boot);
         order.notes = serde_json::from_str(&task.notes).unwrap_or_default();
         if let Some(report) = &task.machine_report {
             order.machine = Some(MachineReport::from_json(report.as_bytes())?);

@@ -6,7 +6,7 @@ use diskwright::profile::MachineReport;
 use diskwright::{Error, ErrorKind, Result};
 use tokio::time::MissedTickBehavior;
 
-use super::image::explain;
+use super::reason::{explain, place, without_places};
 use super::{Control, Halt};
 use crate::server::Server;
 use crate::store::{Job, MAX_ATTEMPTS, ReadScan, ScanTask, StoreError};
@@ -19,7 +19,7 @@ pub(super) async fn run(
     control: &Control,
 ) -> std::result::Result<(), StoreError> {
     let Some(task) = server.store().begin_reading(job).await? else { return Ok(()) };
-    let place = task.tree_file.clone().or(task.tree_path.clone()).unwrap_or_default();
+    let place = place(task.tree_file.as_deref(), task.tree_path.as_deref());
     if job.attempt > MAX_ATTEMPTS {
         let error = format!("given up after {MAX_ATTEMPTS} attempts, in each of which the server died");
         return server.store().fail_scan(job, &error, None).await;
@@ -32,9 +32,8 @@ pub(super) async fn run(
             _ => Ok(()),
         },
         Err(error) => {
-            let (error, detail) = explain(server, &error, "the server could not read the tree");
-            // Where the tree lies is the administrator's business.
-            let [error, detail] = [error, detail].map(|text| shown(&text, &place));
+            let (error, detail) = explain(&error, "the server could not read the tree");
+            let [error, detail] = [error, detail].map(|text| without_places(server, &text, &place));
             tracing::warn!(scan = task.id, error, detail, "a tree cannot be used");
             server.store().fail_scan(job, &error, Some(&detail)).await
         }
@@ -86,15 +85,9 @@ fn order(server: &Server, task: &ScanTask) -> Result<TreeOrder> {
         spool: server.folder().uploads(),
         machine,
         limits: server.settings().limits,
+        boot: server.settings().boot,
     })
 }
 
-/// What a status document shows of an error: not where the tree lies, and not without end.
-fn shown(text: &str, place: &str) -> String {
-    let text = if place.is_empty() { text.to_owned() } else { text.replace(place, "the tree") };
-    text.chars().take(MAX_TEXT).collect()
-}
-
-const MAX_TEXT: usize = 4096;
 /// How often progress is written down, at most.
 const PROGRESS: Duration = Duration::from_millis(500);

@@ -1,8 +1,15 @@
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
+use futures_util::StreamExt;
+use object_store::ObjectStore;
+use object_store::memory::InMemory;
+use sha2::{Digest, Sha256};
 
-use crate::store::{ImageState, Job, JobKind, MAX_ATTEMPTS};
-use crate::trial::Trial;
+use crate::hexadecimal::hexadecimal;
+use crate::store::{ImageEnd, ImageState, Job, JobKind, MAX_ATTEMPTS, MadeImage, Stopping};
+use crate::trial::{Trial, request};
 use crate::{Server, Settings};
 
 /// A server that nobody works for, with a scan that is read.
@@ -115,7 +122,7 @@ async fn a_lease_that_ran_out_makes_a_job_anybody_s_and_its_first_holder_ends_no
     expire(&trial).await;
     let second = claim(&trial, "two/life").await.unwrap();
     assert_eq!((second.subject, second.attempt), (first.subject, 2));
-    let end = crate::store::ImageEnd::Failed("late".to_owned(), None);
+    let end = ImageEnd::Failed("late".to_owned(), None);
     trial.server.store().end_image(&first, &end).await.unwrap();
     assert_eq!(state(&trial, 1).await, ImageState::Running);
     assert_eq!(jobs(&trial).await, 1);
@@ -230,7 +237,7 @@ async fn what_another_process_cancelled_is_stopped() {
     let job = claim(&trial, "dead/life").await.unwrap();
     trial.server.store().begin_image(&job).await.unwrap().unwrap();
     let stopped = trial.server.store().stop_image(job.user, 1).await.unwrap();
-    assert_eq!(stopped, crate::store::Stopping::UnderWay);
+    assert_eq!(stopped, Stopping::UnderWay);
     expire(&trial).await;
     trial.server.start().await.unwrap();
     let image = trial.finished("guest", &uri).await;
@@ -253,4 +260,68 @@ async fn the_percentage_never_falls_not_even_when_a_job_is_begun_again() {
     for (told, shown) in [(5, 5), (60, 60), (1, 60), (61, 61)] {
         assert_eq!(percentage(told).await, shown);
     }
+}
+
+#[tokio::test]
+async fn what_a_builder_publishes_of_an_image_that_was_cancelled_elsewhere_is_garbage() {
+    let (trial, scan) = idle().await;
+    trial.generate("guest", &scan, "raw", true).await;
+    let store = trial.server.store();
+    let slow = claim(&trial, "slow/life").await.unwrap();
+    store.begin_image(&slow).await.unwrap().unwrap();
+    expire(&trial).await;
+    let other = claim(&trial, "other/life").await.unwrap();
+    assert!(!store.end_image(&slow, &ImageEnd::Cancelled).await.unwrap(), "another makes it");
+    assert!(store.end_image(&other, &ImageEnd::Cancelled).await.unwrap());
+    trial.server.sweep().await;
+    // Only now the slow one is done with it.
+    std::fs::create_dir(trial.server.folder().images().join("1")).unwrap();
+    assert!(store.end_image(&slow, &ImageEnd::Complete(MadeImage::default())).await.unwrap());
+    trial.server.sweep().await;
+    assert!(!trial.server.folder().images().join("1").exists());
+    assert_eq!(state(&trial, 1).await, ImageState::Cancelled);
+}
+
+#[tokio::test]
+async fn a_failed_image_does_not_tell_where_things_lie() {
+    let (trial, scan) = idle().await;
+    // Of the first the tree has gone; in the place of the second stands a file.
+    let [first, second] = [
+        trial.generate("guest", &scan, "raw", true).await,
+        trial.generate("guest", &scan, "raw", true).await,
+    ];
+    std::fs::rename(trial.room.path().join("machine"), trial.room.path().join("moved")).unwrap();
+    std::fs::write(trial.server.folder().images().join("2"), "").unwrap();
+    trial.server.start().await.unwrap();
+    for uri in [first, second] {
+        let image = trial.finished("guest", &uri).await;
+        assert_eq!(image["status"]["error"], true, "{image}");
+        assert!(!image["status"]["detailedErrorMsg"].as_str().unwrap().is_empty());
+        let room = trial.room.path().canonicalize().unwrap();
+        assert!(!image.to_string().contains(room.to_str().unwrap()), "{image}");
+    }
+}
+
+#[tokio::test]
+async fn images_are_kept_in_the_object_store_of_the_settings() {
+    let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let count = async || objects.list(None).count().await;
+    let trial = Trial::with(|settings| settings.images = Some(Arc::clone(&objects))).await;
+    trial.server.start().await.unwrap();
+    let scan = trial.scan("guest").await;
+    let uri = trial.generate("guest", &scan, "virtualbox", true).await;
+    let image = trial.finished("guest", &uri).await;
+    assert_eq!(image["status"]["complete"], true, "{image}");
+    assert_eq!(count().await, 2, "the package and the report");
+    assert_eq!(std::fs::read_dir(trial.server.folder().images()).unwrap().count(), 0);
+    let file = trial.get(&format!("{uri}/downloads")).await;
+    let digest = hexadecimal(&Sha256::digest(&file.body));
+    assert_eq!((file.status, &image["sha256sum"]), (StatusCode::OK, &digest.into()));
+    let part = request("guest", Method::GET, &format!("{uri}/downloads")).header("Range", "bytes=100-199");
+    let part = trial.send(part.body(Body::empty()).unwrap()).await;
+    assert_eq!((part.status, part.body.as_slice()), (StatusCode::PARTIAL_CONTENT, &file.body[100..200]));
+    let answer = trial.ask("guest", Method::DELETE, &uri, Body::empty()).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    assert_eq!(count().await, 0);
+    trial.server.close().await;
 }

@@ -1,5 +1,6 @@
 //! The command line: to run a server, and to administer the one whose data directory is named.
 
+mod demo;
 mod files;
 mod key;
 mod limit;
@@ -7,6 +8,7 @@ mod log;
 mod options;
 mod scan;
 mod serve;
+mod service;
 mod user;
 
 use std::ffi::OsString;
@@ -34,6 +36,9 @@ struct Arguments {
 enum Command {
     /// Run the server until it is told to stop (SIGINT, SIGTERM)
     Serve(Box<serve::ServeArguments>),
+
+    /// Run a server that has a scan to try, and say how: with an account for it, in a directory that is made if absent
+    Demo(Box<demo::DemoArguments>),
 
     /// Administer accounts
     #[command(subcommand)]
@@ -104,6 +109,7 @@ pub fn run(registry: Registry, arguments: impl IntoIterator<Item = OsString>) ->
     };
     let done = match arguments.command {
         Command::Serve(arguments) => runtime.block_on(serve::serve(registry, *arguments)),
+        Command::Demo(arguments) => runtime.block_on(demo::run(registry, *arguments)),
         Command::User(command) => runtime.block_on(user::run(command)),
         Command::Key(command) => runtime.block_on(key::run(command)),
         Command::Scan(command) => runtime.block_on(scan::run(command)),

@@ -1,9 +1,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueHint, value_parser};
-use diskwright::profile::ByteSize;
+use diskwright::profile::{BootPolicy, ByteSize};
 
 use crate::{ConnectionLimits, Limits, Settings, Tls};
 
@@ -33,6 +34,11 @@ impl TlsArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Work")]
 pub(super) struct WorkArguments {
+    /// What becomes of a scan whose disk would boot under no firmware: its images are refused, made with a warning, or all
+    /// disks are laid out for data only
+    #[arg(long, value_name = "POLICY", env = "DISKWRIGHT_BOOT", default_value = "required", value_parser = boot_policy())]
+    boot: BootPolicy,
+
     /// Images that are made at once
     #[arg(long, value_name = "N", env = "DISKWRIGHT_GENERATIONS", default_value_t = 2, value_parser = value_parser!(u16).range(1..=256))]
     generations: u16,
@@ -40,6 +46,14 @@ pub(super) struct WorkArguments {
     /// Worker threads of the engine, at most 256 [default: one for each processor]
     #[arg(long, value_name = "N", env = "DISKWRIGHT_THREADS", value_parser = value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
+
+    /// Memory that the images being made share, at least 64M; the one that was begun first gets what it needs in any case
+    #[arg(long, value_name = "SIZE", env = "DISKWRIGHT_MEMORY", default_value = "512M", value_parser = memory)]
+    memory: ByteSize,
+
+    /// Images of all users that may wait for their turn
+    #[arg(long, value_name = "N", env = "DISKWRIGHT_QUEUE", default_value_t = 1000, value_parser = value_parser!(u64).range(1..))]
+    queue: u64,
 
     /// Scans that a user may have, unless the account says otherwise
     #[arg(long, value_name = "N", env = "DISKWRIGHT_QUOTA_SCANS", default_value_t = 100)]
@@ -72,7 +86,10 @@ pub(super) struct WorkArguments {
 
 impl WorkArguments {
     pub(super) fn set(&self, settings: &mut Settings) {
+        settings.boot = self.boot;
         settings.generations = usize::from(self.generations);
+        settings.memory = self.memory.bytes();
+        settings.queue = self.queue;
         settings.threads = self.threads.map(usize::from);
         settings.quota.scans = self.quota_scans;
         settings.quota.images = self.quota_images;
@@ -130,6 +147,18 @@ impl LimitArguments {
             ..ConnectionLimits::default()
         }
     }
+}
+
+fn boot_policy() -> impl TypedValueParser<Value = BootPolicy> {
+    PossibleValuesParser::new(BootPolicy::ALL.iter().map(|policy| policy.name()))
+        .try_map(|name| name.parse::<BootPolicy>())
+}
+
+/// What one generation takes, at least.
+fn memory(text: &str) -> Result<ByteSize> {
+    let size: ByteSize = text.parse()?;
+    ensure!(size.bytes() >= 64 << 20, "an image takes 64M at least");
+    Ok(size)
 }
 
 /// A time-out of nothing would refuse everything.

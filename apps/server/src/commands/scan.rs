@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{DataArguments, OutputMode, note, print};
 use crate::settings::Quota;
-use crate::store::{InstanceAdded, NewInstance, NewScan, ScanState, Selection};
+use crate::store::{Account, InstanceAdded, NewInstance, NewScan, OwnedScan, ScanState, Selection, Store};
 use crate::tidy;
 use crate::upload::is_archive;
 
@@ -79,28 +79,55 @@ async fn add(arguments: AddArguments) -> Result<()> {
     let (_, store) = arguments.data.open().await?;
     let account = store.account(&arguments.user).await?;
     let account = account.with_context(|| format!("there is no account {:?}", arguments.user))?;
-    let new = NewInstance { name: arguments.name, overlay_included: true, ..NewInstance::default() };
+    let uri = register(&store, &account, arguments.name, arguments.scan_name, path).await?.uri;
+    store.close().await;
+    print(&format!("{uri}\n"))
+}
+
+/// A scan that was registered.
+#[derive(Debug)]
+pub(super) struct Registered {
+    pub(super) instance: i64,
+    pub(super) scan: i64,
+    /// Relative to the base of the API.
+    pub(super) uri: String,
+}
+
+impl Registered {
+    pub(super) fn new(login: &str, instance: i64, scan: i64) -> Self {
+        Self { instance, scan, uri: format!("users/{login}/scannedinstances/{instance}/scans/{scan}") }
+    }
+}
+
+/// Has the tree at the [`checked`] `path` read as a scan of the machine `name` of `account`.
+pub(super) async fn register(
+    store: &Store,
+    account: &Account,
+    name: String,
+    scan_name: Option<String>,
+    path: String,
+) -> Result<Registered> {
+    let new = NewInstance { name, overlay_included: true, ..NewInstance::default() };
     let instance = match store.add_instance(account.id, &new).await? {
         InstanceAdded::New(id) | InstanceAdded::Known(id) => id,
         InstanceAdded::TooMany => bail!("the account has as many machines as it may have"),
     };
     let new = NewScan {
-        name: arguments.scan_name,
+        name: scan_name,
         tree_path: Some(path),
         ..NewScan::new(ScanState::Queued, "Waiting to be read")
     };
     // What the account itself may have counts; what the server allows others does not bind its administrator.
     let quota = Quota { scans: u64::MAX, images: u64::MAX, bytes: u64::MAX };
     let scan = store.add_scan(account.id, instance, &new, &quota).await?;
-    store.close().await;
-    print(&format!("users/{}/scannedinstances/{instance}/scans/{scan}\n", account.login))
+    Ok(Registered::new(&account.login, instance, scan))
 }
 
 async fn list(arguments: ListArguments) -> Result<()> {
     let (_, store) = arguments.data.open().await?;
     let mut text = String::new();
     let mut scans = Vec::new();
-    for (login, instance, scan) in store.every_scan().await? {
+    for OwnedScan { login, instance_name: instance, scan, .. } in store.every_scan().await? {
         let state = scan.state.name();
         let error = scan.error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
         text.push_str(&format!("{:>6}  {login}  {instance} / {}  {state}{error}\n", scan.id, scan.name));
@@ -128,17 +155,17 @@ async fn list(arguments: ListArguments) -> Result<()> {
 async fn remove(arguments: RemoveArguments) -> Result<()> {
     let (folder, store) = arguments.data.open().await?;
     let all = store.every_scan().await?;
-    let found = all.into_iter().find(|(_, _, scan)| scan.id == arguments.scan);
-    let (login, _, scan) = found.with_context(|| format!("there is no scan {}", arguments.scan))?;
-    let account = store.account(&login).await?.with_context(|| format!("there is no account {login:?}"))?;
-    store.delete_scans(account.id, Selection::One(scan.instance_id, scan.id)).await?;
+    let found = all.into_iter().find(|owned| owned.scan.id == arguments.scan);
+    let OwnedScan { user_id, scan, .. } =
+        found.with_context(|| format!("there is no scan {}", arguments.scan))?;
+    store.delete_scans(user_id, Selection::One(scan.instance_id, scan.id)).await?;
     tidy::sweep_uploads(&folder, &store).await?;
     store.close().await;
     Ok(())
 }
 
 /// The path as it is stored: absolute, without links, of something that can be a tree.
-fn checked(path: &Path) -> Result<String> {
+pub(super) fn checked(path: &Path) -> Result<String> {
     let shown = path.display();
     let absolute = path.canonicalize().with_context(|| format!("cannot find {shown}"))?;
     let metadata = absolute.metadata().with_context(|| format!("cannot look at {shown}"))?;

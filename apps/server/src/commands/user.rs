@@ -1,7 +1,7 @@
 //! `user …`: the accounts of a server, whether it runs or not.
 
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::builder::PossibleValuesParser;
@@ -147,12 +147,7 @@ pub(super) async fn run(command: UserCommand) -> Result<()> {
 }
 
 async fn add(arguments: AddArguments) -> Result<()> {
-    let login = arguments.whom.login;
-    ensure!(
-        is_login(&login),
-        "{login:?} cannot be a login: it has 1 to 64 letters, digits and . _ @ -, begins with a letter or digit, \
-         and is not all digits"
-    );
+    check_login(&arguments.whom.login)?;
     let new = NewAccount {
         password_hash: arguments.password.hash()?,
         email: arguments.email,
@@ -160,12 +155,22 @@ async fn add(arguments: AddArguments) -> Result<()> {
         surname: arguments.surname,
         roles: arguments.roles,
         limits: arguments.limits.of(Limits::default()),
-        login,
+        login: arguments.whom.login,
     };
     let (_, store) = arguments.whom.data.make().await?;
     let added = store.add_account(&new).await?;
     store.close().await;
     ensure!(added.is_some(), "there is an account {:?} already", new.login);
+    Ok(())
+}
+
+/// Refuses what cannot be a new account's login.
+pub(super) fn check_login(login: &str) -> Result<()> {
+    ensure!(
+        is_login(login),
+        "{login:?} cannot be a login: it has 1 to 64 letters, digits and . _ @ -, begins with a letter or digit, \
+         and is not all digits"
+    );
     Ok(())
 }
 
@@ -259,18 +264,16 @@ async fn remove(whom: &Whom) -> Result<()> {
 
 impl PasswordSource {
     fn hash(&self) -> Result<String> {
-        let name = self.password_file.display();
-        let password = self.read().with_context(|| format!("cannot read the password from {name}"))?;
-        check_password(&password)?;
-        Passwords::hash(&password).context("cannot hash the password")
+        hash(&read_password(&self.password_file)?)
     }
+}
 
-    /// The whole file, without the end of its line.
-    fn read(&self) -> Result<String> {
-        let file: Box<dyn Read> = if self.password_file.as_os_str() == "-" {
-            Box::new(std::io::stdin())
-        } else {
-            Box::new(std::fs::File::open(&self.password_file)?)
+/// The password that stands in a file, or in standard input if it is called `-`: all of it, without the end of its line.
+pub(super) fn read_password(path: &Path) -> Result<String> {
+    let read = || {
+        let file: Box<dyn Read> = match path.to_str() {
+            Some("-") => Box::new(std::io::stdin()),
+            _ => Box::new(std::fs::File::open(path)?),
         };
         // With the end of the line, and a byte more that tells a file that is too long.
         let most = MAX_PASSWORD + 2;
@@ -280,7 +283,14 @@ impl PasswordSource {
         let text = String::from_utf8(bytes).context("it is not UTF-8")?;
         let line = text.strip_suffix('\n').unwrap_or(&text);
         Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
-    }
+    };
+    read().with_context(|| format!("cannot read the password from {}", path.display()))
+}
+
+/// What is stored of a new password, which must be fit for one.
+pub(super) fn hash(password: &str) -> Result<String> {
+    check_password(password)?;
+    Passwords::hash(password).context("cannot hash the password")
 }
 
 fn role_parser() -> PossibleValuesParser {

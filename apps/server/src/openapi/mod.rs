@@ -3,7 +3,8 @@
 mod documents;
 mod schemas;
 
-use axum::extract::State;
+use std::sync::LazyLock;
+
 use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response as HttpResponse};
 use axum::routing::get;
@@ -16,23 +17,22 @@ use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
 };
 use utoipa::openapi::{
-    ComponentsBuilder, Content, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, Paths,
-    Ref, RefOr, Required, Response, ServerBuilder,
+    ArrayBuilder, ComponentsBuilder, Content, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi,
+    OpenApiBuilder, Paths, Ref, RefOr, Required, Response, Schema, ServerBuilder,
 };
 
 use crate::accounts::Entitlement;
-use crate::resources::API_VERSION;
+use crate::hexadecimal::digest;
+use crate::resources::{API_VERSION, Parameter, ParameterKind};
 use crate::routes::{self, Access, Route};
-use crate::server::Server;
 use documents::{Payload, answer, request};
 use schemas::Schemas;
 
 /// `/openapi.json`.
-pub(crate) fn router(server: &Server) -> axum::Router {
+pub(crate) fn router() -> axum::Router {
     axum::Router::new()
         .route("/openapi.json", get(document))
         .layer(axum::middleware::from_fn(crate::net::note_route))
-        .with_state(server.clone())
 }
 
 /// The whole description.
@@ -56,9 +56,16 @@ pub(crate) fn openapi() -> OpenApi {
         .build()
 }
 
-async fn document(State(_): State<Server>) -> Result<HttpResponse, crate::failure::Failure> {
-    let text = openapi().to_json().map_err(crate::failure::Failure::internal)?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
+/// Made once: anybody may ask for it.
+async fn document() -> HttpResponse {
+    static TEXT: LazyLock<(String, String)> = LazyLock::new(|| {
+        // What is made of plain tables has a JSON form, which a test holds.
+        let text = openapi().to_json().unwrap_or_default();
+        (digest(text.as_bytes()), text)
+    });
+    let (digest, text) = &*TEXT;
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::ETAG, &format!("\"{digest}\""))];
+    (headers, text.as_str()).into_response()
 }
 
 fn operation(route: &Route, schemas: &Schemas) -> Operation {
@@ -69,6 +76,9 @@ fn operation(route: &Route, schemas: &Schemas) -> Operation {
         .request_body(request(&route.method, route.path).map(|payload| body(payload, schemas)));
     for name in parameters(route.path) {
         operation = operation.parameter(parameter(name));
+    }
+    for parameter in route.parameters.iter().flat_map(query_parameters) {
+        operation = operation.parameter(parameter);
     }
     for requirement in security(route.access) {
         operation = operation.security(requirement);
@@ -99,7 +109,15 @@ fn successes(operation: OperationBuilder, route: &Route, schemas: &Schemas) -> O
     if route.method != Method::GET {
         return operation;
     }
-    operation.response("304", Response::new("What the client has is still true"))
+    let operation = operation.response("304", Response::new("What the client has is still true"));
+    if payload != Payload::Bytes {
+        return operation;
+    }
+    let mut part = ResponseBuilder::new().description("The range that was asked for");
+    for (kind, content) in contents(payload, schemas) {
+        part = part.content(kind, content);
+    }
+    operation.response("206", part.build()).response("416", Ref::from_response_name(REFUSAL))
 }
 
 fn components(schemas: &Schemas) -> utoipa::openapi::Components {
@@ -188,6 +206,27 @@ fn parameter(name: &str) -> ParameterBuilder {
     let parameter =
         ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True);
     parameter.schema(Some(schema)).description(about)
+}
+
+/// A parameter of the query, under each of its names.
+fn query_parameters(parameter: &Parameter) -> impl Iterator<Item = ParameterBuilder> {
+    let of = |kind| ObjectBuilder::new().schema_type(SchemaType::Type(kind));
+    let schema: RefOr<Schema> = match parameter.kind {
+        ParameterKind::Text => of(Type::String).into(),
+        ParameterKind::Texts => ArrayBuilder::new().items(of(Type::String)).into(),
+        ParameterKind::Number => of(Type::Integer).minimum(Some(0)).into(),
+        ParameterKind::Flag => of(Type::Boolean).into(),
+    };
+    let Parameter { name: first, about, .. } = *parameter;
+    parameter.names().map(move |name| {
+        let about = if name == first { about.to_owned() } else { format!("The same as `{first}`") };
+        ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Query)
+            .required(Required::False)
+            .schema(Some(schema.clone()))
+            .description(Some(about))
+    })
 }
 
 /// `get_users_uid_scannedinstances`.

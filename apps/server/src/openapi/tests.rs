@@ -38,9 +38,13 @@ fn every_route_is_described_with_what_it_answers() {
                 assert!(content["application/octet-stream"].is_object(), "{name}")
             }
         }
-        let names: Vec<&str> = super::parameters(route.path).collect();
-        let described = operation["parameters"].as_array().map_or(0, Vec::len);
-        assert_eq!(described, names.len(), "{name}");
+        let in_path = super::parameters(route.path).map(|name| ("path", name));
+        let in_query = route.parameters.iter().flat_map(|parameter| parameter.names());
+        let names: Vec<(&str, &str)> = in_path.chain(in_query.map(|name| ("query", name))).collect();
+        let described = operation["parameters"].as_array().cloned().unwrap_or_default();
+        let described =
+            described.iter().map(|one| (one["in"].as_str().unwrap(), one["name"].as_str().unwrap()));
+        assert_eq!(described.collect::<Vec<_>>(), names, "{name}");
         assert!(operation["responses"]["default"].is_object(), "{name}");
     }
 }
@@ -79,6 +83,10 @@ async fn the_description_is_served() {
     let trial = Trial::new().await;
     let request = axum::http::Request::get("/openapi.json").body(axum::body::Body::empty()).unwrap();
     let answer = trial.send(request).await;
+    let tag = answer.header(axum::http::header::ETAG);
+    let again = axum::http::Request::get("/openapi.json").header(axum::http::header::IF_NONE_MATCH, tag);
+    let again = trial.send(again.body(axum::body::Body::empty()).unwrap()).await;
+    assert_eq!(again.status, axum::http::StatusCode::NOT_MODIFIED);
     let served: Value = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!(served, description());
     assert_eq!(served["openapi"], "3.1.0");

@@ -4,7 +4,8 @@ use axum::Router;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use sha2::{Digest, Sha256};
+
+use crate::hexadecimal::digest;
 
 /// `/` and the files that it loads.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
@@ -23,8 +24,7 @@ struct File {
 
 impl File {
     fn respond(&self) -> Response {
-        let digest = Sha256::digest(self.text.as_bytes());
-        let tag: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let tag = digest(self.text.as_bytes());
         let headers = [
             (header::CONTENT_TYPE, self.kind),
             (header::ETAG, &format!("\"{tag}\"")),

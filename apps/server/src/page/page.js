@@ -231,7 +231,9 @@ function machineRow() {
   const update = (machine) => {
     const system = machine.distribution ?? {};
     name.textContent = machine.name;
-    about.textContent = [system.name, system.version, system.arch].filter(Boolean).join(" ");
+    // Where there is a description, the API has no name for what it says.
+    const names = system.description ? [system.description] : [system.name, system.version];
+    about.textContent = [...names, system.arch].filter(Boolean).join(" ");
   };
   return { element, list, update };
 }

@@ -7,9 +7,9 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use diskwright_request::{Document, LocalizedMessage, Syntax, Time, UForgeError};
-use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
+use crate::hexadecimal::{digest, digest_of};
 use crate::store;
 
 /// The syntax that the client wants its answer in.
@@ -36,12 +36,15 @@ impl Wanted {
 
     /// `document` as the answer, with its entity tag: a digest of what is sent, which clients compare with its `digest`.
     pub(crate) fn reply(self, status: StatusCode, mut document: impl Document) -> Response {
-        let digest = hex32(&Sha256::digest(document.render(self.0).as_bytes()));
-        let modified = document.common().and_then(|common| {
-            common.digest = Some(digest.clone());
+        let common = document.common();
+        let has_digest = common.is_some();
+        let modified = common.and_then(|common| {
+            common.digest = Some(BLANK.to_owned());
             common.last_modified
         });
-        let mut response = (status, document.render(self.0)).into_response();
+        let mut text = document.render(self.0);
+        let digest = if has_digest { fill_in(&mut text) } else { digest(text.as_bytes()) };
+        let mut response = (status, text).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.0.media_type()));
         headers.insert(header::VARY, HeaderValue::from_static("Accept"));
@@ -155,10 +158,72 @@ pub(crate) fn http_date(milliseconds: i64) -> Option<HeaderValue> {
     HeaderValue::from_str(&text).ok()
 }
 
-/// The first 32 hexadecimal digits, the length of the API's digests.
-fn hex32(digest: &[u8]) -> String {
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+/// Puts the digest of all the rest of `document` in the place of the blank, and returns it.
+fn fill_in(document: &mut String) -> String {
+    // What stands before the digest of a document is not the client's: the first blank is the one.
+    let at = document.find(BLANK).unwrap_or(document.len());
+    let end = at.saturating_add(BLANK.len()).min(document.len());
+    let parts = [document.get(..at), document.get(end..)].map(|part| part.unwrap_or_default().as_bytes());
+    let digest = digest_of(&parts);
+    document.replace_range(at..end, &digest);
+    digest
 }
+
+/// Stands for a digest that is not known yet: [`DIGITS`](crate::hexadecimal::DIGITS) of them.
+const BLANK: &str = "00000000000000000000000000000000";
 
 /// What of a request's URI an error repeats.
 const MAX_URI: usize = 2048;
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use diskwright_request::{Common, List, Scan};
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    /// A document that counts how often it is rendered.
+    struct Counted<'a>(Scan, &'a Cell<u32>);
+
+    impl Document for Counted<'_> {
+        const ROOT: &'static str = Scan::ROOT;
+
+        fn render(&self, syntax: Syntax) -> String {
+            self.1.set(self.1.get() + 1);
+            self.0.render(syntax)
+        }
+
+        fn common(&mut self) -> Option<&mut Common> {
+            self.0.common()
+        }
+    }
+
+    async fn text(response: Response) -> (String, String) {
+        let tag = response.headers()[header::ETAG].to_str().unwrap().trim_matches('"').to_owned();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (tag, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_document_is_rendered_once_and_its_digest_is_its_entity_tag() {
+        assert_eq!(BLANK.len(), crate::hexadecimal::DIGITS);
+        let scan = |name: &str| Scan { name: Some(name.to_owned()), ..Scan::default() };
+        for syntax in [Syntax::Xml, Syntax::Json] {
+            let count = Cell::new(0);
+            let mut tags = Vec::new();
+            // Names like blanks are names.
+            for name in ["web", BLANK, "another"] {
+                let (tag, text) = text(Wanted(syntax).ok(Counted(scan(name), &count))).await;
+                assert_eq!((tag.len(), text.matches(&tag).count()), (BLANK.len(), 1), "{text}");
+                assert!(text.contains(name), "{text}");
+                tags.push(tag);
+            }
+            tags.dedup();
+            assert_eq!((count.get(), tags.len()), (3, 3));
+            let (tag, list) = text(Wanted(syntax).ok(List::all(vec![scan(BLANK)]))).await;
+            assert!(list.contains(BLANK) && !list.contains(&tag), "{list}");
+        }
+    }
+}

@@ -6,16 +6,16 @@
 //! answered without bytes (304, 416) redeem nothing.
 
 use axum::body::Body;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{Method, StatusCode, header};
+use axum::response::Response;
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
-use super::answer::{http_date, is_known};
-use super::range::{Selected, select};
-use super::{Ids, ticket};
+use super::answer::http_date;
+use super::file::SentFile;
+use super::{Ids, Parameter, ParameterKind, Query, paths, ticket};
 use crate::accounts::Identity;
 use crate::failure::Failure;
 use crate::routes::{Access, Route};
@@ -26,30 +26,26 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::new(
             Method::GET,
-            "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images/{itid}/downloads",
+            paths::image!("/downloads"),
             Access::DownloadKey,
             "Downloads an image",
             download,
-        ),
+        )
+        .reading(&[KEY]),
         Route::new(
             Method::GET,
-            "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images/{itid}/downloads/{file}",
+            paths::image!("/downloads/{file}"),
             Access::DownloadKey,
             "Downloads an image; the file's name is there for clients that name what they get by it",
             download,
-        ),
+        )
+        .reading(&[KEY]),
     ]
 }
 
 #[derive(Debug, Deserialize)]
 struct Place {
     uid: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Key {
-    download_id: Option<String>,
 }
 
 /// Why bytes may flow.
@@ -65,16 +61,16 @@ async fn download(
     State(server): State<Server>,
     Path(place): Path<Place>,
     Ids(ids): Ids<3>,
-    Query(key): Query<Key>,
+    query: Query,
     request: Request,
 ) -> Result<Response, Failure> {
     let (parts, _) = request.into_parts();
-    let (image, permit) = match (own_identity(&server, &parts, &place.uid).await, key.download_id) {
+    let (image, permit) = match (own_identity(&server, &parts, &place.uid).await, query.text(&KEY)) {
         (Some(identity), _) => {
             let image = find(&server, identity.user, ids).await?;
             (image.ok_or_else(|| Failure::unknown("image"))?, Permit::Own)
         }
-        (None, Some(key)) => (opened(&server, &place.uid, ids, &key).await?, Permit::Key),
+        (None, Some(key)) => (opened(&server, &place.uid, ids, key).await?, Permit::Key),
         (None, None) => return Err(Failure::unauthenticated()),
     };
     answer(&server, &parts, &image, permit).await
@@ -115,45 +111,11 @@ fn bad_key() -> Failure {
 }
 
 async fn answer(server: &Server, parts: &Parts, image: &Image, permit: Permit) -> Result<Response, Failure> {
-    let Download { name, length, tag, modified } = Download::of(image)?;
-    let mut response = StatusCode::OK.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    headers.insert(header::ETAG, value(tag.clone())?);
-    headers.insert(header::CONTENT_DISPOSITION, value(format!("attachment; filename=\"{name}\""))?);
-    // The answer hangs on who asks, and its address may hold a key.
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    if let Some(modified) = &modified {
-        headers.insert(header::LAST_MODIFIED, modified.clone());
-    }
-    if is_known(&parts.headers, response.headers()) {
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        return Ok(response);
-    }
-    let modified = modified.as_ref().and_then(|time| time.to_str().ok());
-    let range = match select(&parts.headers, length, &tag, modified) {
-        Selected::Whole => 0..length,
-        Selected::Part(range) => {
-            let last = range.end.saturating_sub(1);
-            let shown = value(format!("bytes {}-{last}/{length}", range.start))?;
-            response.headers_mut().insert(header::CONTENT_RANGE, shown);
-            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-            range
-        }
-        Selected::Nothing => {
-            let message = format!("the file has {length} bytes, none of which are in the range asked for");
-            return Err(Failure::new(StatusCode::RANGE_NOT_SATISFIABLE, "download.range", message)
-                .with_header(header::CONTENT_RANGE, value(format!("bytes */{length}"))?));
-        }
-    };
-    let size = HeaderValue::from(range.end.saturating_sub(range.start));
-    response.headers_mut().insert(header::CONTENT_LENGTH, size);
-    if parts.method == Method::HEAD {
-        return Ok(response);
-    }
+    let file = file(image)?;
+    let (mut response, range) = file.answer(parts)?;
+    let Some(range) = range else { return Ok(response) };
     // Opened first: what cannot be read uses up no key.
-    let bytes = server.artefacts().read(image.id, name, range).await.map_err(Failure::internal)?;
+    let bytes = server.artefacts().read(image.id, file.name, range).await.map_err(Failure::internal)?;
     if permit == Permit::Key && !server.store().redeem_download(image.id, image.downloads).await? {
         return Err(bad_key());
     }
@@ -162,40 +124,26 @@ async fn answer(server: &Server, parts: &Parts, image: &Image, permit: Permit) -
 }
 
 /// What can be downloaded of an image.
-struct Download<'a> {
-    name: &'a str,
-    /// Bytes.
-    length: u64,
-    /// Strong: a digest of the bytes.
-    tag: String,
-    modified: Option<HeaderValue>,
-}
-
-impl<'a> Download<'a> {
-    fn of(image: &'a Image) -> Result<Self, Failure> {
-        if !image.compress {
-            let message =
-                "the image was generated without compress, so that there is no one file to download";
-            return Err(
-                Failure::new(StatusCode::CONFLICT, "download.compress", message).with_parameter("compress")
-            );
-        }
-        let (ImageState::Complete, Some(name), Some(sha256)) = (image.state, &image.file_name, &image.sha256)
-        else {
-            return Err(Failure::conflict("the image is not complete"));
-        };
-        Ok(Self {
-            name,
-            length: u64::try_from(image.file_size).unwrap_or(0),
-            tag: format!("\"{sha256}\""),
-            modified: image.finished.and_then(http_date),
-        })
+fn file(image: &Image) -> Result<SentFile<'_>, Failure> {
+    if !image.compress {
+        let message = "the image was generated without compress, so that there is no one file to download";
+        return Err(
+            Failure::new(StatusCode::CONFLICT, "download.compress", message).with_parameter("compress")
+        );
     }
+    let (ImageState::Complete, Some(name), Some(digest)) = (image.state, &image.file_name, &image.sha256)
+    else {
+        return Err(Failure::conflict("the image is not complete"));
+    };
+    let length = u64::try_from(image.file_size).unwrap_or(0);
+    Ok(SentFile { name, length, digest, modified: image.finished.and_then(http_date) })
 }
 
-fn value(text: String) -> Result<HeaderValue, Failure> {
-    HeaderValue::from_str(&text).map_err(Failure::internal)
-}
+const KEY: Parameter = Parameter::new(
+    "downloadId",
+    ParameterKind::Text,
+    "The image's downloadKey, in the place of a login; good for one GET",
+);
 
 #[cfg(test)]
 mod tests;

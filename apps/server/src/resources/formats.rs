@@ -11,7 +11,7 @@ use diskwright::format::{FormatInfo, Registry};
 use diskwright_request::{Common, ImageFormat, List, TargetFormat};
 use sha2::{Digest, Sha256};
 
-use super::{Ids, Wanted};
+use super::{Ids, Wanted, paths};
 use crate::accounts::Entitlement;
 use crate::failure::Failure;
 use crate::routes::{Access, Route};
@@ -23,14 +23,14 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::new(
             Method::GET,
-            "/users/{uid}/targetformats",
+            paths::user!("/targetformats"),
             USER,
             "Lists the formats in which the user may have images",
             user_target_formats,
         ),
         Route::new(
             Method::GET,
-            "/users/{uid}/formats",
+            paths::user!("/formats"),
             USER,
             "Lists the primitive formats in which the user may have images",
             user_formats,

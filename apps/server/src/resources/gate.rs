@@ -1,23 +1,35 @@
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
+use axum::http::HeaderValue;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
 
+use super::Declared;
 use crate::accounts::Identity;
 use crate::failure::Failure;
 use crate::net::Trail;
 use crate::routes::Access;
 use crate::server::Server;
 
+/// What stands before the handler of a route.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    pub(crate) server: Server,
+    pub(crate) access: Access,
+    pub(crate) declared: Declared,
+}
+
 /// Lets a request through to its handler, with the caller's [`Identity`] where there is one, or not.
 ///
 /// Below `/users/{uid}` every other user's name is refused in the same way, whether there is such a user or not.
 pub(crate) async fn gate(
-    State((server, access)): State<(Server, Access)>,
+    State(Gate { server, access, declared }): State<Gate>,
     request: Request,
     next: Next,
 ) -> Result<Response, Failure> {
     let (mut parts, body) = request.into_parts();
+    check_site(&parts)?;
+    parts.extensions.insert(declared);
     if access == Access::Open || access == Access::DownloadKey && brings_key(&parts) {
         return Ok(next.run(Request::from_parts(parts, body)).await);
     }
@@ -41,6 +53,21 @@ pub(crate) async fn gate(
     }
     parts.extensions.insert(identity);
     Ok(next.run(Request::from_parts(parts, body)).await)
+}
+
+/// Refuses what a page of another site has a browser send that changes something: a browser adds the login that its user once
+/// typed, whoever asks. Other clients do not say where they come from.
+///
+/// # Reference
+/// Fetch Metadata Request Headers, §2.4 (`Sec-Fetch-Site`).
+fn check_site(parts: &Parts) -> Result<(), Failure> {
+    if parts.method.is_safe() {
+        return Ok(());
+    }
+    match parts.headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
+        None | Some(b"same-origin" | b"none") => Ok(()),
+        Some(_) => Err(Failure::forbidden("a page of another site may not change anything here")),
+    }
 }
 
 fn brings_key(parts: &Parts) -> bool {

@@ -2,21 +2,22 @@
 
 use std::time::Duration;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
-use diskwright::profile::{Layer, MachineReport, Origin, Settings, TreeFacts};
+use diskwright::profile::{BootPolicy, Layer, MachineReport, Origin, Settings, TreeFacts};
 use diskwright::{Error, ErrorKind, Seed};
 use diskwright_request::{ImageRequest, List, PublishImages, SoftwareBundles, Statuses};
 
 use super::formats::Offer;
-use super::{Body, Ids, OwnScan, Wanted, ticket};
+use super::{Body, Ids, OwnScan, Parameter, ParameterKind, Query, Wanted, paths, ticket};
 use crate::accounts::{Entitlement, Identity};
 use crate::build::{Recipe, effective};
 use crate::failure::Failure;
 use crate::routes::{Access, Route};
 use crate::server::Server;
 use crate::store::{self, Image, ImageOrigin, ImageSelection, JobKind, NewImage, Stopping};
+use crate::tree::Facts;
 
 pub(super) fn routes() -> Vec<Route> {
     [image_routes(), user_routes(), publish_routes()].into_iter().flatten().collect()
@@ -26,10 +27,10 @@ const IMAGES: Access = Access::Entitled(&[Entitlement::MigrationGenerate, Entitl
 const PUBLISH: Access = Access::Entitled(&[Entitlement::MigrationPublish]);
 
 fn image_routes() -> Vec<Route> {
-    const ALL: &str = "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images";
-    const ONE: &str = "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images/{itid}";
-    const STATUS: &str = "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images/{itid}/status";
-    const TOOLS: &str = "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images/platformtools/{tfid}";
+    const ALL: &str = paths::scan!("/images");
+    const ONE: &str = paths::image!("");
+    const STATUS: &str = paths::image!("/status");
+    const TOOLS: &str = paths::scan!("/images/platformtools/{tfid}");
     vec![
         Route::new(Method::POST, ALL, IMAGES, "Generates an image of a scan", generate),
         Route::new(Method::GET, ALL, IMAGES, "Lists the images of a scan", list),
@@ -55,24 +56,25 @@ fn image_routes() -> Vec<Route> {
 
 fn user_routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, "/users/{uid}/images", IMAGES, "Lists all images of a user", user_images),
+        Route::new(Method::GET, paths::user!("/images"), IMAGES, "Lists all images of a user", user_images),
         Route::new(
             Method::GET,
-            "/users/{uid}/images/status",
+            paths::user!("/images/status"),
             IMAGES,
             "Says how far images of a user are: those whose URIs are given as `img`, or all",
             user_statuses,
-        ),
+        )
+        .reading(&[IMAGE]),
         Route::new(
             Method::GET,
-            "/users/{uid}/pimages",
+            paths::user!("/pimages"),
             IMAGES,
             "Lists the published images of a user: none",
             no_publications,
         ),
         Route::new(
             Method::GET,
-            "/users/{uid}/pimages/status",
+            paths::user!("/pimages/status"),
             IMAGES,
             "Says how far publications of a user are: there are none",
             no_statuses,
@@ -81,12 +83,10 @@ fn user_routes() -> Vec<Route> {
 }
 
 fn publish_routes() -> Vec<Route> {
-    const ALL: &str = "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images/{itid}/pimages";
-    const ONE: &str = "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images/{itid}/pimages/{pitid}";
-    const STATUS: &str =
-        "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images/{itid}/pimages/{pitid}/status";
-    const CANCEL: &str =
-        "/users/{uid}/scannedinstances/{siid}/scans/{sid}/images/{itid}/pimages/{pitid}/cancel";
+    const ALL: &str = paths::image!("/pimages");
+    const ONE: &str = paths::image!("/pimages/{pitid}");
+    const STATUS: &str = paths::image!("/pimages/{pitid}/status");
+    const CANCEL: &str = paths::image!("/pimages/{pitid}/cancel");
     vec![
         Route::new(Method::GET, ALL, PUBLISH, "Lists the publications of an image: none", publications),
         Route::new(Method::POST, ALL, PUBLISH, "Publishes an image; answered with 501", publish),
@@ -117,7 +117,8 @@ async fn generate(
     if !origin.is_complete {
         return Err(Failure::conflict("the scan is not complete"));
     }
-    let added = server.store().add_image(identity.user, &new, &server.settings().quota).await?;
+    let settings = server.settings();
+    let added = server.store().add_image(identity.user, &new, &settings.quota, settings.queue).await?;
     let id = added.ok_or_else(|| Failure::conflict("the scan is not complete"))?;
     server.builder().wake();
     let image = find(&server, &identity, [instance, scan, id]).await?;
@@ -131,7 +132,11 @@ fn order(
     origin: &ImageOrigin,
     request: &ImageRequest,
 ) -> Result<NewImage, Failure> {
-    let (recipe, format) = Recipe::new(request, server.registry())?;
+    let policy = server.settings().boot;
+    let (recipe, format) = Recipe::new(request, server.registry(), policy)?;
+    if policy == BootPolicy::Required {
+        boots(origin)?;
+    }
     let asked = request.target_format.as_deref().unwrap_or_default();
     let machine =
         origin.machine_report.as_deref().map(str::as_bytes).map(MachineReport::from_json).transpose()?;
@@ -152,6 +157,17 @@ fn order(
         profile: effective(&request.profile, scan_profile, &settings).to_json(),
         bytes: u64::try_from(origin.content_bytes).unwrap_or(0).saturating_add(OVERHEAD),
     })
+}
+
+/// Refuses a scan of which it is known that its disk would boot under no firmware: it would only fail later.
+fn boots(origin: &ImageOrigin) -> Result<(), Failure> {
+    let facts: Option<Facts> = origin.facts.as_deref().and_then(|json| serde_json::from_str(json).ok());
+    let obstacles = facts.unwrap_or_default().obstacles.join("; ");
+    if obstacles.is_empty() {
+        return Ok(());
+    }
+    let message = format!("{obstacles}; a server that runs with --boot optional makes such images");
+    Err(Failure::new(StatusCode::BAD_REQUEST, "request.unsupported", message).with_parameter("boot"))
 }
 
 /// A name for the image's files: what of the machine's name may stand in one.
@@ -262,12 +278,12 @@ async fn user_images(
 async fn user_statuses(
     State(server): State<Server>,
     identity: Identity,
-    Query(query): Query<Vec<(String, String)>>,
+    query: Query,
     wanted: Wanted,
 ) -> Result<Response, Failure> {
-    let asked: Vec<String> = query.into_iter().filter(|(key, _)| key == "img").map(|(_, uri)| uri).collect();
+    let asked = query.texts(&IMAGE);
     let images = server.store().images(identity.user, ImageSelection::All).await?;
-    let is_asked = |image: &&Image| asked.is_empty() || asked.contains(&ticket::uri(image));
+    let is_asked = |image: &&Image| asked.is_empty() || asked.contains(&ticket::uri(image).as_str());
     let statuses = images.iter().filter(is_asked).map(ticket::status).collect();
     Ok(wanted.ok(List::all(statuses)))
 }
@@ -326,6 +342,7 @@ fn documents(server: &Server, wanted: Wanted, images: &[Image]) -> Response {
     wanted.ok(List::all(images.iter().map(|image| ticket::image(server, image)).collect()))
 }
 
+const IMAGE: Parameter = Parameter::new("img", ParameterKind::Texts, "URI of an image whose status is shown");
 const MAX_NAME: usize = 64;
 /// File systems, partition tables, loaders.
 const OVERHEAD: u64 = 64 << 20;
@@ -333,5 +350,7 @@ const OVERHEAD: u64 = 64 << 20;
 const STOPPING: Duration = Duration::from_secs(5);
 const STOPPING_POLL: Duration = Duration::from_millis(100);
 
+#[cfg(test)]
+mod boot_tests;
 #[cfg(test)]
 mod tests;

@@ -7,8 +7,8 @@ use diskwright_request::{
     Architecture, Common, Distribution, DistributionName, List, ScannedInstance, ScannedInstanceRequest, Time,
 };
 
-use super::listing::{Listed, Listing};
-use super::{Body, OwnInstance, Query, Wanted, scans};
+use super::listing::{self, Key, Listed, Listing};
+use super::{Body, OwnInstance, Parameter, ParameterKind, Query, Wanted, paths, scans};
 use crate::accounts::{Entitlement, Identity};
 use crate::failure::Failure;
 use crate::routes::{Access, Route};
@@ -18,10 +18,12 @@ use crate::store::{Instance, InstanceAdded, MAX_INSTANCES, NewInstance, Scan, Se
 pub(super) fn routes() -> Vec<Route> {
     let [get, post, delete] = [Method::GET, Method::POST, Method::DELETE];
     let access = Access::Entitled(&[Entitlement::MigrationAccess]);
-    let all = "/users/{uid}/scannedinstances";
-    let one = "/users/{uid}/scannedinstances/{siid}";
+    let all = paths::user!("/scannedinstances");
+    let one = paths::machine!("");
     vec![
-        Route::new(get.clone(), all, access, "Lists the account's machines", list),
+        Route::new(get.clone(), all, access, "Lists the account's machines", list)
+            .reading(&listing::PARAMETERS)
+            .reading(&[INCLUDE_SCANS]),
         Route::new(post, all, access, "Notes a machine, or finds the one of that name", create),
         Route::new(
             delete.clone(),
@@ -30,7 +32,7 @@ pub(super) fn routes() -> Vec<Route> {
             "Removes all machines with their scans and images",
             delete_all,
         ),
-        Route::new(get, one, access, "Shows a machine", show),
+        Route::new(get, one, access, "Shows a machine", show).reading(&[INCLUDE_SCANS]),
         Route::new(delete, one, access, "Removes a machine with its scans and images", remove),
     ]
 }
@@ -43,7 +45,7 @@ async fn list(
 ) -> Result<Response, Failure> {
     let listing = Listing::of(&query)?;
     let (instances, total) = listing.apply(server.store().instances(identity.user).await?);
-    let scans = match query.flag("includeScans")? {
+    let scans = match query.flag(&INCLUDE_SCANS)? {
         Some(true) => Some(server.store().scans(identity.user, Selection::All).await?),
         _ => None,
     };
@@ -104,7 +106,7 @@ async fn show(
     query: Query,
     wanted: Wanted,
 ) -> Result<Response, Failure> {
-    let scans = match query.flag("includeScans")? {
+    let scans = match query.flag(&INCLUDE_SCANS)? {
         Some(true) => Some(server.store().scans(identity.user, Selection::Instance(instance.id)).await?),
         _ => None,
     };
@@ -168,37 +170,33 @@ fn last_change(instance: &Instance, scans: Option<&[Scan]>) -> i64 {
 
 /// The operating system, with a name, a version and an architecture whatever happens: clients put them together unseen.
 ///
-/// A distribution that the API has no name for is shown under its first one, and the description says what it is.
+/// A distribution that the API has no name for is shown under its first one. Clients show nothing else but the version, so that
+/// says what it is, in brackets that no version has; so does the description, alone.
 fn distribution(instance: &Instance) -> Distribution {
     let name = instance.distribution_name.as_deref().unwrap_or_default();
     let version = instance.distribution_version.as_deref().unwrap_or_default();
     let arch = instance.distribution_arch.as_deref().unwrap_or_default();
     let mut distribution = Distribution::of_os(name, version, arch);
     if distribution.name.is_none() {
-        let shown = if name.is_empty() { "not known yet" } else { name };
-        distribution.description = Some(shown.to_owned());
+        let (shown, stated) = match format!("{name} {version}").trim() {
+            "" => ("not known yet".to_owned(), "(not known yet)".to_owned()),
+            told => (told.to_owned(), format!("(in fact {told})")),
+        };
+        distribution.description = Some(shown);
         distribution.name = DistributionName::ALL.first().copied();
         distribution.package_kind = None;
+        distribution.version = Some(stated);
     }
     distribution.arch = distribution.arch.or_else(|| Architecture::named("noarch"));
     distribution.version = distribution.version.or_else(|| Some("unknown".to_owned()));
     distribution
 }
 
+const INCLUDE_SCANS: Parameter =
+    Parameter::new("includeScans", ParameterKind::Flag, "Whether the scans of each machine are shown, too");
+
 impl Listed for Instance {
-    fn id(&self) -> i64 {
-        self.id
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn created(&self) -> i64 {
-        self.created
-    }
-
-    fn modified(&self) -> i64 {
-        self.modified
+    fn key(&self) -> Key<'_> {
+        Key { id: self.id, name: &self.name, created: self.created, modified: self.modified }
     }
 }

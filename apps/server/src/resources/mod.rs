@@ -7,9 +7,10 @@
 
 mod answer;
 #[cfg(test)]
-mod bench;
+pub(crate) mod bench;
 mod body;
 mod downloads;
+mod file;
 mod formats;
 mod gate;
 mod health;
@@ -19,6 +20,7 @@ mod instances;
 mod listing;
 mod overlay;
 mod own;
+mod paths;
 mod query;
 mod range;
 mod scans;
@@ -28,11 +30,11 @@ mod users;
 
 pub(crate) use answer::{Wanted, error_text, finish};
 pub(crate) use body::Body;
-pub(crate) use gate::gate;
+pub(crate) use gate::{Gate, gate};
 pub(crate) use health::{administration, health};
 pub(crate) use ids::Ids;
 pub(crate) use own::{OwnInstance, OwnScan};
-pub(crate) use query::Query;
+pub(crate) use query::{Declared, Parameter, ParameterKind, Query};
 pub(crate) use service::API_VERSION;
 
 use axum::Router;

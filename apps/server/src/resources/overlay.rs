@@ -3,10 +3,11 @@
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use tokio_util::io::ReaderStream;
 
-use super::{OwnScan, Query, scans};
+use super::file::SentFile;
+use super::{OwnScan, Parameter, ParameterKind, Query, paths, scans};
 use crate::accounts::{Entitlement, Identity};
+use crate::artefacts::pieces;
 use crate::failure::Failure;
 use crate::routes::{Access, Route};
 use crate::server::Server;
@@ -17,7 +18,7 @@ use crate::upload::{
 
 pub(super) fn routes() -> Vec<Route> {
     let access = Access::Entitled(&[Entitlement::MigrationAccess]);
-    let path = "/users/{uid}/scannedinstances/{siid}/scans/{sid}/overlay";
+    let path = paths::scan!("/overlay");
     vec![
         Route::new(
             Method::GET,
@@ -26,7 +27,8 @@ pub(super) fn routes() -> Vec<Route> {
             "Downloads the tree; HEAD tells how much of it is here",
             download,
         ),
-        Route::new(Method::POST, path, access, "Uploads the tree, or begins an upload in parts", upload),
+        Route::new(Method::POST, path, access, "Uploads the tree, or begins an upload in parts", upload)
+            .reading(&[CRC, NAME]),
         Route::new(Method::PATCH, path, access, "Uploads a part of the tree", append),
     ]
 }
@@ -38,10 +40,9 @@ async fn upload(
     query: Query,
     request: Request,
 ) -> Result<Response, Failure> {
-    server.forget_old_uploads().await?;
     let mut new = NewUpload {
-        name: query.text("overlayName").map(name).transpose()?,
-        crc: query.text("crc").map(str::to_owned),
+        name: query.text(&NAME).map(name).transpose()?,
+        crc: query.text(&CRC).map(str::to_owned),
         bytes: 0,
         total: None,
     };
@@ -101,30 +102,37 @@ async fn download(
     State(server): State<Server>,
     identity: Identity,
     OwnScan(scan): OwnScan,
-    method: Method,
+    request: Request,
 ) -> Result<Response, Failure> {
-    if method == Method::HEAD && scan.upload_total.is_some() {
+    let (request, _) = request.into_parts();
+    if request.method == Method::HEAD && scan.upload_total.is_some() {
         return Ok(Parts::of(&scan, identity.user)?.progress());
     }
     let tree = scan.tree_file.as_ref().filter(|_| scan.state != ScanState::Receiving);
     let (Some(tree), Some(digest)) = (tree, &scan.tree_sha256) else {
         return Err(Failure::unknown("overlay"));
     };
-    let file = tokio::fs::File::open(server.folder().path(tree)).await.map_err(Failure::internal)?;
-    let body = axum::body::Body::from_stream(ReaderStream::with_capacity(file, PIECE));
-    let mut response = body.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(scan.tree_bytes));
-    headers.insert(
-        header::CONTENT_DISPOSITION,
-        HeaderValue::from_static("attachment; filename=\"overlay.tar\""),
-    );
-    if let Ok(tag) = HeaderValue::from_str(&format!("\"{digest}\"")) {
-        headers.insert(header::ETAG, tag);
+    let length = u64::try_from(scan.tree_bytes).unwrap_or(0);
+    let file = SentFile { name: "overlay.tar", length, digest, modified: None };
+    let (mut response, range) = file.answer(&request)?;
+    if let Some(range) = range {
+        let path = server.folder().path(tree);
+        let opened = tokio::task::spawn_blocking(move || std::fs::File::open(path)).await;
+        let opened = opened.map_err(Failure::internal)?.map_err(Failure::internal)?;
+        let bytes = pieces(opened, range).await.map_err(Failure::internal)?;
+        *response.body_mut() = axum::body::Body::from_stream(bytes);
     }
     Ok(response)
 }
+
+/// A checksum of what is uploaded.
+pub(super) const CRC: Parameter = Parameter::new(
+    "crc",
+    ParameterKind::Text,
+    "What the upload must have, told by its form: a CRC-32 (decimal or hexadecimal), an MD5 or a SHA-256",
+);
+const NAME: Parameter =
+    Parameter::new("overlayName", ParameterKind::Text, "Name of the tree, as its sender calls it");
 
 /// Fails with 400 or 415 where it is no archive.
 fn check_kind(kind: Kind) -> Result<(), Failure> {
@@ -153,8 +161,6 @@ fn created(uri: &str) -> Response {
     }
     response
 }
-
-const PIECE: usize = 256 << 10;
 
 #[cfg(test)]
 mod tests;

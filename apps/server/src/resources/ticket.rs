@@ -5,6 +5,7 @@ use diskwright_request::{Common, ImageFormat, InstallProfile, Status, Time, Uplo
 
 use super::formats::Offer;
 use crate::build::Recipe;
+use crate::hexadecimal::hexadecimal;
 use crate::server::Server;
 use crate::store::{Image, ImageState};
 
@@ -87,8 +88,7 @@ pub(super) fn uri(image: &Image) -> String {
 /// What lets the next download of an image through, once: nobody can make it without the server's secret, and it is another one
 /// after each download that was begun with it.
 pub(super) fn download_key(server: &Server, image: &Image) -> String {
-    let key = server.folder().key(&format!("download:{}:{}", image.id, image.downloads));
-    key.iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&server.folder().key(&format!("download:{}:{}", image.id, image.downloads)))
 }
 
 fn scan_uri(image: &Image) -> String {

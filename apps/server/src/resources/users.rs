@@ -7,7 +7,7 @@ use diskwright_request::{
     ApiKeyPair, ApiKeyPairs, Common, Entitlement, Org, Orgs, Role, Roles, SshKeys, Time, User,
 };
 
-use super::{Ids, Wanted};
+use super::{Ids, Wanted, paths};
 use crate::accounts::{self, Identity};
 use crate::failure::Failure;
 use crate::routes::{Access, Route};
@@ -18,11 +18,17 @@ pub(super) fn routes() -> Vec<Route> {
     let get = Method::GET;
     let account = Access::Account;
     vec![
-        Route::new(get.clone(), "/users/{uid}", account, "Shows the account, with its roles", user),
-        Route::new(get.clone(), "/users/{uid}/roles", account, "Lists the account's roles", roles),
-        Route::new(get.clone(), "/users/{uid}/orgs", account, "Lists the account's organisation", orgs),
-        Route::new(get.clone(), "/users/{uid}/sshkeys", account, "Lists SSH keys: there are none", ssh_keys),
-        Route::new(get.clone(), "/users/{uid}/apikeys", account, "Lists the account's API keys", api_keys),
+        Route::new(get.clone(), paths::user!(""), account, "Shows the account, with its roles", user),
+        Route::new(get.clone(), paths::user!("/roles"), account, "Lists the account's roles", roles),
+        Route::new(get.clone(), paths::user!("/orgs"), account, "Lists the account's organisation", orgs),
+        Route::new(
+            get.clone(),
+            paths::user!("/sshkeys"),
+            account,
+            "Lists SSH keys: there are none",
+            ssh_keys,
+        ),
+        Route::new(get.clone(), paths::user!("/apikeys"), account, "Lists the account's API keys", api_keys),
         Route::new(get, "/orgs/{oid}", account, "Shows the organisation", org),
     ]
 }

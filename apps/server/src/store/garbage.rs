@@ -33,9 +33,12 @@ pub(crate) async fn discard(
 }
 
 impl Store {
-    /// What is to be removed, the oldest first.
-    pub(crate) async fn garbage(&self) -> Result<Vec<Garbage>, StoreError> {
-        sqlx::query_as("SELECT id, path FROM garbage ORDER BY id LIMIT 1000").fetch_all(self.reader()).await
+    /// What is to be removed, the oldest first: so much of what is behind the number `after` that one need not take all at once.
+    pub(crate) async fn garbage(&self, after: i64) -> Result<Vec<Garbage>, StoreError> {
+        sqlx::query_as("SELECT id, path FROM garbage WHERE id > $1 ORDER BY id LIMIT 1000")
+            .bind(after)
+            .fetch_all(self.reader())
+            .await
     }
 
     /// Every file that a row names, to be kept or to be removed.

@@ -147,6 +147,18 @@ impl Store {
     }
 }
 
+/// How many jobs of `kind` no builder has in hand.
+pub(super) async fn waiting(
+    change: &mut Transaction<'static, Sqlite>,
+    kind: JobKind,
+) -> Result<u64, StoreError> {
+    let waiting: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM jobs WHERE kind = $1 AND holder IS NULL")
+        .bind(kind.name())
+        .fetch_one(&mut **change)
+        .await?;
+    Ok(u64::try_from(waiting).unwrap_or(0))
+}
+
 /// Ends a job, in the transaction that says what came of it; whether the holder still had it.
 pub(super) async fn end(change: &mut Transaction<'static, Sqlite>, job: &Job) -> Result<bool, StoreError> {
     let ended = sqlx::query("DELETE FROM jobs WHERE id = $1 AND holder = $2")

@@ -23,7 +23,7 @@ pub(crate) use images::{
 pub(crate) use instances::{Instance, InstanceAdded, MAX_INSTANCES, NewInstance};
 pub(crate) use jobs::{Job, JobKind, LEASE, MAX_ATTEMPTS};
 pub(crate) use scans::{
-    DeadUpload, ForeignReport, NewScan, NewUpload, ReadScan, Scan, ScanPackage, ScanState, ScanTask,
+    ForeignReport, NewScan, NewUpload, OwnedScan, ReadScan, Scan, ScanPackage, ScanState, ScanTask,
     Selection, Upload, UploadRefusal,
 };
 pub(crate) use users::{Account, Limits, NewAccount};
@@ -68,7 +68,7 @@ impl Store {
         Ok(Self { readers, writer, metrics: None })
     }
 
-    /// Tells `metrics` how long the database takes.
+    /// Tells `metrics` how long changes wait.
     pub(crate) fn measured_by(mut self, metrics: Metrics) -> Self {
         self.metrics = Some(metrics);
         self
@@ -78,7 +78,9 @@ impl Store {
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         let since = Instant::now();
         let transaction = self.writer.begin_with("BEGIN IMMEDIATE").await;
-        self.took("begin", since);
+        if let Some(metrics) = &self.metrics {
+            metrics.change_waited(since.elapsed());
+        }
         transaction
     }
 
@@ -89,24 +91,13 @@ impl Store {
 
     /// Whether the database answers.
     pub(crate) async fn is_alive(&self) -> bool {
-        let since = Instant::now();
-        let is_alive = sqlx::query("SELECT 1").execute(&self.readers).await.is_ok();
-        self.took("read", since);
-        is_alive
+        sqlx::query("SELECT 1").execute(&self.readers).await.is_ok()
     }
 
     /// Closes the database: the log is folded into the file.
     pub(crate) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
-    }
-}
-
-impl Store {
-    fn took(&self, what: &'static str, since: Instant) {
-        if let Some(metrics) = &self.metrics {
-            metrics.database_took(what, since.elapsed());
-        }
     }
 }
 

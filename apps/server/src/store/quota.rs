@@ -34,6 +34,9 @@ pub(crate) struct QuotaExceeded {
 pub(crate) enum QuotaError {
     #[error(transparent)]
     Exceeded(#[from] QuotaExceeded),
+    /// Whoever asks: as many wait for their turn as may.
+    #[error("{0} images wait for their turn already, as many as may")]
+    QueueFull(u64),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -70,8 +73,10 @@ async fn limits(executor: impl SqliteExecutor<'_>, user: i64, defaults: &Quota) 
     let own: (Option<i64>, Option<i64>, Option<i64>) =
         sqlx::query_as("SELECT scan_quota, image_quota, byte_quota FROM users WHERE id = $1")
             .bind(user)
-            .fetch_one(executor)
-            .await?;
+            .fetch_optional(executor)
+            .await?
+            // An account that has gone meanwhile: nothing of it takes anything, which is told there.
+            .unwrap_or_default();
     let limit = |own: Option<i64>, default| own.map_or(default, unsigned);
     Ok(Quota {
         scans: limit(own.0, defaults.scans),
@@ -182,7 +187,7 @@ mod tests {
         sqlx::query("DELETE FROM scans").execute(&mut *change).await.unwrap();
         change.commit().await.unwrap();
         assert_eq!(store.usage(guest).await.unwrap(), Usage { bytes: 600, ..Usage::default() });
-        for garbage in store.garbage().await.unwrap() {
+        for garbage in store.garbage(0).await.unwrap() {
             store.forget_garbage(garbage.id).await.unwrap();
         }
         assert_eq!(store.usage(guest).await.unwrap(), Usage::default());

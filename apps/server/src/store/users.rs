@@ -274,7 +274,7 @@ mod tests {
         assert!(store.account("guest").await.unwrap().is_none());
         assert!(store.account_of_key("public").await.unwrap().is_none());
         let garbage: Vec<String> =
-            store.garbage().await.unwrap().into_iter().map(|garbage| garbage.path).collect();
+            store.garbage(0).await.unwrap().into_iter().map(|garbage| garbage.path).collect();
         let [tree, image] =
             [format!("uploads/of-{}", furniture.instance), format!("images/{}", furniture.image)];
         assert_eq!(garbage, [tree, image]);

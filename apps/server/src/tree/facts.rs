@@ -20,6 +20,8 @@ pub(crate) struct Facts {
     pub(crate) time_zone: Option<String>,
     /// As X calls it.
     pub(crate) keyboard: Option<String>,
+    /// Why its disk would boot under no firmware, a sentence each; none if it boots.
+    pub(crate) obstacles: Vec<String>,
 }
 
 impl Facts {
@@ -55,6 +57,7 @@ impl Facts {
             distribution: names.filter_map(distribution).next(),
             time_zone: zone.filter(|zone| is_zone(zone)),
             keyboard: noted.text(source, "etc/default/keyboard")?.as_deref().and_then(layout),
+            obstacles: obstacles(report),
         })
     }
 
@@ -114,6 +117,11 @@ pub(super) fn profile(report: &Report) -> Profile {
         kernel_parameters: Some(settings.kernel_parameters.value.clone()).filter(|list| !list.is_empty()),
         ..Profile::default()
     }
+}
+
+fn obstacles(report: &Report) -> Vec<String> {
+    let told = report.warnings.iter().filter(|finding| finding.code == "does-not-boot");
+    told.map(|finding| finding.text.clone()).collect()
 }
 
 fn distribution(id: &str) -> Option<String> {

@@ -36,6 +36,7 @@ pub(crate) struct TreeOrder {
     /// The machine report that was given beside the tree.
     pub(crate) machine: Option<MachineReport>,
     pub(crate) limits: Limits,
+    pub(crate) boot: BootPolicy,
 }
 
 /// How far the reading of an archive is, told from any thread.
@@ -106,7 +107,11 @@ fn plan(
     let target = some_format(registry)?;
     let mut plan_order = Order::new(source.clone(), vec![target], "scan", Seed::from_text("scan"), timestamp);
     plan_order.machine = machine.clone();
-    plan_order.profile.boot = Some(BootPolicy::Optional);
+    // A tree that does not boot is no reason to refuse the scan: those who ask for an image of it are told.
+    plan_order.profile.boot = Some(match order.boot {
+        BootPolicy::Required | BootPolicy::Optional => BootPolicy::Optional,
+        BootPolicy::None => BootPolicy::None,
+    });
     let plan = engine.plan(&plan_order, &reading.monitor)?;
     let report = plan.report(&plan_order);
     drop(plan);
@@ -122,8 +127,9 @@ fn outcome(source: &Bounded, report: &Report, given: Option<MachineReport>) -> R
     };
     let facts = Facts::new(&noted, source, report, machine)?;
     let failed = |error| Error::new(ErrorKind::Internal, "what the tree says is no JSON").with_source(error);
+    let obstacles = facts.obstacles.join("; ");
     Ok(ReadScan {
-        message: "Complete".to_owned(),
+        message: if obstacles.is_empty() { "Complete".to_owned() } else { format!("Complete; {obstacles}") },
         entries: noted.entries,
         content_bytes: noted.content_bytes,
         profile: facts::profile(report).to_json(),

@@ -11,6 +11,7 @@ fn read(path: &Path, change: impl FnOnce(&mut TreeOrder), reading: &Reading) -> 
         spool: room.path().to_owned(),
         machine: None,
         limits: Limits::default(),
+        boot: BootPolicy::Required,
     };
     change(&mut order);
     read_tree(&Engine::new(), &diskwright::builtin_registry().unwrap(), &order, reading)
@@ -33,7 +34,10 @@ fn packed(bytes: &[u8]) -> tempfile::NamedTempFile {
 fn a_tree_tells_its_system_and_the_disk_that_would_be_made() {
     let reading = Reading::default();
     let read = read(Path::new(FIXTURE), |_| {}, &reading).unwrap();
-    assert_eq!(read.message, "Complete");
+    // It has neither loader nor kernel.
+    assert!(read.message.starts_with("Complete; the disk boots under no firmware: "), "{}", read.message);
+    let facts: Facts = serde_json::from_str(&read.facts).unwrap();
+    assert_eq!(facts.obstacles.len(), 2, "{:?}", facts.obstacles);
     assert!(read.entries > 10 && read.content_bytes > 0, "{read:?}");
     assert!(!read.distribution[0].is_empty(), "{:?}", read.distribution);
     let profile = diskwright::profile::Profile::from_json(read.profile.as_bytes()).unwrap();

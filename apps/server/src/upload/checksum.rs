@@ -2,6 +2,7 @@ use md5::Md5;
 use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
+use crate::hexadecimal::hexadecimal;
 
 /// A checksum that an upload must have, as its sender gives it.
 ///
@@ -103,15 +104,11 @@ impl Digests {
 
     pub(super) fn finish(self) -> Sums {
         Sums {
-            sha256: hex(&self.sha256.finalize()),
+            sha256: hexadecimal(&self.sha256.finalize()),
             crc32: self.crc32.finalize(),
-            md5: self.md5.map(|md5| hex(&md5.finalize())),
+            md5: self.md5.map(|md5| hexadecimal(&md5.finalize())),
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

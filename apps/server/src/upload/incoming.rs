@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::BodyDataStream;
 use axum::extract::Request;
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use bytes::Bytes;
 use futures_util::StreamExt;
-use http_body_util::LengthLimitError;
 use hyper::body::Body as _;
 use multer::{Field, Multipart};
 
@@ -176,7 +175,7 @@ impl Incoming {
 
     async fn pull(&mut self) -> Result<Option<Bytes>, Failure> {
         match &mut self.source {
-            Source::Body(stream) => stream.next().await.transpose().map_err(|error| body_failure(&error)),
+            Source::Body(stream) => stream.next().await.transpose().map_err(|error| Failure::of_body(&error)),
             Source::Form(form) => form.file.chunk().await.map_err(form_failure),
         }
     }
@@ -212,23 +211,12 @@ fn small_name(field: &Field<'_>) -> Option<String> {
     (field.file_name().is_none() && WORDS.contains(&name)).then(|| name.to_owned())
 }
 
-fn body_failure(error: &axum::Error) -> Failure {
-    let mut cause: &dyn std::error::Error = error;
-    loop {
-        if cause.is::<LengthLimitError>() {
-            let message = "the body is longer than the server takes";
-            return Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "request.size", message);
-        }
-        match cause.source() {
-            Some(next) => cause = next,
-            None => return Failure::invalid(format!("the body ended too early: {cause}")),
-        }
-    }
-}
-
+/// Of a form that is none, or whose body does not come to its end.
 fn form_failure(error: multer::Error) -> Failure {
-    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    Failure::invalid(format!("the multipart body cannot be read: {error}{cause}"))
+    match &error {
+        multer::Error::StreamReadFailed(cause) => Failure::of_body(&**cause),
+        _ => Failure::invalid(format!("the multipart body cannot be read: {error}")),
+    }
 }
 
 const WORDS: [&str; 4] = ["crc", "overlayName", "reportFileName", "name"];

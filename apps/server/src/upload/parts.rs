@@ -86,7 +86,12 @@ impl Parts {
         if incoming.most().is_some_and(|len| len > left) {
             return Err(too_much(self.total));
         }
-        let mut spool = Spool::resume(&server.folder().path(&self.upload.file), offset).await?;
+        let locked = Spool::lock(&server.folder().path(&self.upload.file)).await?;
+        // Before anything is cut off: since this request was read another may have brought the upload forward, or to its end.
+        if !server.store().is_due(&self.upload, offset).await? {
+            return Err(unwanted());
+        }
+        let mut spool = locked.resume(offset).await?;
         let drained = self.drain(server, incoming, &mut spool).await;
         self.end(server, spool, drained).await
     }

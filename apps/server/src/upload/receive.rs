@@ -139,9 +139,11 @@ pub(crate) fn checksum(
     }
 }
 
-/// The upload was cancelled, or its scan deleted, while it came.
+/// The upload was cancelled, its scan deleted, or another request went on with it, while it came.
 pub(super) fn unwanted() -> Failure {
-    Failure::conflict("the scan does not want this upload any more: it was cancelled or deleted")
+    Failure::conflict(
+        "the scan does not want this any more: the upload went on, was cancelled, or its scan deleted",
+    )
 }
 
 /// Makes the names of new files durable.

@@ -17,6 +17,9 @@ pub(super) struct Spool {
     len: u64,
 }
 
+/// A file that nobody else writes.
+pub(super) struct Locked(File);
+
 /// What the blocking threads work on.
 struct Writer {
     file: File,
@@ -34,13 +37,13 @@ impl Spool {
         Ok(Self { writer: Some(writer), buffer: Vec::new(), len: 0 })
     }
 
-    /// The file that an upload in parts goes on with behind its first `offset` bytes, locked against others.
+    /// The file of an upload in parts, locked against others and not touched yet; made if absent.
     ///
     /// Fails with 423 where another request writes it.
-    pub(super) async fn resume(path: &Path, offset: u64) -> Result<Self, Failure> {
+    pub(super) async fn lock(path: &Path) -> Result<Locked, Failure> {
         let path = path.to_owned();
         let file = blocking(move || {
-            let mut file = std::fs::OpenOptions::new()
+            let file = std::fs::OpenOptions::new()
                 .read(true)
                 .write(true)
                 .create(true)
@@ -48,20 +51,15 @@ impl Spool {
                 .mode(0o600)
                 .open(path)?;
             match file.try_lock() {
-                Ok(()) => {}
-                Err(std::fs::TryLockError::WouldBlock) => return Ok(None),
-                Err(std::fs::TryLockError::Error(error)) => return Err(error),
+                Ok(()) => Ok(Some(file)),
+                Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+                Err(std::fs::TryLockError::Error(error)) => Err(error),
             }
-            // What came behind it may not be durable, and comes again.
-            file.set_len(offset)?;
-            file.seek(SeekFrom::Start(offset))?;
-            Ok(Some(file))
         });
-        let file = file.await?.ok_or_else(|| {
+        file.await?.map(Locked).ok_or_else(|| {
             let message = "another request is writing this upload";
             Failure::new(StatusCode::LOCKED, "upload.locked", message)
-        })?;
-        Ok(Self { writer: Some(Writer { file, digests: None }), buffer: Vec::new(), len: offset })
+        })
     }
 
     /// Bytes that were put, with those of earlier parts.
@@ -122,6 +120,20 @@ impl Spool {
         .await?;
         (self.writer, self.buffer) = (Some(writer), buffer);
         Ok(())
+    }
+}
+
+impl Locked {
+    /// Goes on behind the first `offset` bytes: what came behind them may not be durable, and comes again.
+    pub(super) async fn resume(self, offset: u64) -> Result<Spool, Failure> {
+        let Self(mut file) = self;
+        let file = blocking(move || {
+            file.set_len(offset)?;
+            file.seek(SeekFrom::Start(offset))?;
+            Ok(file)
+        });
+        let writer = Writer { file: file.await?, digests: None };
+        Ok(Spool { writer: Some(writer), buffer: Vec::new(), len: offset })
     }
 }
 

@@ -1,10 +1,11 @@
 use axum::body::Body;
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderName, Method, StatusCode, header};
 use bytes::Bytes;
 use futures_util::stream;
 
 use crate::resources::bench::{Bench, message_id, tree};
 use crate::trial::{Answer, Trial, request};
+use crate::upload::Parts;
 use crate::{Server, Settings};
 
 impl Bench {
@@ -167,4 +168,108 @@ async fn a_cancelled_or_deleted_scan_takes_no_more_parts() {
         assert!(late.status.is_client_error(), "{}", late.status);
         bench.check_clean().await;
     }
+}
+
+#[tokio::test]
+async fn a_part_that_was_overtaken_cuts_nothing_off() {
+    let bench = Bench::new().await;
+    let scan = bench.scan().await;
+    let overlay = format!("{scan}/overlay");
+    let tree = tree();
+    bench.announce(&overlay, tree.len()).await;
+    let (server, user) = (&bench.trial.server, bench.trial.user("guest").await);
+    let read = server.store().scan(user, 1, 1).await.unwrap().unwrap();
+    // The same part twice, as by a client that did not wait: one of them is read and then overtaken by the other.
+    let late = Parts::of(&read, user).unwrap();
+    assert_eq!(bench.part(&overlay, 0, tree.clone()).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(bench.wait(&scan).await["complete"], true);
+    let request = request("guest", Method::PATCH, &overlay)
+        .header("Content-Type", "application/offset+octet-stream")
+        .header("Upload-Offset", 0);
+    let failure = late.append(server, request.body(Body::from("x")).unwrap()).await.unwrap_err();
+    assert_eq!(failure.status, StatusCode::CONFLICT);
+    assert_eq!(bench.trial.get(&overlay).await.body, tree);
+}
+
+#[tokio::test]
+async fn a_tree_is_sent_whole_in_parts_or_not_again() {
+    let bench = Bench::new().await;
+    let scan = bench.scan().await;
+    let overlay = format!("{scan}/overlay");
+    let tree = tree();
+    bench.post(&overlay, tree.clone()).await;
+    bench.wait(&scan).await;
+    let ask = async |method: Method, headers: &[(HeaderName, &str)]| {
+        let mut asked = request("guest", method, &overlay);
+        for (name, value) in headers {
+            asked = asked.header(name, *value);
+        }
+        bench.trial.send(asked.body(Body::empty()).unwrap()).await
+    };
+    let length = tree.len();
+    for headers in [&[] as &[(HeaderName, &str)], &[(header::RANGE, "bytes=0-9")]] {
+        let head = ask(Method::HEAD, headers).await;
+        assert_eq!((head.status, head.body.len()), (StatusCode::OK, 0));
+        assert_eq!(head.header(header::CONTENT_LENGTH), length.to_string());
+        assert_eq!(head.header(header::ACCEPT_RANGES), "bytes");
+    }
+    let whole = ask(Method::GET, &[]).await;
+    assert_eq!((whole.status, &whole.body), (StatusCode::OK, &tree));
+    let tag = whole.header(header::ETAG).to_owned();
+    assert_eq!(tag.len(), 66, "{tag} is no strong tag of a SHA-256");
+    for (condition, status, body) in [
+        (tag.as_str(), StatusCode::PARTIAL_CONTENT, &tree[100..201]),
+        ("\"another\"", StatusCode::OK, tree.as_slice()),
+    ] {
+        let part = ask(Method::GET, &[(header::RANGE, "bytes=100-200"), (header::IF_RANGE, condition)]).await;
+        assert_eq!((part.status, part.body.as_slice()), (status, body), "{condition}");
+        assert_eq!(part.header(header::CONTENT_LENGTH), body.len().to_string());
+    }
+    let part = ask(Method::GET, &[(header::RANGE, "bytes=-5")]).await;
+    assert_eq!(part.header(header::CONTENT_RANGE), format!("bytes {}-{}/{length}", length - 5, length - 1));
+    let beyond = ask(Method::GET, &[(header::RANGE, &format!("bytes={length}-"))]).await;
+    assert_eq!(beyond.status, StatusCode::RANGE_NOT_SATISFIABLE);
+    assert_eq!(beyond.header(header::CONTENT_RANGE), format!("bytes */{length}"));
+    assert_eq!(ask(Method::GET, &[(header::IF_NONE_MATCH, &tag)]).await.status, StatusCode::NOT_MODIFIED);
+}
+
+#[tokio::test]
+async fn an_upload_that_does_not_go_on_is_told_that_it_came_too_late() {
+    let bench = Bench::new().await;
+    let overlay = format!("{}/overlay", bench.scan().await);
+    let stalled = |start: Vec<u8>| {
+        let late = Err(std::io::Error::from(std::io::ErrorKind::TimedOut));
+        Body::from_stream(stream::iter([Ok(Bytes::from(start)), late]))
+    };
+    let answer = bench.post(&overlay, stalled(tree()[..5000].to_vec())).await;
+    assert_eq!(
+        (answer.status, message_id(&answer).as_str()),
+        (StatusCode::REQUEST_TIMEOUT, "request.timeout")
+    );
+    let file = b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"t.tar\"\r\n\r\n";
+    let form = request("guest", Method::POST, &overlay)
+        .header(header::CONTENT_TYPE, "multipart/form-data; boundary=b")
+        .body(stalled([file.as_slice(), &tree()[..5000]].concat()));
+    let answer = bench.trial.send(form.unwrap()).await;
+    assert_eq!(
+        (answer.status, message_id(&answer).as_str()),
+        (StatusCode::REQUEST_TIMEOUT, "request.timeout")
+    );
+    bench.check_clean().await;
+}
+
+#[tokio::test]
+async fn an_account_that_goes_while_its_tree_comes_takes_the_upload_along() {
+    let bench = Bench::new().await;
+    let overlay = format!("{}/overlay", bench.scan().await);
+    let (server, user) = (bench.trial.server.clone(), bench.trial.user("guest").await);
+    // Of unknown length, and longer than what is reserved at first.
+    let rest = stream::once(async move {
+        server.store().remove_account(user, |image| server.folder().image_name(image)).await.unwrap();
+        Ok(Bytes::from(vec![0; 17 << 20]))
+    });
+    let start = stream::iter([Ok::<_, std::io::Error>(Bytes::from(tree()))]);
+    let answer = bench.post(&overlay, Body::from_stream(futures_util::StreamExt::chain(start, rest))).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND, "{}", answer.text());
+    assert!(bench.uploads().is_empty());
 }

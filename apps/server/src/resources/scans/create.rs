@@ -8,8 +8,8 @@ use super::report::Report;
 use super::{document, uri};
 use crate::accounts::Identity;
 use crate::failure::Failure;
-use crate::resources::overlay::name;
-use crate::resources::{OwnInstance, Query, Wanted};
+use crate::resources::overlay::{CRC, name};
+use crate::resources::{OwnInstance, Parameter, ParameterKind, Query, Wanted};
 use crate::server::Server;
 use crate::store::{ForeignReport, Instance, NewScan, NewUpload, ScanState, now};
 use crate::upload::{Checksum, Incoming, Kind, Place, STEP, Sums, checksum, receive, spool_report};
@@ -23,13 +23,13 @@ pub(super) async fn create(
     wanted: Wanted,
     request: Request,
 ) -> Result<Response, Failure> {
-    let crc = query.text("crc").map(Checksum::parse).transpose()?;
+    let crc = query.text(&CRC).map(Checksum::parse).transpose()?;
     let mut incoming = Incoming::of(request).await?;
-    let report_name = match query.text("reportFileName").or_else(|| incoming.field("reportFileName")) {
+    let report_name = match query.text(&REPORT_NAME).or_else(|| incoming.field("reportFileName")) {
         Some(text) => Some(name(text)?),
         None => incoming.file_name().map(name).transpose()?,
     };
-    let scan_name = query.text("name").or_else(|| incoming.field("name")).map(name).transpose()?;
+    let scan_name = query.text(&NAME).or_else(|| incoming.field("name")).map(name).transpose()?;
     let kind = incoming.kind().await?;
     let creation = Creation { server: &server, identity: &identity, instance: &instance, crc };
     let scan = match kind {
@@ -155,6 +155,16 @@ impl Drop for Draft {
     }
 }
 
+/// What [`create`] reads of the query.
+pub(super) const PARAMETERS: [Parameter; 3] = [CRC, REPORT_NAME, NAME];
+
+const REPORT_NAME: Parameter = Parameter::new(
+    "reportFileName",
+    ParameterKind::Text,
+    "Name of the file that comes, as its sender calls it",
+);
+const NAME: Parameter =
+    Parameter::new("name", ParameterKind::Text, "Name of the scan; without it one is found");
 const NO_TREE: &str = "the scan came without its tree, and its machine says that none will come (overlayIncluded): \
                        of a report alone no image can be made; POST a tar archive of the tree to overlayUri";
 /// Of a report or document that is read whole.

@@ -14,10 +14,11 @@ use axum::response::Response;
 use diskwright::profile::{MachineReport, Profile};
 use diskwright_request::{InstallProfile, List, ScanImports, ScanRequest, Statuses};
 
-use super::listing::{Listed, Listing};
-use super::{Body, OwnInstance, OwnScan, Query, Wanted};
+use super::listing::{self, Key, Listed, Listing};
+use super::{Body, OwnInstance, OwnScan, Parameter, ParameterKind, Query, Wanted};
 use crate::accounts::{Entitlement, Identity};
 use crate::failure::Failure;
+use crate::resources::paths;
 use crate::routes::{Access, Route};
 use crate::server::Server;
 use crate::store::{JobKind, Scan, ScanState, Selection};
@@ -26,12 +27,14 @@ use crate::tree::Facts;
 pub(super) fn routes() -> Vec<Route> {
     let [get, post, put, delete] = [Method::GET, Method::POST, Method::PUT, Method::DELETE];
     let access = Access::Entitled(&[Entitlement::MigrationAccess]);
-    let of_user = "/users/{uid}/scans";
-    let all = "/users/{uid}/scannedinstances/{siid}/scans";
-    let one = "/users/{uid}/scannedinstances/{siid}/scans/{sid}";
-    let state = "/users/{uid}/scannedinstances/{siid}/scans/{sid}/status";
+    let of_user = paths::user!("/scans");
+    let all = paths::machine!("/scans");
+    let one = paths::scan!("");
+    let state = paths::scan!("/status");
     let mut routes = vec![
-        Route::new(get.clone(), of_user, access, "Lists the account's scans", list_of_user),
+        Route::new(get.clone(), of_user, access, "Lists the account's scans", list_of_user)
+            .reading(&listing::PARAMETERS)
+            .reading(&[ONGOING]),
         Route::new(
             delete.clone(),
             of_user,
@@ -39,14 +42,17 @@ pub(super) fn routes() -> Vec<Route> {
             "Removes the account's scans with their images",
             delete_of_user,
         ),
-        Route::new(get.clone(), all, access, "Lists the scans of a machine", list),
+        Route::new(get.clone(), all, access, "Lists the scans of a machine", list)
+            .reading(&listing::PARAMETERS)
+            .reading(&[ONGOING]),
         Route::new(
             post,
             all,
             access,
             "Takes a scan: a machine report, a tree, both, or none",
             create::create,
-        ),
+        )
+        .reading(&create::PARAMETERS),
         Route::new(
             delete.clone(),
             all,
@@ -54,30 +60,21 @@ pub(super) fn routes() -> Vec<Route> {
             "Removes the scans of a machine with their images",
             delete_all,
         ),
-        Route::new(get.clone(), one, access, "Shows a scan", show),
+        Route::new(get.clone(), one, access, "Shows a scan", show).reading(&[PACKAGES]),
         Route::new(put, one, access, "Renames a scan", update),
         Route::new(delete.clone(), one, access, "Removes a scan with its images", remove),
         Route::new(get.clone(), state, access, "Tells how far a scan is", status),
         Route::new(delete, state, access, "Stops what the server does for a scan", cancel),
+        Route::new(get.clone(), paths::scan!("/imports"), access, "Lists imports: there are none", imports),
         Route::new(
             get.clone(),
-            "/users/{uid}/scannedinstances/{siid}/scans/{sid}/imports",
-            access,
-            "Lists imports: there are none",
-            imports,
-        ),
-        Route::new(
-            get.clone(),
-            "/users/{uid}/scannedinstances/{siid}/scans/{sid}/imports/status",
+            paths::scan!("/imports/status"),
             access,
             "Lists the states of imports: there are none",
             import_states,
         ),
     ];
-    for path in [
-        "/users/{uid}/scannedinstances/{siid}/scans/{sid}/installProfile",
-        "/users/{uid}/scannedinstances/{siid}/scans/{sid}/installprofile",
-    ] {
+    for path in [paths::scan!("/installProfile"), paths::scan!("/installprofile")] {
         routes.push(Route::new(
             get.clone(),
             path,
@@ -119,7 +116,7 @@ async fn listed(
 ) -> Result<Response, Failure> {
     let (mut scans, mut total) =
         Listing::of(query)?.apply(server.store().scans(identity.user, selection).await?);
-    if query.flag("ongoing")? == Some(true) {
+    if query.flag(&ONGOING)? == Some(true) {
         scans.retain(|scan| {
             !matches!(scan.state, ScanState::Complete | ScanState::Failed | ScanState::Cancelled)
         });
@@ -138,7 +135,7 @@ async fn show(
 ) -> Result<Response, Failure> {
     let mut document = document(&identity.login, &scan);
     document.install_profile = profile(&server, &scan).await?;
-    if query.flag("pkgs")? == Some(true) && scan.packages.is_some() {
+    if query.flag(&PACKAGES)? == Some(true) && scan.packages.is_some() {
         document.packages = Some(packages::documents(&server, &identity, &scan).await?);
     }
     Ok(wanted.ok(document))
@@ -244,21 +241,14 @@ async fn again(server: &Server, identity: &Identity, scan: &Scan) -> Result<Scan
     found.ok_or_else(|| Failure::unknown("scan"))
 }
 
+const ONGOING: Parameter =
+    Parameter::new("ongoing", ParameterKind::Flag, "Whether only scans that are not over are shown");
+const PACKAGES: Parameter =
+    Parameter::new("pkgs", ParameterKind::Flag, "Whether the packages of the tree are shown, too");
+
 impl Listed for Scan {
-    fn id(&self) -> i64 {
-        self.id
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn created(&self) -> i64 {
-        self.created
-    }
-
-    fn modified(&self) -> i64 {
-        self.modified
+    fn key(&self) -> Key<'_> {
+        Key { id: self.id, name: &self.name, created: self.created, modified: self.modified }
     }
 }
 

@@ -6,15 +6,19 @@ use diskwright_request::{Common, List, ScannedPackage};
 use super::uri;
 use crate::accounts::{Entitlement, Identity};
 use crate::failure::Failure;
-use crate::resources::{OwnScan, Query, Wanted};
+use crate::resources::listing::Page;
+use crate::resources::{OwnScan, Query, Wanted, paths};
 use crate::routes::{Access, Route};
 use crate::server::Server;
 use crate::store::{Scan, ScanPackage, ScanState};
 
 pub(super) fn routes() -> Vec<Route> {
-    let path = "/users/{uid}/scannedinstances/{siid}/scans/{sid}/packages";
+    let path = paths::scan!("/packages");
     let access = Access::Entitled(&[Entitlement::MigrationAccess]);
-    vec![Route::new(Method::GET, path, access, "Lists the packages of the scan's tree", list)]
+    vec![
+        Route::new(Method::GET, path, access, "Lists the packages of the scan's tree", list)
+            .reading(&Page::PARAMETERS),
+    ]
 }
 
 async fn list(
@@ -33,9 +37,7 @@ async fn list(
     }
     let packages = documents(&server, &identity, &scan).await?;
     let total = u64::try_from(packages.len()).unwrap_or(u64::MAX);
-    let first = query.number(&["index", "offset"])?.unwrap_or(0);
-    let most = query.number(&["max", "count", "limit"])?.unwrap_or(usize::MAX);
-    Ok(wanted.ok(List::page(packages.into_iter().skip(first).take(most).collect(), total)))
+    Ok(wanted.ok(List::page(Page::of(&query)?.of_items(packages), total)))
 }
 
 /// All packages of a scan.

@@ -3,7 +3,7 @@ use axum::http::{Method, StatusCode};
 
 use crate::accounts::Entitlement;
 use crate::failure::Failure;
-use crate::resources::OwnScan;
+use crate::resources::{OwnScan, paths};
 use crate::routes::{Access, Route};
 
 /// What the API has and this server does not: said, where an empty list would be a lie.
@@ -11,22 +11,22 @@ pub(super) fn routes() -> Vec<Route> {
     let [get, post, delete] = [Method::GET, Method::POST, Method::DELETE];
     let access = Access::Entitled(&[Entitlement::MigrationAccess]);
     let below = [
-        (get.clone(), "/users/{uid}/scannedinstances/{siid}/scans/{sid}/files"),
-        (get.clone(), "/users/{uid}/scannedinstances/{siid}/scans/{sid}/files/delta"),
-        (get.clone(), "/users/{uid}/scannedinstances/{siid}/scans/{sid}/packages/{pid}/files"),
-        (get.clone(), "/users/{uid}/scannedinstances/{siid}/scans/{sid}/packages/{pid}/bin"),
-        (post.clone(), "/users/{uid}/scannedinstances/{siid}/scans/{sid}/rawparts/{name}"),
-        (post.clone(), "/users/{uid}/scannedinstances/{siid}/scans/{sid}/sync"),
-        (get.clone(), "/users/{uid}/scannedinstances/{siid}/scans/{sid}/sync/{ssid}"),
-        (get.clone(), "/users/{uid}/scannedinstances/{siid}/scans/{sid}/sync/{ssid}/files"),
-        (post.clone(), "/users/{uid}/scannedinstances/{siid}/scans/{sid}/imports"),
-        (delete.clone(), "/users/{uid}/scannedinstances/{siid}/scans/{sid}/imports/{iid}"),
-        (delete.clone(), "/users/{uid}/scannedinstances/{siid}/scans/{sid}/imports/{iid}/status"),
-        (get.clone(), "/users/{uid}/scannedinstances/{siid}/scans/{sid}/goldens"),
-        (post, "/users/{uid}/scannedinstances/{siid}/scans/{sid}/goldens"),
-        (get, "/users/{uid}/scannedinstances/{siid}/scans/{sid}/goldens/status"),
-        (delete.clone(), "/users/{uid}/scannedinstances/{siid}/scans/{sid}/goldens/{iid}"),
-        (delete, "/users/{uid}/scannedinstances/{siid}/scans/{sid}/goldens/{iid}/status"),
+        (get.clone(), paths::scan!("/files")),
+        (get.clone(), paths::scan!("/files/delta")),
+        (get.clone(), paths::scan!("/packages/{pid}/files")),
+        (get.clone(), paths::scan!("/packages/{pid}/bin")),
+        (post.clone(), paths::scan!("/rawparts/{name}")),
+        (post.clone(), paths::scan!("/sync")),
+        (get.clone(), paths::scan!("/sync/{ssid}")),
+        (get.clone(), paths::scan!("/sync/{ssid}/files")),
+        (post.clone(), paths::scan!("/imports")),
+        (delete.clone(), paths::scan!("/imports/{iid}")),
+        (delete.clone(), paths::scan!("/imports/{iid}/status")),
+        (get.clone(), paths::scan!("/goldens")),
+        (post, paths::scan!("/goldens")),
+        (get, paths::scan!("/goldens/status")),
+        (delete.clone(), paths::scan!("/goldens/{iid}")),
+        (delete, paths::scan!("/goldens/{iid}/status")),
     ];
     let route = |(method, path)| Route::new(method, path, access, "Is not done: answers 501", refuse);
     below.into_iter().map(route).collect()

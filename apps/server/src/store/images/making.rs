@@ -34,6 +34,8 @@ pub(crate) struct ImageProgress {
 /// What was made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct MadeImage {
+    /// What there is to say about it.
+    pub(crate) message: String,
     /// The profile in effect, JSON.
     pub(crate) profile: String,
     /// The file to be downloaded, with its SHA-256, if one was asked for.
@@ -108,24 +110,25 @@ impl Store {
 
     /// Says what came of the image of a job, which is over with that.
     ///
-    /// A builder that lost its job says nothing: what it made is garbage, unless another made the same.
-    pub(crate) async fn end_image(&self, job: &Job, end: &ImageEnd) -> Result<(), StoreError> {
+    /// A builder that lost its job says nothing: what it made is garbage, unless another makes or made the same. Whether there is
+    /// garbage.
+    pub(crate) async fn end_image(&self, job: &Job, end: &ImageEnd) -> Result<bool, StoreError> {
         let mut change = self.begin().await?;
-        let was_held = jobs::end(&mut change, job).await?;
-        let is_there: Option<i64> = sqlx::query_scalar("SELECT id FROM images WHERE id = $1")
-            .bind(job.subject)
-            .fetch_optional(&mut *change)
-            .await?;
-        if is_there.is_none() {
-            discard_files(&mut change, job.subject, job.user, 0).await?;
-        } else if was_held {
+        if jobs::end(&mut change, job).await? {
             note_end(&mut change, job.subject, end).await?;
-            if !matches!(end, ImageEnd::Complete(_)) {
-                // It may have been published before it was cancelled or found to be unusable.
-                discard_files(&mut change, job.subject, job.user, 0).await?;
-            }
         }
-        change.commit().await
+        let wanted: Option<i64> = sqlx::query_scalar(
+            "SELECT id FROM images WHERE id = $1 AND state IN ('queued', 'running', 'complete')",
+        )
+        .bind(job.subject)
+        .fetch_optional(&mut *change)
+        .await?;
+        if wanted.is_none() {
+            // It may have been published before it was cancelled, deleted or found to be unusable.
+            discard_files(&mut change, job.subject, job.user, 0).await?;
+        }
+        change.commit().await?;
+        Ok(wanted.is_none())
     }
 }
 
@@ -143,7 +146,7 @@ pub(super) async fn note_end(
             };
             sqlx::query(
                 "UPDATE images SET state = 'complete', percentage = 100, bytes_done = bytes_total,
-                     message = 'Image generated', profile = $3, file_name = $4, sha256 = $5, file_size = $6,
+                     message = $8, profile = $3, file_name = $4, sha256 = $5, file_size = $6,
                      total_size = $7, held_bytes = $7, modified = $2, finished = $2
                  WHERE id = $1 AND state IN ('queued', 'running')",
             )
@@ -154,6 +157,7 @@ pub(super) async fn note_end(
             .bind(sha256)
             .bind(signed(made.file_size))
             .bind(signed(made.total_size))
+            .bind(&made.message)
         }
         ImageEnd::Failed(error, detail) => sqlx::query(
             "UPDATE images SET state = 'failed', message = 'Generation failed', error = $3, error_detail = $4,

@@ -11,6 +11,7 @@ pub(crate) use making::{ImageEnd, ImageProgress, ImageTask, MadeImage};
 
 use sqlx::{Sqlite, Transaction};
 
+use super::jobs::{self, JobKind};
 use super::quota::{self, QuotaError, Usage};
 use super::{Store, StoreError, garbage, now};
 use crate::settings::Quota;
@@ -97,6 +98,8 @@ pub(crate) struct ImageOrigin {
     pub(crate) machine_report: Option<String>,
     /// Its install profile, JSON.
     pub(crate) profile: Option<String>,
+    /// What else its tree says of its machine, JSON.
+    pub(crate) facts: Option<String>,
     pub(crate) content_bytes: i64,
 }
 
@@ -148,7 +151,7 @@ impl Store {
     ) -> Result<Option<ImageOrigin>, StoreError> {
         sqlx::query_as(
             "SELECT s.state = 'complete' AS is_complete, i.name AS instance_name, s.machine_report, s.profile,
-                 s.content_bytes
+                 s.facts, s.content_bytes
              FROM scans s JOIN scanned_instances i ON i.id = s.instance_id
              WHERE s.id = $1 AND s.instance_id = $2 AND s.user_id = $3",
         )
@@ -192,16 +195,22 @@ impl Store {
         Ok(self.images(user, ImageSelection::One(instance, scan, id)).await?.pop())
     }
 
-    /// Notes an image of a complete scan of `user` and the job to make it; its number. `None` when the scan is gone.
+    /// Notes an image of a complete scan of `user` and the job to make it, unless `queue` images of all users wait already; its
+    /// number. `None` when the scan is gone.
     pub(crate) async fn add_image(
         &self,
         user: i64,
         new: &NewImage,
         quota: &Quota,
+        queue: u64,
     ) -> Result<Option<i64>, QuotaError> {
         let mut change = self.begin().await?;
         let more = Usage { images: 1, bytes: new.bytes, ..Usage::default() };
         quota::reserve(&mut change, user, quota, more).await?;
+        let waiting = jobs::waiting(&mut change, JobKind::Image).await?;
+        if waiting >= queue {
+            return Err(QuotaError::QueueFull(waiting));
+        }
         let id: Option<i64> = sqlx::query_scalar(
             "INSERT INTO images (scan_id, user_id, name, revision, format, compress, request, seed, timestamp,
                  state, message, notes, profile, held_bytes, created, modified)

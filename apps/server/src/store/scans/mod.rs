@@ -9,13 +9,23 @@ mod reading;
 mod upload;
 
 pub(crate) use reading::{ReadScan, ScanPackage, ScanTask};
-pub(crate) use upload::{DeadUpload, NewUpload, Upload, UploadRefusal};
+pub(crate) use upload::{NewUpload, Upload, UploadRefusal};
 
 use sqlx::{Sqlite, Transaction};
 
-use super::quota::{self, QuotaError, Usage};
+use super::quota::{self, Usage};
 use super::{Store, StoreError, now};
 use crate::settings::Quota;
+
+/// What a [`Scan`] has, of the scans `s`.
+macro_rules! columns {
+    () => {
+        "s.id, s.instance_id, s.name, s.state, s.percentage, s.message, s.error, s.error_detail, s.report_name,
+         s.report_file IS NOT NULL AS foreign_report, s.tree_file, s.tree_path, s.tree_bytes, s.tree_sha256,
+         s.overlay_name, s.overlay_crc, s.upload_total, s.upload_offset, s.content_bytes, s.packages, s.created,
+         s.modified"
+    };
+}
 
 /// A scan, without what is read out of its tree.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -47,6 +57,17 @@ pub(crate) struct Scan {
     pub(crate) packages: Option<i64>,
     pub(crate) created: i64,
     pub(crate) modified: i64,
+}
+
+/// A scan, and whose it is.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct OwnedScan {
+    pub(crate) user_id: i64,
+    pub(crate) login: String,
+    /// Name of its machine.
+    pub(crate) instance_name: String,
+    #[sqlx(flatten)]
+    pub(crate) scan: Scan,
 }
 
 /// How far a scan is.
@@ -153,16 +174,14 @@ impl Store {
     /// The selected scans of `user`, by their numbers.
     pub(crate) async fn scans(&self, user: i64, selection: Selection) -> Result<Vec<Scan>, StoreError> {
         let (instance, scan) = selection.numbers();
-        sqlx::query_as(
-            "SELECT id, instance_id, name, state, percentage, message, error, error_detail, report_name,
-                 report_file IS NOT NULL AS foreign_report, tree_file,
-                 tree_path, tree_bytes, tree_sha256, overlay_name, overlay_crc, upload_total, upload_offset,
-                 content_bytes, packages, created, modified
-             FROM scans
-             WHERE user_id = $1 AND ($2 IS NULL OR instance_id = $2) AND ($3 IS NULL OR id = $3)
-                 AND state <> 'arriving'
-             ORDER BY id",
-        )
+        sqlx::query_as(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM scans s
+             WHERE s.user_id = $1 AND ($2 IS NULL OR s.instance_id = $2) AND ($3 IS NULL OR s.id = $3)
+                 AND s.state <> 'arriving'
+             ORDER BY s.id",
+        ))
         .bind(user)
         .bind(instance)
         .bind(scan)
@@ -170,20 +189,16 @@ impl Store {
         .await
     }
 
-    /// The scans of all users, each with the login of its user and the name of its machine.
-    pub(crate) async fn every_scan(&self) -> Result<Vec<(String, String, Scan)>, StoreError> {
-        let owners: Vec<(i64, String)> =
-            sqlx::query_as("SELECT id, login FROM users ORDER BY login").fetch_all(self.reader()).await?;
-        let mut all = Vec::new();
-        for (user, login) in owners {
-            let instances = self.instances(user).await?;
-            for scan in self.scans(user, Selection::All).await? {
-                let instance = instances.iter().find(|instance| instance.id == scan.instance_id);
-                let name = instance.map(|instance| instance.name.clone()).unwrap_or_default();
-                all.push((login.clone(), name, scan));
-            }
-        }
-        Ok(all)
+    /// The scans of all users, also those that are about to arrive, by logins and numbers.
+    pub(crate) async fn every_scan(&self) -> Result<Vec<OwnedScan>, StoreError> {
+        sqlx::query_as(concat!(
+            "SELECT s.user_id, u.login, i.name AS instance_name, ",
+            columns!(),
+            " FROM scans s JOIN users u ON u.id = s.user_id JOIN scanned_instances i ON i.id = s.instance_id
+             ORDER BY u.login, s.id",
+        ))
+        .fetch_all(self.reader())
+        .await
     }
 
     /// One scan of `user`.
@@ -192,13 +207,15 @@ impl Store {
     }
 
     /// Notes a scan below an instance of `user`, and has its tree read if it is registered; its number.
+    ///
+    /// The instance may have gone while what the scan consists of came.
     pub(crate) async fn add_scan(
         &self,
         user: i64,
         instance: i64,
         new: &NewScan,
         quota: &Quota,
-    ) -> Result<i64, QuotaError> {
+    ) -> Result<i64, UploadRefusal> {
         let mut change = self.begin().await?;
         let report_bytes = new.report.as_ref().map_or(0, |report| report.bytes);
         let more = Usage { scans: 1, bytes: report_bytes, ..Usage::default() };
@@ -207,10 +224,11 @@ impl Store {
             Some(name) => name.clone(),
             None => free_name(&mut change, instance).await?,
         };
-        let id = sqlx::query_scalar(
+        let id: Option<i64> = sqlx::query_scalar(
             "INSERT INTO scans (instance_id, user_id, name, state, message, error, machine_report, report_name,
                  report_file, report_bytes, held_bytes, tree_path, created, modified)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $12) RETURNING id",
+             SELECT id, user_id, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $12
+             FROM scanned_instances WHERE id = $1 AND user_id = $2 RETURNING id",
         )
         .bind(instance)
         .bind(user)
@@ -224,8 +242,9 @@ impl Store {
         .bind(i64::try_from(report_bytes).unwrap_or(i64::MAX))
         .bind(&new.tree_path)
         .bind(now())
-        .fetch_one(&mut *change)
+        .fetch_optional(&mut *change)
         .await?;
+        let id = id.ok_or(UploadRefusal::NoInstance)?;
         if new.state == ScanState::Queued {
             reading::enqueue(&mut change, user, id).await?;
         }

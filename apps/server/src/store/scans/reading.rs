@@ -64,7 +64,8 @@ impl Store {
     pub(crate) async fn advance_reading(&self, scan: i64, percentage: u8) -> Result<bool, StoreError> {
         let mut change = self.begin().await?;
         let advanced = sqlx::query(
-            "UPDATE scans SET percentage = MAX(percentage, $1), modified = $2 WHERE id = $3 AND state = 'reading'",
+            "UPDATE scans SET percentage = CASE WHEN percentage < $1 THEN $1 ELSE percentage END, modified = $2
+             WHERE id = $3 AND state = 'reading'",
         )
         .bind(percentage)
         .bind(now())

@@ -29,9 +29,11 @@ pub(crate) struct Upload {
     pub(crate) reserved: u64,
 }
 
-/// Why a scan takes no upload.
+/// Why there is no new scan, or a scan takes no upload.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UploadRefusal {
+    #[error("there is no such scanned instance")]
+    NoInstance,
     #[error("there is no such scan")]
     Unknown,
     #[error("the scan has its tree already, or another upload of it is under way")]
@@ -44,16 +46,6 @@ impl From<StoreError> for UploadRefusal {
     fn from(error: StoreError) -> Self {
         Self::Quota(error.into())
     }
-}
-
-/// An upload that nobody goes on with.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub(crate) struct DeadUpload {
-    pub(crate) id: i64,
-    pub(crate) user_id: i64,
-    pub(crate) tree_file: String,
-    pub(crate) upload_total: Option<i64>,
-    pub(crate) modified: i64,
 }
 
 impl Store {
@@ -147,12 +139,26 @@ impl Store {
         Ok(found.is_some())
     }
 
+    /// Whether an upload in parts is still wanted and goes on at `offset`.
+    pub(crate) async fn is_due(&self, upload: &Upload, offset: u64) -> Result<bool, StoreError> {
+        let found: Option<i64> = sqlx::query_scalar(
+            "SELECT id FROM scans
+             WHERE id = $1 AND tree_file = $2 AND state = 'receiving' AND upload_offset = $3",
+        )
+        .bind(upload.scan)
+        .bind(&upload.file)
+        .bind(signed(offset))
+        .fetch_optional(self.reader())
+        .await?;
+        Ok(found.is_some())
+    }
+
     /// Notes that the first `offset` bytes of an upload in parts are durable; whether it is still wanted.
     pub(crate) async fn advance_upload(&self, upload: &Upload, offset: u64) -> Result<bool, StoreError> {
         let mut change = self.begin().await?;
         let advanced = sqlx::query(
             "UPDATE scans SET upload_offset = $1, modified = $2,
-                 percentage = CASE WHEN upload_total > 0 THEN MIN(99, $1 * 100 / upload_total) ELSE 0 END
+                 percentage = CASE WHEN upload_total > $1 THEN $1 * 100 / upload_total ELSE 99 END
              WHERE id = $3 AND tree_file = $4 AND state = 'receiving'",
         )
         .bind(signed(offset))
@@ -209,23 +215,34 @@ impl Store {
         change.commit().await
     }
 
-    /// Forgets scans that were to come with a tree of which not even the file was begun.
-    pub(crate) async fn forget_never_arrived(&self) -> Result<(), StoreError> {
+    /// Forgets the uploads that an earlier life of the server was receiving: of those in parts what has come counts, of the
+    /// others nobody can go on with one.
+    pub(crate) async fn abandon_broken_uploads(&self) -> Result<(), StoreError> {
         let mut change = self.begin().await?;
-        sqlx::query("DELETE FROM scans WHERE state = 'arriving' AND tree_file IS NULL")
-            .execute(&mut *change)
-            .await?;
+        let broken: Vec<i64> = sqlx::query_scalar(
+            "SELECT id FROM scans WHERE state IN ('arriving', 'receiving') AND upload_total IS NULL",
+        )
+        .fetch_all(&mut *change)
+        .await?;
+        for scan in broken {
+            discard_unfinished(&mut change, scan).await?;
+        }
         change.commit().await
     }
 
-    /// The uploads that were begun and are not whole.
-    pub(crate) async fn unfinished_uploads(&self) -> Result<Vec<DeadUpload>, StoreError> {
-        sqlx::query_as(
-            "SELECT id, user_id, tree_file, upload_total, modified FROM scans
-             WHERE state IN ('arriving', 'receiving') AND tree_file IS NOT NULL",
+    /// Forgets the uploads in parts of which nothing came since `time`.
+    pub(crate) async fn abandon_old_uploads(&self, time: i64) -> Result<(), StoreError> {
+        let mut change = self.begin().await?;
+        let old: Vec<i64> = sqlx::query_scalar(
+            "SELECT id FROM scans WHERE state = 'receiving' AND upload_total IS NOT NULL AND modified < $1",
         )
-        .fetch_all(self.reader())
-        .await
+        .bind(time)
+        .fetch_all(&mut *change)
+        .await?;
+        for scan in old {
+            discard_unfinished(&mut change, scan).await?;
+        }
+        change.commit().await
     }
 }
 

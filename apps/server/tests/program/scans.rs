@@ -1,40 +1,15 @@
 //! The commands that administer scans, alone and beside a running server.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 
-use assert_cmd::assert::Assert;
 use serde_json::Value;
-use tempfile::TempDir;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_diskwright-server");
+use crate::room::{Room, Running};
+
 const TREE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/valid/small-machine.tar");
 
-/// A data directory with an account `guest`.
-struct Room {
-    directory: TempDir,
-}
-
 impl Room {
-    fn new() -> Self {
-        let room = Self { directory: tempfile::tempdir().unwrap() };
-        let mut add = assert_cmd::Command::new(PROGRAM);
-        add.args(["user", "add", "guest", "--password-file", "-", "--data"]).arg(room.data());
-        add.write_stdin("a long password").assert().success();
-        room
-    }
-
-    fn data(&self) -> PathBuf {
-        self.directory.path().join("data")
-    }
-
-    fn run(&self, arguments: &[&str]) -> Assert {
-        let mut command = assert_cmd::Command::new(PROGRAM);
-        command.args(arguments).arg("--data").arg(self.data()).env_remove("DISKWRIGHT_DATA").assert()
-    }
-
     fn scans(&self) -> Value {
         let list = self.run(&["scan", "list", "--output", "json"]).success();
         let list: Value = serde_json::from_slice(&list.get_output().stdout).unwrap();
@@ -54,50 +29,6 @@ impl Room {
     }
 }
 
-/// A server that runs in a room; it is killed with its owner.
-struct Running {
-    process: Child,
-    address: String,
-}
-
-impl Running {
-    fn start(room: &Room) -> Self {
-        let mut command = Command::new(PROGRAM);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(room.data());
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on http://").unwrap().to_owned();
-        Self { process, address }
-    }
-
-    fn get(&self, uri: &str) -> String {
-        self.ask("GET", uri, "", &[])
-    }
-
-    /// `headers` each with the end of its line.
-    fn ask(&self, method: &str, uri: &str, headers: &str, body: &[u8]) -> String {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        // The login with its password, as the API's documentation writes it.
-        let request = format!(
-            "{method} /api/{uri} HTTP/1.1\r\nHost: x\r\nAuthorization: Basic guest:a long password\r\n\
-             Connection: close\r\n{headers}\r\n"
-        );
-        stream.write_all(request.as_bytes()).unwrap();
-        stream.write_all(body).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 #[test]
 fn registered_trees_are_read_by_the_server_that_runs_and_stay_where_they_are() {
     let room = Room::new();
@@ -107,8 +38,7 @@ fn registered_trees_are_read_by_the_server_that_runs_and_stay_where_they_are() {
     assert_eq!(uri, "users/guest/scannedinstances/1/scans/1\n");
     let scans = room.read_scans();
     assert_eq!((&scans[0]["state"], &scans[0]["name"]), (&"complete".into(), &"Scan 1".into()));
-    let answer = server.get(uri.trim());
-    assert!(answer.contains("<complete>true</complete>"), "{answer}");
+    assert_eq!(server.json(uri.trim())["status"]["complete"], true);
 
     // A directory, under the same machine.
     let tree = tempfile::tempdir().unwrap();
@@ -124,7 +54,44 @@ fn registered_trees_are_read_by_the_server_that_runs_and_stay_where_they_are() {
     room.run(&["scan", "remove", "1"]).success();
     assert!(PathBuf::from(TREE).is_file());
     assert_eq!(room.scans().as_array().unwrap().len(), 1);
-    assert!(server.get(uri.trim()).starts_with("HTTP/1.1 404 "));
+    assert_eq!(server.get(uri.trim()).status, 404);
+}
+
+#[test]
+fn a_scan_whose_tree_is_arriving_is_listed_and_can_be_removed() {
+    let room = Room::new();
+    let server = Running::start(&room);
+    room.run(&["scan", "add", "--user", "guest", "--name", "web", TREE]).success();
+    room.read_scans();
+    let tree = std::fs::read(TREE).unwrap();
+    let (first, second) = tree.split_at(10_000);
+    let mut upload = server.connect();
+    let request = format!(
+        "POST /api/users/guest/scannedinstances/1/scans HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+         Authorization: Basic guest:a long password\r\nContent-Length: {}\r\n\r\n",
+        tree.len()
+    );
+    upload.write_all(request.as_bytes()).unwrap();
+    upload.write_all(first).unwrap();
+    let arriving = loop {
+        if let Some(scan) = room.scans().as_array().unwrap().iter().find(|scan| scan["id"] == 2) {
+            break scan.clone();
+        }
+    };
+    assert_eq!(arriving["state"], "arriving");
+    assert_eq!(arriving["instance"]["name"], "web");
+    // To those who ask the server there is none before it is whole.
+    assert_eq!(server.get("users/guest/scannedinstances/1/scans/2").status, 404);
+    let list = room.run(&["scan", "list"]).success();
+    let list = String::from_utf8(list.get_output().stdout.clone()).unwrap();
+    assert!(list.contains("     2  guest  web / Scan 2  arriving\n"), "{list}");
+    room.run(&["scan", "remove", "2"]).success();
+    assert_eq!(room.scans().as_array().unwrap().len(), 1);
+    upload.write_all(second).unwrap();
+    let mut answer = String::new();
+    upload.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 409 "), "{answer}");
+    assert_eq!(std::fs::read_dir(room.data().join("uploads")).unwrap().count(), 0);
 }
 
 #[test]
@@ -161,23 +128,20 @@ fn an_upload_in_parts_comes_over_the_wire() {
     let tree = std::fs::read(TREE).unwrap();
     let instance = "<scannedInstance><name>web</name><distribution><name>Debian</name><version>12</version>\
         <arch>x86_64</arch></distribution></scannedInstance>";
-    let length = |body: &[u8]| format!("Content-Length: {}\r\n", body.len());
     let instances = "users/guest/scannedinstances";
-    let answer = server.ask("POST", instances, &length(instance.as_bytes()), instance.as_bytes());
-    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    let answer = server.ask("POST", instances, "", instance.as_bytes());
+    assert_eq!(answer.status, 201, "{}", answer.text());
     let answer = server.ask("POST", "users/guest/scannedinstances/1/scans", "", &[]);
-    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    assert_eq!(answer.status, 201, "{}", answer.text());
     let overlay = "users/guest/scannedinstances/1/scans/1/overlay";
-    let body = server.ask("POST", overlay, "Upload-Length: 5\r\nContent-Length: 1\r\n", b"x");
-    assert!(body.starts_with("HTTP/1.1 400 "), "{body}");
+    assert_eq!(server.ask("POST", overlay, "Upload-Length: 5\r\n", b"x").status, 400);
     let begun = server.ask("POST", overlay, &format!("Upload-Length: {}\r\n", tree.len()), &[]);
-    assert!(begun.starts_with("HTTP/1.1 201 "), "{begun}");
+    assert_eq!(begun.status, 201, "{}", begun.text());
     let (first, second) = tree.split_at(10_000);
     for (offset, part) in [(0, first), (first.len(), second)] {
         let kind = "Content-Type: application/offset+octet-stream\r\n";
-        let headers = format!("{kind}Upload-Offset: {offset}\r\n{}", length(part));
-        let answer = server.ask("PATCH", overlay, &headers, part);
-        assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
+        let answer = server.ask("PATCH", overlay, &format!("{kind}Upload-Offset: {offset}\r\n"), part);
+        assert_eq!(answer.status, 204, "{}", answer.text());
     }
     assert_eq!(room.read_scans()[0]["state"], "complete");
 }

@@ -2,48 +2,30 @@
 //! nothing is lost.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tempfile::TempDir;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_diskwright-server");
+use crate::room::{Room, Running};
+
 const ROUNDS: usize = 50;
 const IMAGES: usize = 4;
 /// Printed on failure; another one gives other moments.
 const SEED: u64 = 0x5eed_0006;
 
-/// A data directory, with an account and a scan once the server was told.
-struct Room {
-    directory: TempDir,
+/// A room with a scan of a machine, once a server was told.
+fn furnished() -> Room {
+    let room = Room::new();
+    let tree = room.directory.path().join("machine");
+    write_machine(&tree);
+    let tree = tree.to_str().unwrap();
+    room.run(&["scan", "add", "--user", "guest", "--name", "machine", tree]).success();
+    room
 }
 
 impl Room {
-    fn new() -> Self {
-        let room = Self { directory: tempfile::tempdir().unwrap() };
-        let tree = room.directory.path().join("machine");
-        write_machine(&tree);
-        room.administer(&["user", "add", "guest", "--password-file", "-"], "password\n");
-        let tree = tree.to_str().unwrap();
-        room.administer(&["scan", "add", "--user", "guest", "--name", "machine", tree], "");
-        room
-    }
-
-    fn data(&self) -> PathBuf {
-        self.directory.path().join("data")
-    }
-
-    fn administer(&self, arguments: &[&str], input: &str) {
-        let mut command = assert_cmd::Command::new(PROGRAM);
-        command.args(arguments).arg("--data").arg(self.data()).env_remove("DISKWRIGHT_DATA");
-        command.write_stdin(input).assert().success();
-    }
-
     /// What stands in `images/`.
     fn images(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.data().join("images")).unwrap();
@@ -78,52 +60,7 @@ impl Iterator for Random {
     }
 }
 
-struct Running {
-    process: Child,
-    address: String,
-}
-
 impl Running {
-    fn start(room: &Room) -> Self {
-        let mut command = Command::new(PROGRAM);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(room.data());
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on http://").unwrap().to_owned();
-        Self { process, address }
-    }
-
-    /// SIGKILL.
-    fn kill(mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-
-    /// Status and body of the answer.
-    fn ask(&self, method: &str, uri: &str, body: &str) -> (u16, Vec<u8>) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        let length = body.len();
-        write!(
-            stream,
-            "{method} /api/{uri} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAccept: application/json\r\n\
-             Authorization: Basic guest:password\r\nContent-Length: {length}\r\n\r\n{body}"
-        )
-        .unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
-        let status = std::str::from_utf8(&answer[9..12]).unwrap().parse().unwrap();
-        (status, answer.split_off(end + 4))
-    }
-
-    fn json(&self, uri: &str) -> Value {
-        let (status, body) = self.ask("GET", uri, "");
-        assert_eq!(status, 200, "{uri}: {}", String::from_utf8_lossy(&body));
-        let Value::Object(root) = serde_json::from_slice(&body).unwrap() else { panic!("{uri}: no object") };
-        root.into_values().next().unwrap()
-    }
-
     fn images(&self) -> Vec<Value> {
         self.json("users/guest/images")["images"]["image"].as_array().unwrap().clone()
     }
@@ -159,7 +96,7 @@ const FORMATS: [&str; IMAGES] = ["raw", "qcow2", "virtualbox", "vmware"];
 
 #[test]
 fn fifty_kills_leave_no_half_image_no_stuck_job_and_a_sound_database() {
-    let room = Room::new();
+    let room = furnished();
     let server = Running::start(&room);
     server.until(|server| (server.json(SCAN)["status"]["complete"] == true).then_some(()));
     server.kill();
@@ -172,8 +109,8 @@ fn fifty_kills_leave_no_half_image_no_stuck_job_and_a_sound_database() {
             let body = format!(
                 "<image><compress>true</compress><targetFormat><name>{format}</name></targetFormat></image>"
             );
-            let (status, body) = server.ask("POST", &format!("{SCAN}/images"), &body);
-            assert_eq!(status, 201, "{context}: {}", String::from_utf8_lossy(&body));
+            let answer = server.ask("POST", &format!("{SCAN}/images"), "", body.as_bytes());
+            assert_eq!(answer.status, 201, "{context}: {}", answer.text());
         }
         // From before the first job is claimed to after the last one is done.
         let moment = random.next().unwrap() >> 54;
@@ -188,8 +125,8 @@ fn fifty_kills_leave_no_half_image_no_stuck_job_and_a_sound_database() {
         assert_eq!(images.len(), IMAGES, "{context}: an order is forgotten or doubled");
         for image in &images {
             check_image(&server, image, &context);
-            let (status, _) = server.ask("DELETE", image["uri"].as_str().unwrap(), "");
-            assert_eq!(status, 204, "{context}");
+            let answer = server.ask("DELETE", image["uri"].as_str().unwrap(), "", &[]);
+            assert_eq!(answer.status, 204, "{context}");
         }
         assert_eq!(room.images(), Vec::<String>::new(), "{context}");
         server.kill();
@@ -203,10 +140,10 @@ fn check_image(server: &Running, image: &Value, context: &str) {
     assert_eq!(image["status"]["complete"], true, "{context}: {image}");
     assert_eq!(image["status"]["percentage"], 100, "{context}: {image}");
     let uri = image["uri"].as_str().unwrap();
-    let (status, body) = server.ask("GET", &format!("{uri}/downloads"), "");
-    assert_eq!(status, 200, "{context}");
-    assert_eq!(image["fileSize"], body.len(), "{context}: {image}");
-    let digest: String = Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
+    let file = server.get(&format!("{uri}/downloads"));
+    assert_eq!(file.status, 200, "{context}");
+    assert_eq!(image["fileSize"], file.body.len(), "{context}: {image}");
+    let digest: String = Sha256::digest(&file.body).iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(image["sha256sum"], digest, "{context}: {image}");
 }
 

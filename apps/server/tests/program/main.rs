@@ -1,0 +1,5 @@
+//! The program with a data directory of its own, as its administrator and its users have it.
+
+mod killed;
+mod room;
+mod scans;
