@@ -1,9 +1,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use object_store::ObjectStore;
-
 use diskwright::profile::BootPolicy;
+use object_store::ObjectStore;
 
 use crate::net::ConnectionLimits;
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sha2::{Digest, Sha256};
 
 use super::lock;
-use super::pool::{Full, PIECE, Pieces};
+use super::pool::{Buffer, Full, PIECE, Pieces};
 use crate::format::{Access, OutputSpec};
 use crate::sink::Output;
 use crate::{Error, ErrorKind, Result};
@@ -39,7 +39,7 @@ pub(super) struct OutputState {
 /// A piece that is being filled, or waits to be hashed and written.
 struct Piece {
     index: u64,
-    data: Box<[u8]>,
+    data: Buffer,
     /// Ranges that were written, ascending, apart.
     ranges: Vec<(usize, usize)>,
 }

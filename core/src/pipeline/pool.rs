@@ -1,7 +1,9 @@
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::lock;
+use crate::files::DIRECT_ALIGNMENT;
 
 /// Outputs are written and hashed in pieces of 1 MiB.
 pub(super) const PIECE: usize = 1 << 20;
@@ -11,7 +13,7 @@ pub(super) const PIECE: usize = 1 << 20;
 /// None is freed before the run ends: an allocator keeps memory that one thread freed where other threads do not get it.
 #[derive(Default)]
 pub(super) struct Pieces {
-    spare: Mutex<Vec<Box<[u8]>>>,
+    spare: Mutex<Vec<Buffer>>,
     full: AtomicUsize,
     /// From how many full pieces on no more should be made.
     most: usize,
@@ -19,6 +21,35 @@ pub(super) struct Pieces {
 
 /// Counts one piece as full, until it is dropped.
 pub(super) struct Full(Arc<Pieces>);
+
+/// The bytes of one piece, aligned in memory as writes past the page cache have to be.
+pub(super) struct Buffer {
+    bytes: Box<[u8]>,
+    start: usize,
+}
+
+impl Buffer {
+    fn new() -> Self {
+        let bytes: Box<[u8]> = vec![0; PIECE + DIRECT_ALIGNMENT].into();
+        // Where alignment cannot be had, the piece is written through the cache.
+        let start = bytes.as_ptr().align_offset(DIRECT_ALIGNMENT).min(DIRECT_ALIGNMENT);
+        Self { bytes, start }
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[self.start..self.start + PIECE]
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.start..self.start + PIECE]
+    }
+}
 
 impl Pieces {
     /// For a run with `outputs` outputs, each of which has a piece that it fills; `excess` bytes are not there for pieces.
@@ -40,8 +71,8 @@ impl Pieces {
     }
 
     /// A buffer of one piece; it holds old bytes.
-    pub(super) fn take(&self) -> Box<[u8]> {
-        lock(&self.spare).pop().unwrap_or_else(|| vec![0; PIECE].into())
+    pub(super) fn take(&self) -> Buffer {
+        lock(&self.spare).pop().unwrap_or_else(Buffer::new)
     }
 }
 
@@ -52,7 +83,7 @@ impl Full {
     }
 
     /// The piece is written: its buffer can be filled again.
-    pub(super) fn give_back(self, data: Box<[u8]>) {
+    pub(super) fn give_back(self, data: Buffer) {
         lock(&self.0.spare).push(data);
     }
 }

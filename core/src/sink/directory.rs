@@ -123,8 +123,10 @@ impl Sink for DirectorySink {
     fn create(&mut self, spec: &OutputSpec) -> Result<Box<dyn Output>> {
         self.refuse_standing(&spec.name)?;
         let path = self.work.join(&spec.name);
-        let file =
-            self.files.create(&path).map_err(|error| failed("cannot create the output", &path, error))?;
+        let file = self
+            .files
+            .create_direct(&path)
+            .map_err(|error| failed("cannot create the output", &path, error))?;
         self.outputs.push(spec.name.clone());
         Ok(Box::new(FileOutput { file }))
     }
@@ -166,9 +168,7 @@ struct FileOutput {
 
 impl Output for FileOutput {
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all_at(offset, bytes)?;
-        self.file.begin_writeback(offset, bytes.len() as u64);
-        Ok(())
+        self.file.write_all_at(offset, bytes)
     }
 
     fn finish(self: Box<Self>, len: u64) -> io::Result<()> {

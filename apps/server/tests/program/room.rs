@@ -39,7 +39,7 @@ impl Room {
 /// A server that runs in a room; it is killed with its owner.
 pub(crate) struct Running {
     process: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 /// What came back.
@@ -116,5 +116,5 @@ impl Drop for Running {
     }
 }
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_diskwright-server");
-const PASSWORD: &str = "a long password";
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_diskwright-server");
+pub(crate) const PASSWORD: &str = "a long password";

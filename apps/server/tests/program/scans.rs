@@ -1,11 +1,12 @@
 //! The commands that administer scans, alone and beside a running server.
 
 use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::room::{Room, Running};
+use crate::room::{PASSWORD, Room, Running};
 
 const TREE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/valid/small-machine.tar");
 
@@ -65,10 +66,10 @@ fn a_scan_whose_tree_is_arriving_is_listed_and_can_be_removed() {
     room.read_scans();
     let tree = std::fs::read(TREE).unwrap();
     let (first, second) = tree.split_at(10_000);
-    let mut upload = server.connect();
+    let mut upload = TcpStream::connect(&server.address).unwrap();
     let request = format!(
         "POST /api/users/guest/scannedinstances/1/scans HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
-         Authorization: Basic guest:a long password\r\nContent-Length: {}\r\n\r\n",
+         Authorization: Basic guest:{PASSWORD}\r\nContent-Length: {}\r\n\r\n",
         tree.len()
     );
     upload.write_all(request.as_bytes()).unwrap();
