@@ -100,6 +100,14 @@ pub(super) const JOBS: &[Job] = &[
                 output: "out",
                 wanted: None,
             },
+            Peer {
+                name: "mkosi",
+                tools: &[Tool::Mkosi],
+                script: "mkosi --force --distribution=custom --format=disk --base-tree=\"$TREE\" --bootable=no --output=out \
+                         --output-dir=\"$PWD\" build; sync out.raw",
+                output: "out.raw",
+                wanted: None,
+            },
         ],
         ..job("raw", "directory → raw", "raw", "m.raw")
     },

@@ -97,14 +97,11 @@ fn line_beside(row: &Row, beside: &Beside) -> String {
     let output = |runs: &[Figures]| Spread::over(runs, |figures| mebibytes(figures.output)).median;
     let (ours, alike, theirs) = (output(&row.ours), mebibytes(row.size), output(&beside.runs));
     let size = format!("{ours:.1} ({alike:.1}) / {theirs:.1} MiB");
-    let bold = if wanted.is_some() { "**" } else { "" };
     format!(
-        "| {job} | {name} | {} | {} | {bold}{:.3}{bold} ({:.3}–{:.3}) | {most} | {} | {} | {} | {} | {} |",
+        "| {job} | {name} | {} | {} | {} | {most} | {} | {} | {} | {} | {} |",
         seconds(&row.ours),
         seconds(&beside.runs),
-        ratio.median,
-        ratio.least,
-        ratio.most,
+        judged(ratio, wanted.is_some()),
         size,
         both(|figures| figures.cpu, 2, "s"),
         both(|figures| mebibytes(figures.memory), 0, "MiB"),
@@ -117,13 +114,11 @@ fn line_of_limit(row: &Row) -> String {
     let over = row.over_limit();
     let limit = |part: fn(&super::row::Limit) -> f64| Spread::of(row.limits.iter().map(part)).median;
     format!(
-        "| {} | {:.2} s | {:.2} s | **{:.3}** ({:.3}–{:.3}) | {} | {:.2} + {:.2} + {:.2} s | {} |",
+        "| {} | {:.2} s | {:.2} s | {} | {} | {:.2} + {:.2} + {:.2} s | {} |",
         row.job.name,
         Spread::over(&row.ours, |figures| figures.wall).median,
         limit(|limit| limit.seconds()),
-        over.median,
-        over.least,
-        over.most,
+        judged(over, row.job.limit.is_some()),
         row.job.limit.map_or_else(String::new, |most| most.to_string()),
         limit(|limit| limit.read),
         limit(|limit| limit.encode),
@@ -137,13 +132,11 @@ fn line_of_scaling(row: &Row) -> String {
     let seconds = |of: fn(&super::row::Scaling) -> f64| Spread::of(row.scaling.iter().map(of)).median;
     let least = if row.must_scale() { LEAST_SPEEDUP.to_string() } else { String::new() };
     format!(
-        "| {} | {:.2} s | {:.2} s | **{:.3}** ({:.3}–{:.3}) | {least} | {:.3} | {:.0} % |",
+        "| {} | {:.2} s | {:.2} s | {} | {least} | {:.3} | {:.0} % |",
         row.job.name,
         seconds(|scaling| scaling.one),
         seconds(|scaling| scaling.two),
-        speedup.median,
-        speedup.least,
-        speedup.most,
+        judged(speedup, row.must_scale()),
         seconds(|scaling| scaling.ceiling),
         row.codec_part() * 100.0,
     )
@@ -173,6 +166,12 @@ fn figures(runs: &[Figures]) -> Value {
 /// Nothing where there is no number: JSON has no other.
 fn spread(spread: Spread) -> Value {
     json!({"median": spread.median, "least": spread.least, "most": spread.most})
+}
+
+/// A ratio with its spread, bold where it decides.
+fn judged(ratio: Spread, decides: bool) -> String {
+    let bold = if decides { "**" } else { "" };
+    format!("{bold}{:.3}{bold} ({:.3}–{:.3})", ratio.median, ratio.least, ratio.most)
 }
 
 fn mebibytes(bytes: u64) -> f64 {

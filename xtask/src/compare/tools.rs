@@ -15,6 +15,7 @@ pub(super) enum Tool {
     Fstool,
     VBoxManage,
     SystemdRepart,
+    Mkosi,
     Gzip,
     Zstd,
 }
@@ -96,6 +97,7 @@ impl Tool {
             Self::Fstool => "fstool",
             Self::VBoxManage => "VBoxManage",
             Self::SystemdRepart => "systemd-repart",
+            Self::Mkosi => "mkosi",
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
         }
@@ -116,6 +118,7 @@ const ALL: &[Tool] = &[
     Tool::Fstool,
     Tool::VBoxManage,
     Tool::SystemdRepart,
+    Tool::Mkosi,
     Tool::Gzip,
     Tool::Zstd,
 ];

@@ -85,7 +85,8 @@ const CODECS: &[Codec] = &[
     },
 ];
 
-/// Measures on the Debian tree, each level once, or as `words` say: `--tree TREE`, `--runs N`, `--only CODEC`.
+/// Measures on the Debian tree, each level once, or as `words` say: `--tree TREE`, `--runs N`, `--only CODEC`. Codecs that are
+/// left out keep what was measured before.
 pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<()> {
     let mut options = Options::parse(words, 1)?;
     options.check(&CODECS.iter().map(|codec| codec.key).collect::<Vec<_>>())?;
@@ -98,11 +99,17 @@ pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<()> {
     std::fs::create_dir_all(&results)?;
     for tree in Tree::all(&options.trees, workspace)? {
         let stage = programs.stage(workspace, "curve", &tree);
+        let json = results.join(format!("{}.json", tree.name));
+        let before = std::fs::read(&json).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
         let mut curves = Vec::new();
-        for codec in CODECS.iter().filter(|codec| options.wants(codec.key)) {
-            println!("{} …", codec.name);
-            tree.warm(&stage.directory)?;
-            curves.push(measure(&stage, codec, options.runs)?);
+        for codec in CODECS {
+            if options.wants(codec.key) {
+                println!("{} …", codec.name);
+                tree.warm(&stage.directory)?;
+                curves.push(measure(&stage, codec, options.runs)?);
+            } else {
+                curves.extend(before.as_ref().and_then(|before| Curve::from_json(codec, before)));
+            }
         }
         let text = markdown(&tree.name, programs.threads, &curves);
         println!("\n{text}");
@@ -110,7 +117,7 @@ pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<()> {
             std::fs::write(results.join(format!("{}.{suffix}", tree.name)), text)
         };
         write("md", text)?;
-        write("json", format!("{:#}\n", curves.iter().map(Curve::to_json).collect::<Value>()))?;
+        std::fs::write(&json, format!("{:#}\n", curves.iter().map(Curve::to_json).collect::<Value>()))?;
         write("svg", plot::plot(&tree.name, programs.threads, &curves))?;
     }
     println!("written to {}", results.display());
@@ -153,6 +160,26 @@ fn measure(stage: &Stage, codec: &'static Codec, runs: usize) -> Result<Curve> {
 }
 
 impl Curve {
+    /// The curve of `codec` among those that [`Curve::to_json`] wrote.
+    fn from_json(codec: &'static Codec, curves: &Value) -> Option<Self> {
+        let point = |point: &Value| {
+            Some(Point {
+                level: point.get("level")?.as_u64().and_then(|level| u8::try_from(level).ok()),
+                seconds: point.get("seconds")?.as_f64()?,
+                cpu: point.get("cpu")?.as_f64()?,
+                bytes: point.get("bytes")?.as_u64()?,
+            })
+        };
+        let of_codec = |curve: &&Value| curve.get("codec").is_some_and(|key| key == codec.key);
+        let curve = curves.as_array()?.iter().find(of_codec)?;
+        Some(Self {
+            codec,
+            points: curve.get("points")?.as_array()?.iter().map(point).collect::<Option<_>>()?,
+            default: u8::try_from(curve.get("default")?.as_u64()?).ok()?,
+            qemu: curve.get("qemu").and_then(point),
+        })
+    }
+
     fn to_json(&self) -> Value {
         let point = |point: &Point| json!({"level": point.level, "seconds": point.seconds, "cpu": point.cpu, "bytes": point.bytes});
         json!({
@@ -189,4 +216,54 @@ fn markdown(tree: &str, threads: usize, curves: &[Curve]) -> String {
 
 fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn curve(codec: &'static Codec) -> Curve {
+        let point = |level, seconds, bytes| Point { level, seconds, cpu: 2.0 * seconds, bytes };
+        Curve {
+            codec,
+            points: vec![point(Some(1), 1.0, 300 << 20), point(Some(2), 10.0, 250 << 20)],
+            default: 2,
+            qemu: codec.qemu.map(|_| point(None, 20.0, 260 << 20)),
+        }
+    }
+
+    #[test]
+    fn curves_come_back_from_their_file() {
+        let written: Value = CODECS.iter().map(|codec| curve(codec).to_json()).collect();
+        for codec in CODECS {
+            let read = Curve::from_json(codec, &written).unwrap();
+            assert_eq!(read.to_json(), curve(codec).to_json());
+        }
+        assert!(Curve::from_json(&CODECS[1], &json!([curve(&CODECS[0]).to_json()])).is_none());
+    }
+
+    #[test]
+    fn the_table_has_every_level_and_the_default_in_bold() {
+        let text = markdown("t", 2, &[curve(&CODECS[0])]);
+        assert!(text.contains("| QCOW2 deflate | 1 | 1.00 s | 2.00 s | 300.0 MiB |"), "{text}");
+        assert!(text.contains("| QCOW2 deflate | **2** | 10.00 s | 20.00 s | 250.0 MiB |"), "{text}");
+        assert!(
+            text.contains("| QCOW2 deflate | mke2fs + qemu-img | 20.00 s | 40.00 s | 260.0 MiB |"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn the_plot_marks_the_default_and_lies_within_the_sheet() {
+        let svg = plot::plot("t", 2, &[curve(&CODECS[0]), curve(&CODECS[3])]);
+        assert_eq!(svg.matches("r=\"6\" fill=\"#ffffff\"").count(), 3, "two defaults and the legend");
+        let circles = svg.lines().filter(|line| line.starts_with("<circle"));
+        let number = |line: &str, name: &str| -> f64 {
+            line.split_once(name).and_then(|(_, rest)| rest.split_once('"')).unwrap().0.parse().unwrap()
+        };
+        for line in circles {
+            let (x, y) = (number(line, "cx=\""), number(line, "cy=\""));
+            assert!((0.0..860.0).contains(&x) && (0.0..460.0).contains(&y), "{line}");
+        }
+    }
 }
