@@ -31,7 +31,7 @@ pub enum FileOp<'a> {
     SyncDir { path: &'a Path },
     /// A file or empty directory is removed.
     Remove { path: &'a Path },
-    /// A file or directory is opened for reading.
+    /// A file or directory is opened for reading, or a file that was just created once more, to be written past the page cache.
     Open { path: &'a Path },
     /// Bytes are read at an offset.
     ReadAt { path: &'a Path, offset: u64, len: usize },
@@ -272,16 +272,14 @@ impl WritableFile {
                 written => return written,
             }
         }
-        let written = self.file.write_at(bytes, offset)?;
-        // Linux starts writing dirty pages that it is told nobody needs; it has no other advice with that effect. A later
-        // `sync` has less to wait for.
-        let _ = rustix::fs::fadvise(
-            &self.file,
-            offset,
-            NonZeroU64::new(written as u64),
-            rustix::fs::Advice::DontNeed,
-        );
-        Ok(written)
+        self.file.write_at(bytes, offset)
+    }
+
+    /// Has the system begin to write a range to the medium, so that a later [`WritableFile::sync`] has less to wait for; what
+    /// went past the page cache is there already. Only advice: nothing can fail.
+    pub fn begin_writeback(&self, offset: u64, len: u64) {
+        // Linux starts writing dirty pages that it is told nobody needs; it has no other advice with that effect.
+        let _ = rustix::fs::fadvise(&self.file, offset, NonZeroU64::new(len), rustix::fs::Advice::DontNeed);
     }
 
     /// Sets the file's length; new space is a hole.
@@ -470,7 +468,11 @@ mod tests {
         let bytes = aligned(&mut bytes);
         // Not aligned in memory.
         let odd = &bytes[1..1 + DIRECT_ALIGNMENT];
+        // Some file systems take it all the same, or have no such way at all.
+        let is_refused = file.direct.as_ref().is_some_and(|direct| direct.file.write_at(odd, 0).is_err());
         assert_eq!(file.write_some_at(0, odd, file.direct.as_ref()).unwrap(), odd.len());
+        let refused = file.direct.as_ref().is_some_and(|direct| direct.refused.load(Ordering::Relaxed));
+        assert_eq!(refused, is_refused);
         let mut read = vec![0; odd.len()];
         file.read_exact_at(0, &mut read).unwrap();
         assert!(read == odd);

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use diskwright::engine::Order;
 use diskwright::format::{FormatEntry, Registry, TargetFormat};
 use diskwright::profile::{MachineReport, Profile};
-use diskwright::scan::{DirectorySource, OneFileSystem, ScanSource, TarSource};
+use diskwright::scan::{DirectorySource, OneFileSystem, ScanSource, TarSource, without_archive_suffixes};
 use diskwright::tree::{Strictness, Whiteouts};
 use diskwright::{Error, ErrorKind, Files, Seed, Timestamp};
 use diskwright_request::ImageRequest;
@@ -199,7 +199,7 @@ fn scoped_options(entries: &[&FormatEntry], given: &[String]) -> Result<Vec<Vec<
 fn default_name(arguments: &OrderArguments) -> Result<String, Failure> {
     let path = arguments.scan.first().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone()));
     let name = path.as_deref().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or_default();
-    let name = without_suffixes(name);
+    let name = without_archive_suffixes(name);
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     if (1..=64).contains(&name.len()) && name.bytes().all(allowed) {
         return Ok(name.to_owned());
@@ -208,24 +208,6 @@ fn default_name(arguments: &OrderArguments) -> Result<String, Failure> {
         "{name:?}, the scan's name, cannot name the image (letters, digits, '.', '_', '-', at most 64): give --name"
     );
     Err(Failure::Usage(message))
-}
-
-fn without_suffixes(name: &str) -> &str {
-    let without = |name: &'_ str, suffixes: &[&str]| -> Option<usize> {
-        suffixes.iter().find_map(|suffix| {
-            let at = name.len().checked_sub(suffix.len())?;
-            let end = name.get(at..)?;
-            (at > 0 && end.eq_ignore_ascii_case(suffix)).then_some(at)
-        })
-    };
-    let cut = |at: Option<usize>| at.and_then(|at| name.get(..at));
-    match cut(without(name, &[".tgz", ".tzst", ".txz", ".tbz2", ".tbz", ".tar"])) {
-        Some(stem) => stem,
-        None => {
-            let packed = cut(without(name, &[".gz", ".zst", ".xz", ".bz2"])).unwrap_or_default();
-            without(packed, &[".tar"]).and_then(|at| packed.get(..at)).unwrap_or(name)
-        }
-    }
 }
 
 /// `SOURCE_DATE_EPOCH`, else now.
@@ -245,25 +227,3 @@ fn default_timestamp() -> Result<i64, Failure> {
 
 /// More than any reader of a document takes, so that they refuse it.
 const MAX_DOCUMENT: u64 = 8 << 20;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn archive_suffixes_are_not_part_of_the_name() {
-        for (name, stem) in [
-            ("debian.tar", "debian"),
-            ("debian.tar.gz", "debian"),
-            ("debian.TGZ", "debian"),
-            ("web.example.tar.zst", "web.example"),
-            ("web.example", "web.example"),
-            ("data.gz", "data.gz"),
-            (".tar", ".tar"),
-            ("é.tar", "é"),
-            ("", ""),
-        ] {
-            assert_eq!(without_suffixes(name), stem, "{name}");
-        }
-    }
-}

@@ -1,11 +1,13 @@
 //! Scan sources: where a captured tree comes from.
 
 mod directory;
+mod name;
 mod tar;
 
 use std::sync::Arc;
 
 pub use directory::{DirectorySource, OneFileSystem};
+pub use name::without_archive_suffixes;
 pub use tar::TarSource;
 
 use crate::tree::Finding;

@@ -123,11 +123,12 @@ impl Sink for DirectorySink {
     fn create(&mut self, spec: &OutputSpec) -> Result<Box<dyn Output>> {
         self.refuse_standing(&spec.name)?;
         let path = self.work.join(&spec.name);
+        // Noted first: what fails half-way leaves a file, which goes with the others.
+        self.outputs.push(spec.name.clone());
         let file = self
             .files
             .create_direct(&path)
             .map_err(|error| failed("cannot create the output", &path, error))?;
-        self.outputs.push(spec.name.clone());
         Ok(Box::new(FileOutput { file }))
     }
 
@@ -168,7 +169,9 @@ struct FileOutput {
 
 impl Output for FileOutput {
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all_at(offset, bytes)
+        self.file.write_all_at(offset, bytes)?;
+        self.file.begin_writeback(offset, bytes.len() as u64);
+        Ok(())
     }
 
     fn finish(self: Box<Self>, len: u64) -> io::Result<()> {
@@ -205,3 +208,38 @@ fn failed(text: &str, path: &Path, error: io::Error) -> Error {
 
 const PREFIX: &str = ".diskwright-";
 const LOCK: &str = "lock";
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::format::{Access, OutputRole};
+    use crate::{FileOp, Gate};
+
+    /// Lets nothing be opened that was just created.
+    struct NoSecondDescriptor;
+
+    impl Gate for NoSecondDescriptor {
+        fn admit(&self, op: &FileOp<'_>) -> io::Result<usize> {
+            match op {
+                FileOp::Open { path } if path.ends_with("disk.raw") => Err(io::ErrorKind::StorageFull.into()),
+                _ => Ok(usize::MAX),
+            }
+        }
+    }
+
+    #[test]
+    fn an_output_whose_creation_fails_half_way_is_gone_with_the_sink() {
+        let room = tempfile::tempdir().unwrap();
+        let directory = room.path().join("out");
+        let files = Files::gated(Arc::new(NoSecondDescriptor));
+        let mut sink = DirectorySink::create(files, &directory, Overwrite::Refuse).unwrap();
+        let (name, role) = ("disk.raw".to_owned(), OutputRole::Disk);
+        let spec = OutputSpec { name, role, size_bound: 1 << 20, access: Access::Stream };
+        let Err(error) = sink.create(&spec) else { panic!("the gate was not asked") };
+        assert_eq!(error.kind(), ErrorKind::Sink);
+        drop(sink);
+        assert!(!directory.exists());
+    }
+}

@@ -4,8 +4,8 @@ use std::ffi::OsStr;
 
 use anyhow::Result;
 
-use crate::debian::target;
-use crate::{Tool, skip};
+use crate::Tool;
+use crate::made::made;
 
 /// The Python in which the official SDK and hammr run, as `cargo xtask clients` makes it.
 #[derive(Clone, Debug)]
@@ -19,11 +19,7 @@ impl Clients {
     /// # Panics
     /// If it is missing and `DISKWRIGHT_REQUIRE_ORACLES=1` is set.
     pub fn find() -> Option<Self> {
-        let directory = target().ok()?.join("clients");
-        if !directory.join("recipe.sh").is_file() {
-            skip("the official clients are not there: cargo xtask clients");
-            return None;
-        }
+        let directory = made("clients", "official clients", "cargo xtask clients")?;
         Some(Self { python: Tool::at(directory.join("bin/python")) })
     }
 

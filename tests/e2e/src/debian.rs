@@ -4,10 +4,11 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
+use crate::made::{made, target};
 use crate::variant::Image;
-use crate::{Attachment, Emulator, Firmware, MachineModel, skip};
+use crate::{Attachment, Emulator, Firmware, MachineModel};
 
 /// The machine: `root` is it unpacked, `root.tar` the same tree as an archive.
 #[derive(Clone, Debug)]
@@ -21,11 +22,7 @@ impl DebianTree {
     /// # Panics
     /// If it is missing and `DISKWRIGHT_REQUIRE_ORACLES=1` is set.
     pub fn find() -> Option<Self> {
-        let directory = target().ok()?.join("debian-12-tree");
-        if !directory.join("recipe.sh").is_file() {
-            skip("the Debian tree is not there: cargo xtask tree");
-            return None;
-        }
+        let directory = made("debian-12-tree", "Debian tree", "cargo xtask tree")?;
         Some(Self { directory })
     }
 
@@ -97,12 +94,6 @@ impl Drop for Workshop {
             eprintln!("{}: {error}", self.path.display());
         }
     }
-}
-
-/// The target directory: tests lie in `TARGET/PROFILE/deps`.
-pub(crate) fn target() -> Result<PathBuf> {
-    let program = std::env::current_exe()?;
-    Ok(program.ancestors().nth(3).context("the tests lie in no target directory")?.to_path_buf())
 }
 
 const BOOT_DEADLINE: Duration = Duration::from_secs(420);

@@ -20,6 +20,7 @@ pub mod debian;
 pub mod disk;
 mod emulator;
 mod generate;
+mod made;
 mod mounted;
 mod program;
 mod reader;

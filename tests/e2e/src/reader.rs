@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::debian::target;
+use crate::made::target;
 use crate::tool::text;
 use crate::variant::{Image, Kind};
 use crate::virtualbox::{self, VirtualBox};

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::debian::target;
-use crate::{Tool, skip};
+use crate::Tool;
+use crate::made::made;
 
 /// The Python in which `openapi-spec-validator` runs, as `cargo xtask setup` makes it.
 #[derive(Clone, Debug)]
@@ -19,11 +19,7 @@ impl Validator {
     /// # Panics
     /// If it is missing and `DISKWRIGHT_REQUIRE_ORACLES=1` is set.
     pub fn find() -> Option<Self> {
-        let directory = target().ok()?.join("openapi-python");
-        if !directory.join("recipe.sh").is_file() {
-            skip("the OpenAPI validator is not there: cargo xtask setup");
-            return None;
-        }
+        let directory = made("openapi-python", "OpenAPI validator", "cargo xtask setup")?;
         Some(Self { python: Tool::at(directory.join("bin/python")) })
     }
 

@@ -7,9 +7,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::debian::target;
+use crate::made::made;
 use crate::tool::text;
-use crate::{Tool, is_root, skip};
+use crate::{Tool, is_root};
 
 /// VirtualBox in the tree that `cargo xtask virtualbox` makes.
 ///
@@ -27,11 +27,7 @@ impl VirtualBox {
     /// # Panics
     /// If it is missing or cannot be run and `DISKWRIGHT_REQUIRE_ORACLES=1` is set.
     pub fn find() -> Option<Self> {
-        let directory = target().ok()?.join("virtualbox");
-        if !directory.join("recipe.sh").is_file() {
-            skip("VirtualBox is not there: cargo xtask virtualbox");
-            return None;
-        }
+        let directory = made("virtualbox", "VirtualBox", "cargo xtask virtualbox")?;
         let unshare = Tool::find("unshare")?;
         is_root().then(|| Self { unshare, root: directory.join("root") })
     }

@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use clap::{Args, ValueHint};
 use diskwright::format::Registry;
+use diskwright::scan::without_archive_suffixes;
 
 use super::scan::{Registered, checked, register};
 use super::service::ServiceArguments;
@@ -154,9 +155,7 @@ fn quoted(text: &str) -> String {
 
 /// `web-1` of `/srv/scans/web-1.tar.zst`.
 fn machine_name(path: &str) -> String {
-    let file = path.rsplit('/').next().unwrap_or_default();
-    let stem = file.split_once(".tar").map_or(file, |(stem, _)| stem);
-    let stem = stem.strip_suffix(".tgz").unwrap_or(stem);
+    let stem = without_archive_suffixes(path.rsplit('/').next().unwrap_or_default());
     if stem.is_empty() { "machine".to_owned() } else { stem.to_owned() }
 }
 
