@@ -1,0 +1,58 @@
+/// The piece of a chunk that is being compressed, with the bytes before it, in a buffer of a fixed size: indices are masked
+/// where they would otherwise be checked.
+///
+/// ```text
+/// 0                64 Ki              128 Ki
+/// | the piece before | the piece         | slack
+/// ```
+///
+/// Pieces move by 65536 bytes: positions modulo 65536 stay what they are.
+pub(super) struct Window(Box<[u8; 2 * PIECE + SLACK]>);
+
+impl Window {
+    pub(super) const BYTES: usize = 2 * PIECE + SLACK;
+
+    pub(super) fn new() -> Self {
+        Self(Box::new([0; 2 * PIECE + SLACK]))
+    }
+
+    /// Puts `piece`, [`PIECE`] bytes at most, behind the one that was the last; gives the position behind it.
+    pub(super) fn slide(&mut self, piece: &[u8], is_first: bool) -> usize {
+        if !is_first {
+            self.0.copy_within(PIECE..2 * PIECE, 0);
+        }
+        let end = PIECE + piece.len().min(PIECE);
+        self.0[PIECE..end].copy_from_slice(&piece[..end - PIECE]);
+        end
+    }
+
+    #[inline(always)]
+    pub(super) fn byte(&self, at: usize) -> u8 {
+        self.0[at & MASK]
+    }
+
+    #[inline(always)]
+    pub(super) fn load_u32(&self, at: usize) -> u32 {
+        let at = at & MASK;
+        let bytes = &self.0[at..at + 4];
+        u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+    }
+
+    #[inline(always)]
+    pub(super) fn load_u64(&self, at: usize) -> u64 {
+        let at = at & MASK;
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&self.0[at..at + 8]);
+        u64::from_le_bytes(bytes)
+    }
+
+    pub(super) fn slice(&self, start: usize, end: usize) -> &[u8] {
+        &self.0[start..end]
+    }
+}
+
+/// Bytes that are looked at together; blocks end where they end.
+pub(super) const PIECE: usize = 1 << 16;
+const MASK: usize = 2 * PIECE - 1;
+/// What is read behind the end, and means nothing.
+const SLACK: usize = 16;
