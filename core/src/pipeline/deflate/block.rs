@@ -3,13 +3,13 @@ use std::ops::Range;
 use super::bits::BitWriter;
 use super::huffman::{code_lengths, codes};
 use super::sequences::{Counts, Sequence};
-use super::window::Window;
+use super::window::Bytes;
 use super::symbols::{self, DISTANCES, END_OF_BLOCK, LITLENS, MAX_MATCH};
 
 /// Writes one block, in the smallest of the three forms: `sequences` are those of `bytes`, with `counts` (RFC 1951, 3.2.3).
 pub(super) fn write(
     out: &mut BitWriter<'_>,
-    window: &Window,
+    window: Bytes<'_>,
     range: Range<usize>,
     sequences: &[Sequence],
     counts: &Counts,
@@ -203,7 +203,7 @@ impl Body {
         Self { literals: std::array::from_fn(packed), end: packed(END_OF_BLOCK), lengths, distances: packed_distances }
     }
 
-    fn write(&self, out: &mut BitWriter<'_>, window: &Window, start: usize, sequences: &[Sequence]) {
+    fn write(&self, out: &mut BitWriter<'_>, window: Bytes<'_>, start: usize, sequences: &[Sequence]) {
         let put = |out: &mut BitWriter<'_>, entry: u32| out.put(u64::from(entry >> 8), entry & 0xFF);
         let mut at = start;
         for sequence in sequences {

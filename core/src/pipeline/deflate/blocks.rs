@@ -2,11 +2,11 @@ use super::bits::BitWriter;
 use super::block;
 use super::sequences::{Counts, Sequence};
 use super::symbols;
-use super::window::{PIECE, Window};
+use super::window::{Bytes, PIECE};
 
 /// Makes blocks of sequences: segments join the block before them as long as that takes fewer bits than a block of their own.
 pub(super) struct Blocks<'a, 'b> {
-    window: &'a Window,
+    window: Bytes<'a>,
     out: &'a mut BitWriter<'b>,
     /// Those of the block and of the segment behind it.
     sequences: &'a mut Vec<Sequence>,
@@ -23,7 +23,7 @@ pub(super) struct Blocks<'a, 'b> {
 }
 
 impl<'a, 'b> Blocks<'a, 'b> {
-    pub(super) fn new(window: &'a Window, out: &'a mut BitWriter<'b>, sequences: &'a mut Vec<Sequence>) -> Self {
+    pub(super) fn new(window: Bytes<'a>, out: &'a mut BitWriter<'b>, sequences: &'a mut Vec<Sequence>) -> Self {
         sequences.clear();
         Self {
             window,

@@ -1,5 +1,5 @@
 use super::symbols::{MAX_MATCH, MIN_MATCH};
-use super::window::{Window};
+use super::window::Bytes;
 
 /// Where bytes occurred before: for the last `WINDOW` positions, chains of those with the same hash of four bytes, the
 /// nearest first; and the last position for each hash of three.
@@ -58,7 +58,7 @@ impl<const WINDOW: usize, const HEADS: usize> Chains<WINDOW, HEADS> {
     #[inline(always)]
     pub(super) fn longest(
         &mut self,
-        window: &Window,
+        window: Bytes<'_>,
         at: usize,
         end: usize,
         mut best: Match,
@@ -108,7 +108,7 @@ impl<const WINDOW: usize, const HEADS: usize> Chains<WINDOW, HEADS> {
 
     /// Remembers the positions from `at` up to `end`.
     #[inline(always)]
-    pub(super) fn skip(&mut self, window: &Window, at: usize, end: usize, next: &mut Next) {
+    pub(super) fn skip(&mut self, window: Bytes<'_>, at: usize, end: usize, next: &mut Next) {
         for at in at..end {
             self.remember(window, at, next);
         }
@@ -116,7 +116,7 @@ impl<const WINDOW: usize, const HEADS: usize> Chains<WINDOW, HEADS> {
 
     /// Puts `at` before all others; gives the last positions with the hash of its four bytes and of its three.
     #[inline(always)]
-    fn remember(&mut self, window: &Window, at: usize, next: &mut Next) -> (u16, u16) {
+    fn remember(&mut self, window: Bytes<'_>, at: usize, next: &mut Next) -> (u16, u16) {
         let four = &mut self.fours[next.four as usize % HEADS];
         let three = &mut self.threes[next.three as usize % THREES];
         let found = (*four, *three);
@@ -128,7 +128,7 @@ impl<const WINDOW: usize, const HEADS: usize> Chains<WINDOW, HEADS> {
     }
 
     #[inline(always)]
-    pub(super) fn next(window: &Window, at: usize) -> Next {
+    pub(super) fn next(window: Bytes<'_>, at: usize) -> Next {
         let bytes = window.load_u32(at);
         Next {
             bytes,
@@ -148,7 +148,7 @@ pub(super) struct Next {
 
 /// How many bytes from `from` and from `at` on are the same, up to `most`, where four are.
 #[inline(always)]
-fn common(window: &Window, from: usize, at: usize, most: usize) -> usize {
+fn common(window: Bytes<'_>, from: usize, at: usize, most: usize) -> usize {
     let mut len = 4;
     while len < most {
         let unequal = window.load_u64(from + len) ^ window.load_u64(at + len);
@@ -164,4 +164,4 @@ fn common(window: &Window, from: usize, at: usize, most: usize) -> usize {
 /// Spreads the low bits of what it multiplies over the high ones: 2^32 divided by the golden ratio.
 const MULTIPLIER: u32 = 0x9E37_79B1;
 /// Heads for three bytes.
-const THREES: usize = 1 << 12;
+const THREES: usize = 1 << 15;

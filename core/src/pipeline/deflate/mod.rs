@@ -25,7 +25,7 @@ pub struct Deflater {
 }
 
 enum Finder {
-    Small(Chains<4096, 8192>),
+    Small(Chains<4096, 16384>),
     Large(Chains<32768, 32768>),
 }
 
@@ -56,10 +56,10 @@ impl Deflater {
             let (piece, behind) = rest.split_at(rest.len().min(PIECE));
             let end = self.window.slide(piece, is_first);
             self.sequences.clear();
-            let mut blocks = Blocks::new(&self.window, &mut out, &mut self.sequences);
+            let mut blocks = Blocks::new(self.window.bytes(), &mut out, &mut self.sequences);
             match &mut self.finder {
-                Finder::Small(chains) => { if is_first { chains.clear() }; parse::cut(&self.window, end, chains, &self.lazy, &mut blocks) }
-                Finder::Large(chains) => { if is_first { chains.clear() }; parse::cut(&self.window, end, chains, &self.lazy, &mut blocks) }
+                Finder::Small(chains) => { if is_first { chains.clear() }; parse::cut(&self.lazy, self.window.bytes(), end, chains, &mut blocks) }
+                Finder::Large(chains) => { if is_first { chains.clear() }; parse::cut(&self.lazy, self.window.bytes(), end, chains, &mut blocks) }
             }
             blocks.finish(behind.is_empty());
             if behind.is_empty() { return out.finish(); }

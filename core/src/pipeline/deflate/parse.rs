@@ -1,7 +1,7 @@
 use super::blocks::Blocks;
 use super::chains::{Chains, Effort, Match};
 use super::symbols::MIN_MATCH;
-use super::window::{PIECE, Window};
+use super::window::{Bytes, PIECE};
 
 /// How a piece is cut into literals and matches.
 #[derive(Clone, Copy)]
@@ -14,10 +14,24 @@ pub(super) struct Lazy {
 
 /// Cuts the piece that ends at `end`.
 pub(super) fn cut<const WINDOW: usize, const HEADS: usize>(
-    window: &Window,
+    lazy: &Lazy,
+    window: Bytes<'_>,
     end: usize,
     chains: &mut Chains<WINDOW, HEADS>,
+    blocks: &mut Blocks<'_, '_>,
+) {
+    match lazy.steps {
+        0 => cut_with::<WINDOW, HEADS, 0>(lazy, window, end, chains, blocks),
+        1 => cut_with::<WINDOW, HEADS, 1>(lazy, window, end, chains, blocks),
+        _ => cut_with::<WINDOW, HEADS, 2>(lazy, window, end, chains, blocks),
+    }
+}
+
+fn cut_with<const WINDOW: usize, const HEADS: usize, const STEPS: u32>(
     lazy: &Lazy,
+    window: Bytes<'_>,
+    end: usize,
+    chains: &mut Chains<WINDOW, HEADS>,
     blocks: &mut Blocks<'_, '_>,
 ) {
     let mut at = PIECE;
@@ -36,7 +50,7 @@ pub(super) fn cut<const WINDOW: usize, const HEADS: usize>(
             }
             let mut known = at + 1;
             loop {
-                if found.len >= lazy.patience {
+                if STEPS < 1 || found.len >= lazy.patience {
                     break;
                 }
                 if at + 1 >= end { break }
@@ -48,7 +62,7 @@ pub(super) fn cut<const WINDOW: usize, const HEADS: usize>(
                     found = other;
                     continue;
                 }
-                if lazy.steps < 2 || at + 2 >= end {
+                if STEPS < 2 || at + 2 >= end {
                     break;
                 }
                 let other = chains.longest(window, at + 2, end, Match { len: found.len - 1, distance: 0 }, &quicker, &mut next);

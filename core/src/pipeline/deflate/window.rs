@@ -26,27 +26,37 @@ impl Window {
         end
     }
 
+    pub(super) fn bytes(&self) -> Bytes<'_> {
+        Bytes(&self.0)
+    }
+}
+
+/// The bytes of a window.
+#[derive(Clone, Copy)]
+pub(super) struct Bytes<'a>(&'a [u8; 2 * PIECE + SLACK]);
+
+impl<'a> Bytes<'a> {
     #[inline(always)]
-    pub(super) fn byte(&self, at: usize) -> u8 {
+    pub(super) fn byte(self, at: usize) -> u8 {
         self.0[at & MASK]
     }
 
     #[inline(always)]
-    pub(super) fn load_u32(&self, at: usize) -> u32 {
+    pub(super) fn load_u32(self, at: usize) -> u32 {
         let at = at & MASK;
         let bytes = &self.0[at..at + 4];
         u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
     }
 
     #[inline(always)]
-    pub(super) fn load_u64(&self, at: usize) -> u64 {
+    pub(super) fn load_u64(self, at: usize) -> u64 {
         let at = at & MASK;
         let mut bytes = [0; 8];
         bytes.copy_from_slice(&self.0[at..at + 8]);
         u64::from_le_bytes(bytes)
     }
 
-    pub(super) fn slice(&self, start: usize, end: usize) -> &[u8] {
+    pub(super) fn slice(self, start: usize, end: usize) -> &'a [u8] {
         &self.0[start..end]
     }
 }
