@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use flate2::{Compress, FlushCompress, Status};
 use libdeflater::{CompressionError, CompressionLvl, Compressor};
 use zstd_safe::{CCtx, CParameter};
 
+use super::deflate::Deflater;
 use super::encoded::EncodedBytes;
 use crate::format::{ChunkCodec, Codec};
 use crate::{Error, ErrorKind, Result};
@@ -18,7 +18,7 @@ pub(super) struct Zstd(Option<CCtx<'static>>);
 
 enum Method {
     Stored,
-    Deflate(Box<Compress>),
+    Deflate(Box<Deflater>),
     Zlib(Compressor),
     Gzip(Compressor),
     Zstd { level: u8, always: bool },
@@ -40,8 +40,10 @@ impl Encoder {
                 if !(9..=15).contains(window_bits) || *level > 9 {
                     return Err(out_of_range());
                 }
-                let level = flate2::Compression::new(u32::from(*level));
-                Method::Deflate(Box::new(Compress::new_with_window_bits(level, false, *window_bits)))
+                match level {
+                    0 => Method::Stored,
+                    _ => Method::Deflate(Box::new(Deflater::new(*window_bits, *level))),
+                }
             }
             Codec::Zlib { level } => Method::Zlib(deflater(*level)?),
             Codec::Gzip { level } => Method::Gzip(deflater(*level)?),
@@ -56,7 +58,7 @@ impl Encoder {
     pub(super) fn encode(&mut self, chunk: &[u8], zstd: &mut Zstd, out: &mut EncodedBytes) -> Result<bool> {
         let len = match &mut self.0 {
             Method::Stored => None,
-            Method::Deflate(compress) => deflate(compress, chunk, out)?,
+            Method::Deflate(deflater) => deflate(deflater, chunk, out),
             Method::Zlib(compressor) => {
                 let room = out.room(compressor.zlib_compress_bound(chunk.len()));
                 Some(compressor.zlib_compress(chunk, room).map_err(libdeflate_failed)?)
@@ -98,8 +100,7 @@ impl Encoder {
         // Where a chunk that does not shrink is kept verbatim, only the last one needs more.
         match &mut self.0 {
             Method::Stored => 0,
-            Method::Custom(_) => item,
-            Method::Deflate(_) => item + deflate_bound(granularity) - granularity,
+            Method::Custom(_) | Method::Deflate(_) => item,
             Method::Zlib(compressor) => chunks * compressor.zlib_compress_bound(granularity),
             Method::Gzip(compressor) => chunks * compressor.gzip_compress_bound(granularity),
             Method::Zstd { always: true, .. } => chunks * zstd_safe::compress_bound(granularity),
@@ -116,7 +117,9 @@ impl Encoder {
             Codec::Zlib { level: 10.. } | Codec::Gzip { level: 10.. } => {
                 (8 * granularity + (1 << 20)).min(9 << 20)
             }
-            Codec::Deflate { .. } | Codec::Zlib { .. } | Codec::Gzip { .. } => DEFLATE_BYTES,
+            Codec::Deflate { level: 0, .. } => 0,
+            Codec::Deflate { window_bits, level } => Deflater::memory(*window_bits, *level),
+            Codec::Zlib { .. } | Codec::Gzip { .. } => LIBDEFLATE_BYTES,
         }
     }
 }
@@ -136,27 +139,11 @@ impl Zstd {
 }
 
 /// Bytes of the stream, `None` where it is not smaller than the chunk.
-///
-/// The stream is always written to its end, even where it is longer than the chunk: zlib-rs 0.6.8 keeps a remainder
-/// of a stream that is cut off over `reset`, and runs out of room for the next.
-fn deflate(compress: &mut Compress, chunk: &[u8], out: &mut EncodedBytes) -> Result<Option<usize>> {
+fn deflate(deflater: &mut Deflater, chunk: &[u8], out: &mut EncodedBytes) -> Option<usize> {
     if is_dense(chunk) {
-        return Ok(None);
+        return None;
     }
-    compress.reset();
-    let status = compress
-        .compress(chunk, out.room(deflate_bound(chunk.len())), FlushCompress::Finish)
-        .map_err(|error| Error::new(ErrorKind::Internal, "deflate failed").with_source(error))?;
-    if status != Status::StreamEnd {
-        return Err(Error::new(ErrorKind::Internal, "deflate did not end"));
-    }
-    let len = compress.total_out() as usize;
-    Ok((len < chunk.len()).then_some(len))
-}
-
-/// Bytes that a stream of zlib-rs never passes, whatever its parameters.
-fn deflate_bound(len: usize) -> usize {
-    len + len / 4 + 64
+    deflater.deflate(chunk, out.room(chunk.len().saturating_sub(1)))
 }
 
 /// Whether the bytes of `chunk` are distributed as those of noise, and so of what is compressed or encrypted already:
@@ -207,8 +194,8 @@ const SAMPLE_STEP: usize = 16;
 const SAMPLE_EXCESS: u64 = 368;
 /// More than five standard deviations below noise.
 const LEAST_CHI_SQUARED: u64 = 128;
-/// Tables of libdeflate up to level 9, and of zlib, rounded up.
-const DEFLATE_BYTES: usize = 384 << 10;
+/// Tables of libdeflate up to level 9, rounded up.
+const LIBDEFLATE_BYTES: usize = 384 << 10;
 
 #[cfg(test)]
 mod tests {

@@ -20,6 +20,11 @@ impl<'a> BitWriter<'a> {
         8 * self.at + self.count as usize
     }
 
+    /// Whether something did not fit.
+    pub(super) fn is_full(&self) -> bool {
+        self.at > self.room.len()
+    }
+
     /// Adds the lowest `count` bits of `bits`, the only ones that may be set. Between two flushes 56 bits may be added.
     #[inline(always)]
     pub(super) fn put(&mut self, bits: u64, count: u32) {
@@ -64,7 +69,7 @@ impl<'a> BitWriter<'a> {
     /// Fills the last byte with zeros; gives the bytes written, `None` when some did not fit.
     pub(super) fn finish(mut self) -> Option<usize> {
         self.align();
-        (self.at <= self.room.len()).then_some(self.at)
+        (!self.is_full()).then_some(self.at)
     }
 
     #[cold]

@@ -6,10 +6,11 @@ use super::sequences::{Counts, Sequence};
 use super::window::Bytes;
 use super::symbols::{self, DISTANCES, END_OF_BLOCK, LITLENS, MAX_MATCH};
 
-/// Writes one block, in the smallest of the three forms: `sequences` are those of `bytes`, with `counts` (RFC 1951, 3.2.3).
+/// Writes the bytes of `range`, cut into `sequences` with `counts`, as one block in the smallest of the three forms, or as
+/// stored blocks (RFC 1951, 3.2.3).
 pub(super) fn write(
     out: &mut BitWriter<'_>,
-    window: Bytes<'_>,
+    bytes: Bytes<'_>,
     range: Range<usize>,
     sequences: &[Sequence],
     counts: &Counts,
@@ -25,19 +26,19 @@ pub(super) fn write(
     let dynamic = header.bits() + body_bits(&counts, &litlens, &distances);
     let fixed = 3 + body_bits(&counts, &fixed_litlens, &fixed_distances);
     if stored_bits(out, range.len()) <= dynamic.min(fixed) {
-        store(out, window.slice(range.start, range.end), is_last);
+        store(out, bytes.slice(range.start, range.end), is_last);
     } else if fixed <= dynamic {
         out.write(u64::from(is_last) | FIXED << 1, 3);
-        // All codes with nine bits at most are unequal only with those two that are never used.
+        // The two codes that are never used have their place among the others.
         let mut lengths = [8; LITLENS + 2];
         lengths[..LITLENS].copy_from_slice(&fixed_litlens);
         let codes = codes(&lengths);
         let codes = std::array::from_fn(|symbol| codes[symbol]);
-        Body::new(&codes, &fixed_litlens, &fixed_distances).write(out, window, range.start, sequences);
+        Body::new(&codes, &fixed_litlens, &fixed_distances).write(out, bytes, range.start, sequences);
     } else {
         out.write(u64::from(is_last) | DYNAMIC << 1, 3);
         header.write(out);
-        Body::new(&codes(&litlens), &litlens, &distances).write(out, window, range.start, sequences);
+        Body::new(&codes(&litlens), &litlens, &distances).write(out, bytes, range.start, sequences);
     }
 }
 
@@ -203,14 +204,14 @@ impl Body {
         Self { literals: std::array::from_fn(packed), end: packed(END_OF_BLOCK), lengths, distances: packed_distances }
     }
 
-    fn write(&self, out: &mut BitWriter<'_>, window: Bytes<'_>, start: usize, sequences: &[Sequence]) {
+    fn write(&self, out: &mut BitWriter<'_>, bytes: Bytes<'_>, start: usize, sequences: &[Sequence]) {
         let put = |out: &mut BitWriter<'_>, entry: u32| out.put(u64::from(entry >> 8), entry & 0xFF);
         let mut at = start;
         for sequence in sequences {
             let mut literals = sequence.literals as usize;
             while literals != 0 {
                 // Four times 14 bits. Behind the last there is nothing: that is quicker than to stop there.
-                let four = window.load_u32(at).to_le_bytes();
+                let four = bytes.load_u32(at).to_le_bytes();
                 let now = literals.min(4);
                 for (index, literal) in four.into_iter().enumerate() {
                     let entry = self.literals[usize::from(literal)];

@@ -6,27 +6,27 @@ use super::window::{Bytes, PIECE};
 
 /// Makes blocks of sequences: segments join the block before them as long as that takes fewer bits than a block of their own.
 pub(super) struct Blocks<'a, 'b> {
-    window: Bytes<'a>,
+    bytes: Bytes<'a>,
     out: &'a mut BitWriter<'b>,
     /// Those of the block and of the segment behind it.
     sequences: &'a mut Vec<Sequence>,
     /// Where the literals start that are not in a sequence yet.
     literals_start: usize,
-    /// Where the block starts in `chunk`.
+    /// Where the block starts in the window.
     block_start: usize,
     block: Counts,
     block_estimate: u64,
     segment: Counts,
-    /// Where the segment starts in `chunk`, and in `sequences`.
+    /// Where the segment starts in the window, and in `sequences`.
     segment_start: usize,
     segment_first: usize,
 }
 
 impl<'a, 'b> Blocks<'a, 'b> {
-    pub(super) fn new(window: Bytes<'a>, out: &'a mut BitWriter<'b>, sequences: &'a mut Vec<Sequence>) -> Self {
+    pub(super) fn new(bytes: Bytes<'a>, out: &'a mut BitWriter<'b>, sequences: &'a mut Vec<Sequence>) -> Self {
         sequences.clear();
         Self {
-            window,
+            bytes,
             out,
             sequences,
             literals_start: PIECE,
@@ -39,9 +39,10 @@ impl<'a, 'b> Blocks<'a, 'b> {
         }
     }
 
+    /// The byte at `at` is a literal.
     #[inline(always)]
     pub(super) fn literal(&mut self, at: usize) {
-        self.segment.litlens[usize::from(self.window.byte(at))] += 1;
+        self.segment.litlens[usize::from(self.bytes.byte(at))] += 1;
     }
 
     /// Literals up to `at`, and a match of `len` bytes there.
@@ -58,8 +59,8 @@ impl<'a, 'b> Blocks<'a, 'b> {
         self.literals_start = at + len;
     }
 
-    /// Ends the segment at `at`; gives the counts of its symbols.
-    pub(super) fn end_segment(&mut self, at: usize) -> Counts {
+    /// Ends the segment at `at`.
+    pub(super) fn end_segment(&mut self, at: usize) {
         if self.literals_start < at {
             self.push(at, 0, 0);
         }
@@ -68,20 +69,18 @@ impl<'a, 'b> Blocks<'a, 'b> {
         let mut joined = self.block.clone();
         joined.add(&counts);
         let joined_estimate = joined.estimate();
-        let is_first = self.segment_first == 0;
-        if is_first || (joined_estimate <= self.block_estimate + estimate) {
+        if self.segment_first == 0 || joined_estimate <= self.block_estimate + estimate {
             self.block = joined;
             self.block_estimate = joined_estimate;
         } else {
             self.write_block(false);
             self.sequences.drain(..self.segment_first);
             self.block_start = self.segment_start;
-            self.block = counts.clone();
+            self.block = counts;
             self.block_estimate = estimate;
         }
         self.segment_first = self.sequences.len();
         self.segment_start = at;
-        counts
     }
 
     /// Ends the last block of the piece.
@@ -91,6 +90,6 @@ impl<'a, 'b> Blocks<'a, 'b> {
 
     fn write_block(&mut self, is_last: bool) {
         let sequences = &self.sequences[..self.segment_first];
-        block::write(self.out, self.window, self.block_start..self.segment_start, sequences, &self.block, is_last);
+        block::write(self.out, self.bytes, self.block_start..self.segment_start, sequences, &self.block, is_last);
     }
 }

@@ -26,8 +26,6 @@ pub(super) struct Effort {
     pub(super) depth: u32,
     /// Bytes that are enough.
     pub(super) nice: usize,
-    /// How far back three bytes may be.
-    pub(super) threes: usize,
 }
 
 impl<const WINDOW: usize, const HEADS: usize> Chains<WINDOW, HEADS> {
@@ -58,15 +56,15 @@ impl<const WINDOW: usize, const HEADS: usize> Chains<WINDOW, HEADS> {
     #[inline(always)]
     pub(super) fn longest(
         &mut self,
-        window: Bytes<'_>,
+        bytes: Bytes<'_>,
         at: usize,
         end: usize,
         mut best: Match,
         effort: &Effort,
         next: &mut Next,
     ) -> Match {
-        let here = next.bytes;
-        let (mut position, three) = self.remember(window, at, next);
+        let here = next.here;
+        let (mut position, three) = self.remember(bytes, at, next);
         let reach = self.reach;
         if best.len < MIN_MATCH {
             let distance = (at as u16).wrapping_sub(three);
@@ -75,13 +73,13 @@ impl<const WINDOW: usize, const HEADS: usize> Chains<WINDOW, HEADS> {
                 return best;
             }
             let distance = usize::from(distance);
-            if (window.load_u32(at.wrapping_sub(distance)) ^ here) << 8 == 0 {
+            if (bytes.load_u32(at.wrapping_sub(distance)) ^ here) << 8 == 0 {
                 best = Match { len: MIN_MATCH.min(end - at), distance };
             }
         }
         // A longer match has these four bytes, up to the first behind the best.
         let mut tail_at = best.len.max(MIN_MATCH) - MIN_MATCH;
-        let mut tail = window.load_u32(at + tail_at);
+        let mut tail = bytes.load_u32(at + tail_at);
         for _ in 0..effort.depth {
             let distance = (at as u16).wrapping_sub(position);
             if distance.wrapping_sub(1) >= reach {
@@ -89,16 +87,16 @@ impl<const WINDOW: usize, const HEADS: usize> Chains<WINDOW, HEADS> {
             }
             let distance = usize::from(distance);
             let from = at.wrapping_sub(distance);
-            if window.load_u32(from.wrapping_add(tail_at)) == tail && window.load_u32(from) == here {
+            if bytes.load_u32(from.wrapping_add(tail_at)) == tail && bytes.load_u32(from) == here {
                 let most = (end - at).min(MAX_MATCH);
-                let len = common(window, from, at, most);
+                let len = common(bytes, from, at, most);
                 if len > best.len {
                     best = Match { len, distance };
                     if len >= effort.nice || len == most {
                         break;
                     }
                     tail_at = len - MIN_MATCH;
-                    tail = window.load_u32(at + tail_at);
+                    tail = bytes.load_u32(at + tail_at);
                 }
             }
             position = self.before[from & (WINDOW - 1)];
@@ -108,32 +106,32 @@ impl<const WINDOW: usize, const HEADS: usize> Chains<WINDOW, HEADS> {
 
     /// Remembers the positions from `at` up to `end`.
     #[inline(always)]
-    pub(super) fn skip(&mut self, window: Bytes<'_>, at: usize, end: usize, next: &mut Next) {
+    pub(super) fn skip(&mut self, bytes: Bytes<'_>, at: usize, end: usize, next: &mut Next) {
         for at in at..end {
-            self.remember(window, at, next);
+            self.remember(bytes, at, next);
         }
     }
 
     /// Puts `at` before all others; gives the last positions with the hash of its four bytes and of its three.
     #[inline(always)]
-    fn remember(&mut self, window: Bytes<'_>, at: usize, next: &mut Next) -> (u16, u16) {
+    fn remember(&mut self, bytes: Bytes<'_>, at: usize, next: &mut Next) -> (u16, u16) {
         let four = &mut self.fours[next.four as usize % HEADS];
         let three = &mut self.threes[next.three as usize % THREES];
         let found = (*four, *three);
         self.before[at & (WINDOW - 1)] = *four;
         *four = at as u16;
         *three = at as u16;
-        *next = Self::next(window, at + 1);
+        *next = Self::next(bytes, at + 1);
         found
     }
 
     #[inline(always)]
-    pub(super) fn next(window: Bytes<'_>, at: usize) -> Next {
-        let bytes = window.load_u32(at);
+    pub(super) fn next(bytes: Bytes<'_>, at: usize) -> Next {
+        let here = bytes.load_u32(at);
         Next {
-            bytes,
-            four: bytes.wrapping_mul(MULTIPLIER) >> (32 - HEADS.ilog2()),
-            three: (bytes << 8).wrapping_mul(MULTIPLIER) >> (32 - THREES.ilog2()),
+            here,
+            four: here.wrapping_mul(MULTIPLIER) >> (32 - HEADS.ilog2()),
+            three: (here << 8).wrapping_mul(MULTIPLIER) >> (32 - THREES.ilog2()),
         }
     }
 }
@@ -141,17 +139,17 @@ impl<const WINDOW: usize, const HEADS: usize> Chains<WINDOW, HEADS> {
 /// What is looked up for the next position: known before it is known what is done with the one before it.
 #[derive(Clone, Copy)]
 pub(super) struct Next {
-    bytes: u32,
+    here: u32,
     four: u32,
     three: u32,
 }
 
 /// How many bytes from `from` and from `at` on are the same, up to `most`, where four are.
 #[inline(always)]
-fn common(window: Bytes<'_>, from: usize, at: usize, most: usize) -> usize {
+fn common(bytes: Bytes<'_>, from: usize, at: usize, most: usize) -> usize {
     let mut len = 4;
     while len < most {
-        let unequal = window.load_u64(from + len) ^ window.load_u64(at + len);
+        let unequal = bytes.load_u64(from + len) ^ bytes.load_u64(at + len);
         if unequal != 0 {
             len += unequal.trailing_zeros() as usize / 8;
             break;

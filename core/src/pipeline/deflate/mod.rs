@@ -1,4 +1,9 @@
-//! Deflate (RFC 1951).
+//! A deflate encoder (RFC 1951) for chunks that are in memory as a whole, each a stream of its own.
+//!
+//! ```text
+//! chunk ─> pieces of 64 KiB ─> literals and matches ─> segments ─> blocks ─> bits
+//!           (window)            (chains, parse)         (blocks)    (block: stored, fixed or dynamic codes)
+//! ```
 
 mod bits;
 mod block;
@@ -8,62 +13,99 @@ mod huffman;
 mod parse;
 mod sequences;
 mod symbols;
+#[cfg(test)]
+mod tests;
 mod window;
 
+use bits::BitWriter;
 use blocks::Blocks;
 use chains::{Chains, Effort};
-use parse::Lazy;
+use parse::{Lazy, SEGMENT};
 use sequences::Sequence;
-use bits::BitWriter;
+use symbols::MIN_MATCH;
 use window::{PIECE, Window};
 
-pub struct Deflater {
+/// An encoder with its working memory. What a chunk becomes depends on nothing that came before.
+pub(super) struct Deflater {
     finder: Finder,
     lazy: Lazy,
-    sequences: Vec<Sequence>,
     window: Window,
+    sequences: Vec<Sequence>,
 }
 
 enum Finder {
-    Small(Chains<4096, 16384>),
-    Large(Chains<32768, 32768>),
+    Small(SmallChains),
+    Large(LargeChains),
 }
 
+/// For windows up to 4 KiB, small enough for the fastest caches.
+type SmallChains = Chains<{ 1 << SMALL_BITS }, { 1 << 14 }>;
+type LargeChains = Chains<{ 1 << 15 }, { 1 << 15 }>;
+
 impl Deflater {
-    pub fn new(window_bits: u8, level: u8) -> Self {
-        let reach = 1_usize << window_bits;
-        let finder = if window_bits <= 12 { Finder::Small(Chains::new(reach)) } else { Finder::Large(Chains::new(reach)) };
-        let lazy = |depth, nice, patience, steps| Lazy { effort: Effort { depth, nice, threes: 32768 }, patience, steps };
-        let lazy = match level {
-            0 | 1 => lazy(2, 16, 0, 0),
-            2 => lazy(12, 14, 0, 0),
-            3 => lazy(6, 32, 8, 1),
-            4 => lazy(10, 32, 16, 1),
-            5 => lazy(16, 48, 32, 1),
-            6 => lazy(32, 64, 64, 1),
-            7 => lazy(32, 130, 130, 2),
-            8 => lazy(100, 258, 258, 2),
-            _ => lazy(300, 258, 258, 2),
+    /// For matches at most 2^`window_bits` bytes back (9..=15). Levels are from 1, the fastest, to 9; others are the nearest.
+    pub(super) fn new(window_bits: u8, level: u8) -> Self {
+        let reach = 1 << window_bits;
+        let finder = if window_bits <= SMALL_BITS {
+            Finder::Small(Chains::new(reach))
+        } else {
+            Finder::Large(Chains::new(reach))
         };
-        Self { finder, lazy, sequences: Vec::with_capacity(32768), window: Window::new() }
+        let (depth, nice, patience) = LEVELS[usize::from(level.clamp(1, 9)) - 1];
+        Self {
+            finder,
+            lazy: Lazy { effort: Effort { depth, nice }, patience },
+            window: Window::new(),
+            sequences: Vec::with_capacity(MOST_SEQUENCES),
+        }
     }
 
-    pub fn deflate(&mut self, chunk: &[u8], room: &mut [u8]) -> Option<usize> {
+    /// Bytes of working memory of an encoder with such parameters.
+    pub(super) fn memory(window_bits: u8, _level: u8) -> usize {
+        let chains = if window_bits <= SMALL_BITS { SmallChains::BYTES } else { LargeChains::BYTES };
+        chains + Window::BYTES + MOST_SEQUENCES * size_of::<Sequence>()
+    }
+
+    /// Writes the stream of `chunk` to `room`; gives its length, `None` where it does not fit.
+    pub(super) fn deflate(&mut self, chunk: &[u8], room: &mut [u8]) -> Option<usize> {
+        match &mut self.finder {
+            Finder::Small(chains) => chains.clear(),
+            Finder::Large(chains) => chains.clear(),
+        }
         let mut out = BitWriter::new(room);
-        let mut rest = chunk;
-        let mut is_first = true;
+        let (piece, mut rest) = chunk.split_at(chunk.len().min(PIECE));
+        let mut end = self.window.start(piece);
         loop {
-            let (piece, behind) = rest.split_at(rest.len().min(PIECE));
-            let end = self.window.slide(piece, is_first);
-            self.sequences.clear();
-            let mut blocks = Blocks::new(self.window.bytes(), &mut out, &mut self.sequences);
+            let bytes = self.window.bytes();
+            let mut blocks = Blocks::new(bytes, &mut out, &mut self.sequences);
             match &mut self.finder {
-                Finder::Small(chains) => { if is_first { chains.clear() }; parse::cut(&self.lazy, self.window.bytes(), end, chains, &mut blocks) }
-                Finder::Large(chains) => { if is_first { chains.clear() }; parse::cut(&self.lazy, self.window.bytes(), end, chains, &mut blocks) }
+                Finder::Small(chains) => self.lazy.cut(bytes, end, chains, &mut blocks),
+                Finder::Large(chains) => self.lazy.cut(bytes, end, chains, &mut blocks),
             }
-            blocks.finish(behind.is_empty());
-            if behind.is_empty() { return out.finish(); }
-            rest = behind; is_first = false;
+            blocks.finish(rest.is_empty());
+            if rest.is_empty() || out.is_full() {
+                return out.finish();
+            }
+            let (piece, behind) = rest.split_at(rest.len().min(PIECE));
+            end = self.window.slide(piece);
+            rest = behind;
         }
     }
 }
+
+/// For each level: positions compared, bytes of a match that are enough, and of one that is not given up for the next.
+const LEVELS: [(u32, usize, usize); 9] = [
+    (2, 16, 5),
+    (2, 20, 8),
+    (3, 24, 8),
+    (4, 24, 12),
+    (4, 32, 12),
+    (8, 48, 16),
+    (16, 96, 32),
+    (48, 258, 258),
+    (256, 258, 258),
+];
+/// Bits of the largest window that counts as small.
+const SMALL_BITS: u8 = 12;
+/// Of a piece: matches, and literals behind the last one of a segment.
+const MOST_SEQUENCES: usize = PIECE / MIN_MATCH + PIECE / SEGMENT + 2;

@@ -16,14 +16,20 @@ impl Window {
         Self(Box::new([0; 2 * PIECE + SLACK]))
     }
 
-    /// Puts `piece`, [`PIECE`] bytes at most, behind the one that was the last; gives the position behind it.
-    pub(super) fn slide(&mut self, piece: &[u8], is_first: bool) -> usize {
-        if !is_first {
-            self.0.copy_within(PIECE..2 * PIECE, 0);
-        }
-        let end = PIECE + piece.len().min(PIECE);
-        self.0[PIECE..end].copy_from_slice(&piece[..end - PIECE]);
+    /// Puts a chunk's first piece, [`PIECE`] bytes at most; gives the position behind it.
+    pub(super) fn start(&mut self, piece: &[u8]) -> usize {
+        let piece = &piece[..piece.len().min(PIECE)];
+        let end = PIECE + piece.len();
+        self.0[PIECE..end].copy_from_slice(piece);
+        // What is looked at behind the end is always the same.
+        self.0[end..end + SLACK].fill(0);
         end
+    }
+
+    /// Puts another piece behind the last one, which was a full one.
+    pub(super) fn slide(&mut self, piece: &[u8]) -> usize {
+        self.0.copy_within(PIECE..2 * PIECE, 0);
+        self.start(piece)
     }
 
     pub(super) fn bytes(&self) -> Bytes<'_> {
