@@ -3,8 +3,8 @@ use std::ops::Range;
 use super::bits::BitWriter;
 use super::huffman::{code_lengths, codes};
 use super::sequences::{Counts, Sequence};
-use super::window::Bytes;
 use super::symbols::{self, DISTANCES, END_OF_BLOCK, LITLENS, MAX_MATCH};
+use super::window::Bytes;
 
 /// Writes the bytes of `range`, cut into `sequences` with `counts`, as one block in the smallest of the three forms, or as
 /// stored blocks (RFC 1951, 3.2.3).
@@ -92,7 +92,8 @@ struct Header {
 
 impl Header {
     fn new(litlens: &[u8; LITLENS], distances: &[u8; DISTANCES]) -> Self {
-        let used = |lengths: &[u8]| lengths.iter().rposition(|length| *length != 0).map_or(0, |last| last + 1);
+        let used =
+            |lengths: &[u8]| lengths.iter().rposition(|length| *length != 0).map_or(0, |last| last + 1);
         let used_litlens = used(litlens).max(257);
         let used_distances = used(distances).max(1);
         let mut all = [0; LITLENS + DISTANCES];
@@ -149,12 +150,18 @@ impl Header {
     /// With those of the block's type.
     fn bits(&self) -> usize {
         let runs = self.runs[..self.used].iter();
-        let bits = runs.map(|(symbol, _)| usize::from(self.lengths[usize::from(*symbol)] + run_extra_bits(*symbol)));
+        let bits =
+            runs.map(|(symbol, _)| usize::from(self.lengths[usize::from(*symbol)] + run_extra_bits(*symbol)));
         3 + 14 + 3 * self.written + bits.sum::<usize>()
     }
 
     fn write(&self, out: &mut BitWriter<'_>) {
-        out.write((self.litlens - 257) as u64 | ((self.distances - 1) as u64) << 5 | ((self.written - 4) as u64) << 10, 14);
+        out.write(
+            (self.litlens - 257) as u64
+                | ((self.distances - 1) as u64) << 5
+                | ((self.written - 4) as u64) << 10,
+            14,
+        );
         for symbol in &HEADER_ORDER[..self.written] {
             out.write(u64::from(self.lengths[*symbol]), 3);
         }
@@ -201,7 +208,12 @@ impl Body {
         for (entry, (code, len)) in packed_distances.iter_mut().zip(distance_codes.iter().zip(distances)) {
             *entry = u32::from(*code) << 8 | u32::from(*len);
         }
-        Self { literals: std::array::from_fn(packed), end: packed(END_OF_BLOCK), lengths, distances: packed_distances }
+        Self {
+            literals: std::array::from_fn(packed),
+            end: packed(END_OF_BLOCK),
+            lengths,
+            distances: packed_distances,
+        }
     }
 
     fn write(&self, out: &mut BitWriter<'_>, bytes: Bytes<'_>, start: usize, sequences: &[Sequence]) {

@@ -23,7 +23,11 @@ pub(super) struct Blocks<'a, 'b> {
 }
 
 impl<'a, 'b> Blocks<'a, 'b> {
-    pub(super) fn new(bytes: Bytes<'a>, out: &'a mut BitWriter<'b>, sequences: &'a mut Vec<Sequence>) -> Self {
+    pub(super) fn new(
+        bytes: Bytes<'a>,
+        out: &'a mut BitWriter<'b>,
+        sequences: &'a mut Vec<Sequence>,
+    ) -> Self {
         sequences.clear();
         Self {
             bytes,
@@ -90,6 +94,13 @@ impl<'a, 'b> Blocks<'a, 'b> {
 
     fn write_block(&mut self, is_last: bool) {
         let sequences = &self.sequences[..self.segment_first];
-        block::write(self.out, self.bytes, self.block_start..self.segment_start, sequences, &self.block, is_last);
+        block::write(
+            self.out,
+            self.bytes,
+            self.block_start..self.segment_start,
+            sequences,
+            &self.block,
+            is_last,
+        );
     }
 }

@@ -29,7 +29,11 @@ pub(super) fn distance(distance: usize) -> Symbol {
     // Two codes for each power of two.
     let extra_bits = above.ilog2() - 1;
     let code = 2 * extra_bits + (above >> extra_bits);
-    Symbol { code: code as u16, extra_bits: extra_bits as u8, extra: (above & ((1 << extra_bits) - 1)) as u16 }
+    Symbol {
+        code: code as u16,
+        extra_bits: extra_bits as u8,
+        extra: (above & ((1 << extra_bits) - 1)) as u16,
+    }
 }
 
 /// Bits that follow code `code` of literals and lengths.
@@ -84,12 +88,12 @@ mod tests {
 
     /// First lengths of codes 257 and after, and first distances of codes 0 and after, as RFC 1951 prints them.
     const FIRST_LENGTHS: [usize; 29] = [
-        3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195,
-        227, 258,
+        3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163,
+        195, 227, 258,
     ];
     const FIRST_DISTANCES: [usize; 30] = [
-        1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049, 3073,
-        4097, 6145, 8193, 12_289, 16_385, 24_577,
+        1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049,
+        3073, 4097, 6145, 8193, 12_289, 16_385, 24_577,
     ];
 
     #[test]

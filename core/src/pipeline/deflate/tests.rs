@@ -68,7 +68,9 @@ fn kinds(len: usize) -> Vec<(&'static str, Vec<u8>)> {
 fn every_kind_of_data_comes_back_at_every_level_and_window() {
     for len in [1, 2, 3, 4, 258, 259, 4096, 30_000] {
         for (kind, chunk) in kinds(len) {
-            for (window_bits, level) in [(9, 1), (9, 9), (10, 4), (12, 1), (12, 5), (12, 8), (12, 9), (13, 3), (15, 6)] {
+            for (window_bits, level) in
+                [(9, 1), (9, 9), (10, 4), (12, 1), (12, 5), (12, 8), (12, 9), (13, 3), (15, 6)]
+            {
                 let stream = deflate(window_bits, level, &chunk);
                 let plain = inflate_in_window(&stream, window_bits, len);
                 assert!(plain == chunk, "{kind}: {len} bytes, {window_bits}, {level}");
@@ -129,15 +131,21 @@ fn what_does_not_fit_is_refused_at_every_length_of_the_room() {
 
 #[test]
 fn what_came_before_leaves_no_trace() {
-    let chunks: Vec<Vec<u8>> =
-        [70_000, 3, 65_536, 10, 200_000].into_iter().flat_map(|len| kinds(len).into_iter().map(|kind| kind.1)).collect();
+    let chunks: Vec<Vec<u8>> = [70_000, 3, 65_536, 10, 200_000]
+        .into_iter()
+        .flat_map(|len| kinds(len).into_iter().map(|kind| kind.1))
+        .collect();
     for (window_bits, level) in [(9, 3), (12, 1), (12, 5), (12, 9), (15, 6)] {
         let mut deflater = Deflater::new(window_bits, level);
         // Forwards and backwards.
         for chunk in chunks.iter().chain(chunks.iter().rev()) {
             let mut room = vec![0; bound(chunk.len())];
             let len = deflater.deflate(chunk, &mut room).unwrap();
-            assert!(room[..len] == deflate(window_bits, level, chunk), "{window_bits}, {level}, {}", chunk.len());
+            assert!(
+                room[..len] == deflate(window_bits, level, chunk),
+                "{window_bits}, {level}, {}",
+                chunk.len()
+            );
         }
     }
 }
@@ -148,15 +156,19 @@ fn higher_levels_and_larger_windows_give_smaller_streams() {
     let len = |window_bits, level| deflate(window_bits, level, &chunk).len();
     let by_level = [1, 3, 5, 7, 9].map(|level| len(12, level));
     assert!(by_level[4] < by_level[0] && by_level[4] <= *by_level.iter().min().unwrap(), "{by_level:?}");
-    assert!(len(15, 6) < len(12, 6) && len(12, 6) < len(9, 6));
-    }
+    let repeated: Vec<u8> = text(6000, 3).into_iter().cycle().take(30_000).collect();
+    let len = |window_bits| deflate(window_bits, 6, &repeated).len();
+    assert!(len(15) < len(12) / 2 && len(12) <= len(9), "{}, {}, {}", len(15), len(12), len(9));
+}
 
 #[test]
 fn the_memory_that_is_told_is_never_passed() {
     for (window_bits, level) in [(9, 1), (12, 9), (13, 5), (15, 9)] {
         let mut deflater = Deflater::new(window_bits, level);
         // Matches of three bytes and nothing else: as many sequences as there can be.
-        let threes: Vec<u8> = (0..PIECE).map(|at| (noise(600, 3)[at / 3 % 600].wrapping_add((at % 3) as u8 * 85))).collect();
+        let starts = noise(600, 3);
+        let three = |at: usize| starts[at / 3 % 600].wrapping_add((at % 3) as u8 * 85);
+        let threes: Vec<u8> = (0..PIECE).map(three).collect();
         for (_, chunk) in kinds(2 * PIECE).into_iter().chain([("threes", threes)]) {
             let mut room = vec![0; bound(chunk.len())];
             deflater.deflate(&chunk, &mut room).unwrap();
