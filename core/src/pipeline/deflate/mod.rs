@@ -60,8 +60,8 @@ impl Deflater {
         }
     }
 
-    /// Bytes of working memory of an encoder with such parameters.
-    pub(super) fn memory(window_bits: u8, _level: u8) -> usize {
+    /// Bytes of working memory of an encoder with such a window.
+    pub(super) fn memory(window_bits: u8) -> usize {
         let chains = if window_bits <= SMALL_BITS { SmallChains::BYTES } else { LargeChains::BYTES };
         chains + Window::BYTES + MOST_SEQUENCES * size_of::<Sequence>()
     }
