@@ -46,7 +46,7 @@ impl Counts {
 }
 
 /// The least bits that codes for `counts` take, in units of [`ONE_BIT`], and how many of them are not zero.
-pub(super) fn entropy(counts: &[u32]) -> (u64, u32) {
+fn entropy(counts: &[u32]) -> (u64, u32) {
     let (mut total, mut used, mut own) = (0_u32, 0, 0_u64);
     for count in counts {
         total += count;
@@ -58,7 +58,7 @@ pub(super) fn entropy(counts: &[u32]) -> (u64, u32) {
 
 /// Of `value`, in units of [`ONE_BIT`]; 0 for 0.
 #[inline(always)]
-pub(super) fn log2(value: u32) -> u32 {
+fn log2(value: u32) -> u32 {
     let value = value.max(1);
     let whole = value.ilog2();
     // The bits behind the first.
@@ -67,7 +67,7 @@ pub(super) fn log2(value: u32) -> u32 {
 }
 
 /// What logarithms count in.
-pub(super) const ONE_BIT: u64 = 256;
+const ONE_BIT: u64 = 256;
 /// Bits of a block's header, without the lengths of codes.
 const HEADER_BITS: u64 = 3 + 14 + 40;
 /// What a symbol that is used takes of the header.
@@ -101,3 +101,41 @@ const fn log2_fractions() -> [u8; FRACTIONS] {
 }
 
 static LOG2_FRACTIONS: [u8; FRACTIONS] = log2_fractions();
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logarithms_are_within_a_hundredth_of_a_bit() {
+        for value in (1..70_000).chain([1 << 20, u32::MAX]) {
+            let exact = f64::from(value).log2() * ONE_BIT as f64;
+            assert!((f64::from(log2(value)) - exact).abs() < 2.56, "{value}");
+        }
+    }
+
+    #[test]
+    fn entropy_is_that_of_the_best_codes() {
+        assert_eq!(entropy(&[8, 8, 8, 0, 8]), (4 * 8 * 2 * ONE_BIT, 4));
+        assert_eq!(entropy(&[0, 7]), (0, 1));
+        assert_eq!(entropy(&[]), (0, 0));
+    }
+
+    #[test]
+    fn unlike_segments_take_less_apart_and_like_ones_together() {
+        let of = |symbols: std::ops::Range<usize>| {
+            let mut counts = Counts::NONE;
+            counts.litlens[symbols].fill(40);
+            counts
+        };
+        let estimate = |first: &Counts, second: &Counts| {
+            let mut joined = first.clone();
+            joined.add(second);
+            (joined.estimate(), first.estimate() + second.estimate())
+        };
+        let (together, apart) = estimate(&of(0..100), &of(0..100));
+        assert!(together < apart, "{together}, {apart}");
+        let (together, apart) = estimate(&of(0..100), &of(100..200));
+        assert!(together > apart, "{together}, {apart}");
+    }
+}
