@@ -20,11 +20,12 @@ pub struct Encoding {
 pub enum Codec {
     /// Nothing.
     Stored,
-    /// Raw deflate (RFC 1951) with a window of 2^`window_bits` bytes (9..=15), level 0..=9. A chunk whose bytes are
-    /// distributed as those of noise is given verbatim without a try.
+    /// Raw deflate (RFC 1951) with a window of 2^`window_bits` bytes (9..=15), level 0 (all verbatim) to 9. A chunk whose
+    /// bytes are distributed as those of noise is given verbatim without a try.
     #[expect(missing_docs, reason = "said above")]
     Deflate { window_bits: u8, level: u8 },
-    /// A zlib stream (RFC 1950) for each chunk, level 1..=12: at most 5 bytes larger for each 5000, and 6.
+    /// A zlib stream (RFC 1950) for each chunk, level 1..=12: at most 5 bytes larger for each 5000, and 6. Level 4 is 5 for
+    /// chunks in which every sixth byte is zero, and 3 for others; what looks like noise is stored at every level.
     #[expect(missing_docs, reason = "said above")]
     Zlib { level: u8 },
     /// A gzip member (RFC 1952) for each chunk, level 1..=12.

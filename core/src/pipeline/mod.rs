@@ -10,6 +10,7 @@
 
 mod chunk_encoder;
 mod codec;
+mod deflate;
 mod encoded;
 mod piece;
 mod pool;

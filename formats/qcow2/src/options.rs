@@ -90,6 +90,6 @@ fn invalid(key: &str, text: String) -> Error {
 
 /// Readers may inflate a cluster with no more than this window.
 const WINDOW_BITS: u8 = 12;
-/// The lowest level whose images are as small as those that QEMU makes.
+/// The lowest level whose images are smaller than those that QEMU makes.
 const DEFAULT_DEFLATE: i64 = 5;
 const DEFAULT_ZSTD: i64 = 3;

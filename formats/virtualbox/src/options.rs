@@ -22,7 +22,7 @@ pub enum Form {
     /// A `.vbox` file and a VDI for each disk, to run from.
     #[default]
     Machine,
-    /// An OVA, to be imported; zlib level 1..=12, default 3.
+    /// An OVA, to be imported; zlib level 1..=12, default 4.
     #[expect(missing_docs, reason = "said above")]
     Package { level: u8 },
 }

@@ -98,4 +98,4 @@ fn invalid(key: &str, text: &str) -> Error {
 
 /// The zlib level of stream-optimised images where none is given: the lowest whose files are as small as those of QEMU.
 /// All formats that hold such images have it, so that targets of one order share the streams.
-pub const DEFAULT_LEVEL: u8 = 3;
+pub const DEFAULT_LEVEL: u8 = 4;

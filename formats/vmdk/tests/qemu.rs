@@ -285,14 +285,14 @@ fn configured(
 fn the_compress_flag_and_the_subformat_choose_the_form() {
     let subformat = |compress, given: &[(&str, &str)]| {
         let format = format!("{:?}", configured(compress, given).unwrap());
-        ["Sparse", "Flat", "Stream { level: 3 }", "Stream { level: 9 }"]
+        ["Sparse", "Flat", "Stream { level: 4 }", "Stream { level: 9 }"]
             .into_iter()
             .find(|name| format.contains(&format!("subformat: {name}")))
     };
     assert_eq!(subformat(false, &[]), Some("Sparse"));
     assert_eq!(subformat(false, &[("subformat", "sparse")]), Some("Sparse"));
     assert_eq!(subformat(false, &[("subformat", "flat")]), Some("Flat"));
-    assert_eq!(subformat(true, &[]), Some("Stream { level: 3 }"));
+    assert_eq!(subformat(true, &[]), Some("Stream { level: 4 }"));
     assert_eq!(subformat(true, &[("subformat", "stream"), ("level", "9")]), Some("Stream { level: 9 }"));
 }
 

@@ -28,7 +28,7 @@ pub enum Form {
     /// A `.vmx` file and a VMDK for each disk, to run from.
     #[default]
     Machine,
-    /// An OVA, to be imported; zlib level 1..=12, default 3; the manifest is left out for no digest, default that of
+    /// An OVA, to be imported; zlib level 1..=12, default 4; the manifest is left out for no digest, default that of
     /// [`HardwareVersion::digest`].
     #[expect(missing_docs, reason = "said above")]
     Package { level: u8, digest: Option<Digest> },
