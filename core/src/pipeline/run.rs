@@ -44,6 +44,15 @@ impl<'a> Run<'a> {
         self.chunks[0].index * u64::from(self.granularity)
     }
 
+    /// The run in parts, none of which reaches over a multiple of `unit` bytes of the disk; `unit` is a multiple of the
+    /// granularity.
+    pub fn split(&self, unit: u64) -> impl Iterator<Item = Run<'a>> + use<'a> {
+        let Self { granularity, chunks, bytes } = *self;
+        let per_unit = (unit / u64::from(granularity)).max(1);
+        let parts = chunks.chunk_by(move |a, b| a.index / per_unit == b.index / per_unit);
+        parts.map(move |chunks| Self { granularity, chunks, bytes })
+    }
+
     /// The chunks in disk order, at least one.
     pub fn chunks(&self) -> impl ExactSizeIterator<Item = Chunk<'a>> + '_ {
         self.chunks.iter().map(|chunk| Chunk {
@@ -136,3 +145,22 @@ impl Placed<'_> {
 const PORTION: usize = 1 << 20;
 /// Full pieces that one assembler may leave to other workers.
 const MAX_WAITING: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_split_at_multiples_of_the_unit() {
+        let bytes: Vec<u8> = (0..7).collect();
+        let chunks: Vec<ChunkEntry> = (0..7_usize)
+            .map(|at| ChunkEntry { index: 3 + at as u64, start: at, end: at + 1, is_encoded: false })
+            .collect();
+        let run = Run { granularity: 512, chunks: &chunks, bytes: &bytes };
+        let parts: Vec<(u64, Vec<u8>)> =
+            run.split(2048).map(|part| (part.offset(), part.bytes().to_vec())).collect();
+        assert_eq!(parts, [(1536, vec![0]), (2048, vec![1, 2, 3, 4]), (4096, vec![5, 6])]);
+        assert_eq!(run.split(512).count(), 7);
+        assert_eq!(run.split(1 << 20).count(), 1);
+    }
+}

@@ -23,7 +23,7 @@ pub struct Batch {
 pub const BATCHES: &[Batch] = &[
     Batch {
         name: "stored",
-        formats: &["raw", "qcow2", "vdi", "vmdk", "virtualbox", "vmware"],
+        formats: &["raw", "qcow2", "vdi", "vhd", "vhdx", "vmdk", "virtualbox", "vmware"],
         settings: &[],
     },
     Batch {
@@ -37,6 +37,12 @@ pub const BATCHES: &[Batch] = &[
         settings: &["--compress", "--option", "compression=zstd"],
     },
     Batch { name: "flat", formats: &["vmdk"], settings: &["--option", "subformat=flat"] },
+];
+
+/// Further runs, for small disks only: their variants are large, or differ little from others.
+pub const SMALL_BATCHES: &[Batch] = &[
+    Batch { name: "fixed", formats: &["vhd", "vhdx"], settings: &["--option", "subformat=fixed"] },
+    Batch { name: "google", formats: &["gce"], settings: &["--compress"] },
 ];
 
 impl Batch {
@@ -81,6 +87,8 @@ pub const VARIANTS: &[Variant] = &[
     variant("qcow2, deflate", "packed", "qcow2", ".qcow2", Kind::Qcow2),
     variant("qcow2, zstd", "zstd", "qcow2", ".qcow2", Kind::Qcow2),
     variant("vdi", "stored", "vdi", ".vdi", Kind::Vdi),
+    variant("vhd", "stored", "vhd", ".vhd", Kind::Vhd),
+    variant("vhdx", "stored", "vhdx", ".vhdx", Kind::Vhdx),
     variant("vmdk, sparse", "stored", "vmdk", ".vmdk", Kind::Vmdk),
     variant("vmdk, flat", "flat", "vmdk", ".vmdk", Kind::Vmdk),
     variant("vmdk, stream-optimised", "packed", "vmdk", ".vmdk", Kind::Vmdk),
@@ -88,6 +96,13 @@ pub const VARIANTS: &[Variant] = &[
     variant("virtualbox: .ova", "packed", "virtualbox", ".ova", Kind::Ova),
     variant("vmware: .vmdk", "stored", "vmware", ".vmdk", Kind::Vmdk),
     variant("vmware: .ova", "packed", "vmware", ".ova", Kind::Ova),
+];
+
+/// The variants of the small batches.
+pub const SMALL_VARIANTS: &[Variant] = &[
+    variant("vhd, fixed", "fixed", "vhd", ".vhd", Kind::FixedVhd),
+    variant("vhdx, fixed", "fixed", "vhdx", ".vhdx", Kind::Vhdx),
+    variant("gce", "google", "gce", ".tar.gz", Kind::RawInTar),
 ];
 
 const fn variant(
@@ -143,6 +158,14 @@ pub enum Kind {
     Vdi,
     /// VMDK, or the descriptor of one.
     Vmdk,
+    /// VHD, dynamic.
+    Vhd,
+    /// VHD, fixed: the disk's bytes and a footer.
+    FixedVhd,
+    /// VHDX.
+    Vhdx,
+    /// A tar archive, packed by gzip, with the disk's bytes in it as a sparse `disk.raw`.
+    RawInTar,
     /// An appliance: a tar archive with a VMDK in it.
     Ova,
 }
@@ -155,7 +178,18 @@ impl Kind {
             Self::Qcow2 => Some("qcow2"),
             Self::Vdi => Some("vdi"),
             Self::Vmdk => Some("vmdk"),
-            Self::Gzip | Self::Zstd | Self::Ova => None,
+            Self::Vhd | Self::FixedVhd => Some("vpc"),
+            Self::Vhdx => Some("vhdx"),
+            Self::Gzip | Self::Zstd | Self::RawInTar | Self::Ova => None,
+        }
+    }
+
+    /// What QEMU takes it for when it is not told.
+    pub fn qemu_probes(self) -> &'static str {
+        match self {
+            // It looks for a header.
+            Self::FixedVhd => "raw",
+            _ => self.qemu().unwrap_or("raw"),
         }
     }
 }
