@@ -92,6 +92,8 @@ const SCENARIOS: &[Scenario] = &[
     packed(Corpus::Words, "vhdx"),
     stored(Corpus::Words, "gce"),
     packed(Corpus::Words, "gce"),
+    stored(Corpus::Words, "vagrant"),
+    packed(Corpus::Words, "vagrant").with_options(LIBVIRT),
     stored(Corpus::Words, "virtualbox"),
     packed(Corpus::Words, "virtualbox"),
     stored(Corpus::Words, "vmware"),
@@ -126,6 +128,7 @@ const GZIP: &[(&str, &str)] = &[("compression", "gzip")];
 const ZSTD: &[(&str, &str)] = &[("compression", "zstd")];
 const DEFLATE: &[(&str, &str)] = &[("compression", "deflate")];
 const FIXED: &[(&str, &str)] = &[("subformat", "fixed")];
+const LIBVIRT: &[(&str, &str)] = &[("provider", "libvirt")];
 const STREAM: &[(&str, &str)] = &[("subformat", "stream")];
 
 /// The forms whose encodings are all that there are: those of the others are equal.

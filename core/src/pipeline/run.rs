@@ -76,9 +76,22 @@ pub struct Placer<'a> {
     pub(super) outputs: &'a mut [OutputState],
     pub(super) tasks: &'a mut Vec<PieceTask>,
     pub(super) monitor: &'a Monitor,
+    /// Where every output begins for it.
+    pub(super) base: u64,
 }
 
 impl Placer<'_> {
+    /// A placer whose only output, 0, is what stands at `offset` of `output` and behind it: for the assembler of an image that is
+    /// a member of an archive. What it keeps and patches must be so by the archive's own plan.
+    pub fn within(&mut self, output: usize, offset: u64) -> Placer<'_> {
+        Placer {
+            outputs: self.outputs.get_mut(output..=output).unwrap_or_default(),
+            tasks: &mut *self.tasks,
+            monitor: self.monitor,
+            base: self.base.saturating_add(offset),
+        }
+    }
+
     /// Writes `bytes` at `offset` of an output.
     ///
     /// # Errors
@@ -86,7 +99,8 @@ impl Placer<'_> {
     /// the output's head: defects of the format. `ErrorKind::Sink` when the medium fails. `ErrorKind::Cancelled` after a
     /// cancellation, however much the format still has to write.
     pub fn write(&mut self, output: usize, offset: u64, bytes: &[u8]) -> Result<()> {
-        self.output(output)?.write(offset, bytes)
+        let base = self.base;
+        self.output(output)?.write(base.saturating_add(offset), bytes)
     }
 
     /// Keeps `offset..offset+len` of an [`Access::Patched`](crate::format::Access) output, which must lie behind all that
@@ -96,7 +110,8 @@ impl Placer<'_> {
     /// # Errors
     /// As [`Placer::write`]; `ErrorKind::Internal`, too, for more than 32 such MiB.
     pub fn reserve(&mut self, output: usize, offset: u64, len: u64) -> Result<()> {
-        self.output(output)?.state.reserve(offset, len)
+        let base = self.base;
+        self.output(output)?.state.reserve(base.saturating_add(offset), len)
     }
 
     /// Says that an output has at least `len` bytes; what is not written is zero.
@@ -104,7 +119,8 @@ impl Placer<'_> {
     /// # Errors
     /// As [`Placer::write`].
     pub fn extend_to(&mut self, output: usize, len: u64) -> Result<()> {
-        self.output(output)?.state.extend_to(len)
+        let base = self.base;
+        self.output(output)?.state.extend_to(base.saturating_add(len))
     }
 
     /// Bytes that an output has so far.
@@ -112,7 +128,8 @@ impl Placer<'_> {
     /// # Errors
     /// As [`Placer::write`].
     pub fn len(&mut self, output: usize) -> Result<u64> {
-        Ok(self.output(output)?.state.len())
+        let base = self.base;
+        Ok(self.output(output)?.state.len().saturating_sub(base))
     }
 
     fn output(&mut self, index: usize) -> Result<Placed<'_>> {

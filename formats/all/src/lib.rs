@@ -13,6 +13,8 @@ pub mod formats {
     pub use diskwright_format_qcow2 as qcow2;
     #[cfg(feature = "raw")]
     pub use diskwright_format_raw as raw;
+    #[cfg(feature = "vagrant")]
+    pub use diskwright_format_vagrant as vagrant;
     #[cfg(feature = "vdi")]
     pub use diskwright_format_vdi as vdi;
     #[cfg(feature = "vhd")]
@@ -55,6 +57,8 @@ pub fn builtin_registry() -> Result<Registry> {
         formats::vhdx::ENTRY,
         #[cfg(feature = "gce")]
         formats::gce::ENTRY,
+        #[cfg(feature = "vagrant")]
+        formats::vagrant::ENTRY,
     ];
     let mut registry = Registry::new();
     entries.iter().try_for_each(|entry| registry.register(*entry))?;

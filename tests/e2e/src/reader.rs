@@ -224,7 +224,7 @@ impl Reading<'_> {
         let kind = match self.image.kind {
             // It does not give the disk, but the files of its partitions.
             Kind::Raw => return self.seven_zip_type(),
-            Kind::Ova => return self.seven_zip_members(),
+            Kind::Ova | Kind::VirtualBoxBox | Kind::LibvirtBox => return self.seven_zip_members(),
             Kind::Gzip => "-tgzip",
             Kind::Zstd => "-tzstd",
             Kind::Qcow2 => "-tqcow",
@@ -293,6 +293,18 @@ impl Reading<'_> {
                 let imported = virtualbox.import(room, &source)?;
                 convert(&imported.disk)
             }
+            Kind::VirtualBoxBox => {
+                let folder = room.join("unpacked-box");
+                fs::create_dir(&folder)?;
+                let (archive, to) = (self.image.path.as_os_str(), folder.as_os_str());
+                let options = ["--extract", "--file"].map(OsStr::new);
+                self.readers.tar.run(&[&options[..], &[archive, "--directory".as_ref(), to]].concat())?;
+                // As Vagrant does.
+                let imported = virtualbox.import(room, &virtualbox::inside("unpacked-box/box.ovf"))?;
+                fs::remove_dir_all(folder)?;
+                convert(&imported.disk)
+            }
+            Kind::LibvirtBox => return Ok(Verdict::Foreign),
             _ => convert(&source),
         };
         match converted {
@@ -305,7 +317,7 @@ impl Reading<'_> {
         let tool = match self.image.kind {
             Kind::Gzip => &self.readers.gzip,
             Kind::Zstd => &self.readers.zstd,
-            Kind::Ova => return self.archivers(),
+            Kind::Ova | Kind::VirtualBoxBox | Kind::LibvirtBox => return self.archivers(),
             Kind::RawInTar => return self.unpackers_of_sparse_member(),
             _ => return Ok(Verdict::Foreign),
         };

@@ -43,6 +43,8 @@ pub const BATCHES: &[Batch] = &[
 pub const SMALL_BATCHES: &[Batch] = &[
     Batch { name: "fixed", formats: &["vhd", "vhdx"], settings: &["--option", "subformat=fixed"] },
     Batch { name: "google", formats: &["gce"], settings: &["--compress"] },
+    Batch { name: "box", formats: &["vagrant"], settings: &["--compress"] },
+    Batch { name: "box-libvirt", formats: &["vagrant"], settings: &["--option", "provider=libvirt"] },
 ];
 
 impl Batch {
@@ -102,6 +104,8 @@ pub const VARIANTS: &[Variant] = &[
 pub const SMALL_VARIANTS: &[Variant] = &[
     variant("vhd, fixed", "fixed", "vhd", ".vhd", Kind::FixedVhd),
     variant("vhdx, fixed", "fixed", "vhdx", ".vhdx", Kind::Vhdx),
+    variant("vagrant: VirtualBox", "box", "vagrant", ".box", Kind::VirtualBoxBox),
+    variant("vagrant: libvirt", "box-libvirt", "vagrant", ".box", Kind::LibvirtBox),
     variant("gce", "google", "gce", ".tar.gz", Kind::RawInTar),
 ];
 
@@ -168,6 +172,10 @@ pub enum Kind {
     RawInTar,
     /// An appliance: a tar archive with a VMDK in it.
     Ova,
+    /// A Vagrant box for VirtualBox: a tar archive with a VMDK in it.
+    VirtualBoxBox,
+    /// A Vagrant box for libvirt: a tar archive with a QCOW2 in it.
+    LibvirtBox,
 }
 
 impl Kind {
@@ -180,7 +188,17 @@ impl Kind {
             Self::Vmdk => Some("vmdk"),
             Self::Vhd | Self::FixedVhd => Some("vpc"),
             Self::Vhdx => Some("vhdx"),
-            Self::Gzip | Self::Zstd | Self::RawInTar | Self::Ova => None,
+            Self::Gzip | Self::Zstd | Self::RawInTar => None,
+            Self::Ova | Self::VirtualBoxBox | Self::LibvirtBox => None,
+        }
+    }
+
+    /// Of a tar archive, what its disk's name ends with, and what the disk is.
+    pub fn member(self) -> Option<(&'static str, Self)> {
+        match self {
+            Self::Ova | Self::VirtualBoxBox => Some((".vmdk", Self::Vmdk)),
+            Self::LibvirtBox => Some((".img", Self::Qcow2)),
+            _ => None,
         }
     }
 
@@ -195,17 +213,15 @@ impl Kind {
 }
 
 impl Image {
-    /// The image in the appliance, unpacked into `room`; of anything else, itself.
+    /// The image in the archive, unpacked into `room`; of anything else, itself.
     ///
     /// # Errors
     /// If tar fails or finds no image.
     pub fn innermost(&self, tar: &Tool, room: &Path) -> Result<Self> {
-        if self.kind != Kind::Ova {
-            return Ok(self.clone());
-        }
+        let Some((ending, kind)) = self.kind.member() else { return Ok(self.clone()) };
         let members = tar.run(&["--list".as_ref(), "--file".as_ref(), self.path.as_os_str()])?;
-        let disks: Vec<&str> = members.lines().filter(|name| name.ends_with(".vmdk")).collect();
-        let [disk] = disks.as_slice() else { bail!("not one disk in the appliance:\n{members}") };
+        let disks: Vec<&str> = members.lines().filter(|name| name.ends_with(ending)).collect();
+        let [disk] = disks.as_slice() else { bail!("not one disk in the archive:\n{members}") };
         let path = room.join(disk);
         let mut unpack = tar.command();
         unpack.args(["--extract", "--to-stdout", "--file"]).arg(&self.path).arg(disk);
@@ -213,6 +229,6 @@ impl Image {
         if !status.success() {
             bail!("{unpack:?}: {status}");
         }
-        Ok(Self { path, kind: Kind::Vmdk })
+        Ok(Self { path, kind })
     }
 }

@@ -29,7 +29,7 @@ fn table_of_readers_is_as_committed() -> Result<()> {
             made.iter().find(|(name, _)| *name == variant.batch).context("a variant without a batch")?;
         let image = variant.image(generated)?;
         table.add_row(variant.name, &readers, &image, raw)?;
-        if image.kind == Kind::Ova {
+        if image.kind.member().is_some() {
             let room = workshop.path().join("unpacked");
             fs::create_dir(&room)?;
             let inner = image.innermost(&tar, &room)?;
@@ -60,7 +60,8 @@ fn every_format_has_a_variant_in_a_batch() -> Result<()> {
     }
     for variant in VARIANTS.iter().chain(SMALL_VARIANTS) {
         let small = SMALL_VARIANTS.iter().any(|one| one.name == variant.name);
-        let batch = if small { SMALL_BATCHES } else { BATCHES }.iter().find(|batch| batch.name == variant.batch);
+        let batch =
+            if small { SMALL_BATCHES } else { BATCHES }.iter().find(|batch| batch.name == variant.batch);
         let batch = batch.with_context(|| format!("{} has no batch", variant.name))?;
         assert!(batch.formats.contains(&variant.format), "{} is not in its batch", variant.name);
     }
@@ -186,7 +187,7 @@ Each variant of one small disk (67 MiB, for Compute Engine 1 GiB: a file system,
 `table_of_readers_is_as_committed` computes this page and compares; a reader that gives a wrong byte fails it.
 
 *same bytes*: read back, the disk equals the raw image byte for byte (of an appliance: imported and read back by
-VirtualBox; every member the same by GNU tar, bsdtar, Python and 7-Zip; of gce the disk in it). Other words are the reader's own. *raw* is
+VirtualBox, of a box from its envelope; every member the same by GNU tar, bsdtar, Python and 7-Zip; of gce the disk in it). Other words are the reader's own. *raw* is
 what `qemu-img info`, not told the format, says of every file it does not know. An empty cell: not its kind of file.
 
 ";

@@ -31,13 +31,11 @@ impl TargetFormat {
     /// A built-in format, in use and open to the user; `None` if the API does not offer it.
     pub fn of_format(info: &FormatInfo) -> Option<Self> {
         let primitive = info.primitive?;
-        let (category, kind) = if CLOUDS.contains(&primitive) { ("Cloud", "cloud") } else { ("Virtual", "virtual") };
+        let (category, kind) =
+            if CLOUDS.contains(&primitive) { ("Cloud", "cloud") } else { ("Virtual", "virtual") };
         Some(Self {
             name: Some(info.api_name?.to_owned()),
-            format: Some(ImageFormat {
-                name: ImageFormatName::named(primitive),
-                ..ImageFormat::default()
-            }),
+            format: Some(ImageFormat { name: ImageFormatName::named(primitive), ..ImageFormat::default() }),
             category: Some(Category { name: Some(category.to_owned()), ..Category::default() }),
             kind: TargetFormatKind::named(kind),
             access: Some(true),

@@ -23,7 +23,7 @@ pub(super) fn within_bounds(subject: &Subject) -> Result<(), Problem> {
 
 fn option_within_bounds(subject: &Subject, option: &OptionSpec) -> Result<(), Problem> {
     let field = format!("{}.{}", subject.info.id, option.key);
-    let disk = Disk::random(81, subject.size_of_at_least(300 << 10));
+    let disk = subject.random_disk(81, 300 << 10);
     for value in inside(option) {
         let format = match with(subject, option.key, &value) {
             // It may need the compress flag, or another option.

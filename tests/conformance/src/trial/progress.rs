@@ -11,7 +11,7 @@ use crate::watch::{Watch, watched};
 
 /// The status is looked at during every operation, and at the end.
 pub(super) fn rises(subject: &Subject) -> Result<(), Problem> {
-    let disk = Disk::random(91, subject.size_of_at_least(6 << 20));
+    let disk = subject.random_disk(91, 6 << 20);
     for threads in [1, 2] {
         let monitor = Monitor::new();
         let seen: Arc<Mutex<Vec<Status>>> = Arc::default();

@@ -73,6 +73,7 @@ async fn every_offered_format_is_generated_both_ways() {
         ("VHD", true, Some("Web-server-1.vhd.gz")),
         ("Hyper-V", true, Some("Web-server-1.vhdx.gz")),
         ("Google Compute Engine", true, Some("Web-server-1.tar.gz")),
+        ("Vagrant Base Box", true, Some("Web-server-1.box")),
         ("vmware", false, None),
         ("qcow2", false, None),
     ]
@@ -91,8 +92,8 @@ async fn every_offered_format_is_generated_both_ways() {
         assert!(trial.server.folder().images().join(format!("{id}/report.json")).is_file());
     }
     let all = trial.json("guest", "users/guest/images").await;
-    assert_eq!(all["images"]["image"].as_array().unwrap().len(), 9);
-    assert_eq!(all["total"], 9);
+    assert_eq!(all["images"]["image"].as_array().unwrap().len(), 10);
+    assert_eq!(all["total"], 10);
     assert_eq!(trial.json("other", "users/other/images").await["images"]["image"], Value::Array(Vec::new()));
 }
 
@@ -360,6 +361,7 @@ async fn target_formats_have_what_clients_read_and_numbers_that_stay() {
         "VHD",
         "Hyper-V",
         "Google Compute Engine",
+        "Vagrant Base Box",
     ] {
         assert!(names.contains(&name), "{name} is not in {names:?}");
     }
