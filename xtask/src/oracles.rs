@@ -173,6 +173,8 @@ const ORACLES: &[Oracle] = &[
     package("python3-libqcow"),
     package("python3-libvhdi"),
     package("python3-venv"),
+    program("vagrant", "vagrant"),
+    program("ruby", "ruby"),
     program("time", "time"),
     program("chromium", "chromium"),
     program("chromedriver", "chromium-driver"),

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use diskwright_conformance::corpus::Disk;
 use diskwright_core::ErrorKind;
@@ -69,6 +70,53 @@ fn a_box_for_libvirt_is_an_image_with_two_files() {
         let image = folder.path().join("box.img");
         check(&qemu_img, "qcow2", path(&image));
         assert_converts_back(&qemu_img, "qcow2", &image, &disks[0]);
+    }
+}
+
+/// Vagrant unpacks the box, takes the provider from it, and has the same files.
+#[test]
+fn vagrant_adds_the_box() {
+    let Some(vagrant_program) = tool("vagrant") else { return };
+    for (provider, name, image) in
+        [(Provider::VirtualBox, "virtualbox", "box-disk1.vmdk"), (Provider::Libvirt, "libvirt", "box.img")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let disks = [Disk::mixed(9 << 20)];
+        if unpacked(provider, &machine("web-1"), &disks, folder.path()).is_none() {
+            return;
+        }
+        let home = folder.path().join("home");
+        fs::create_dir(&home).unwrap();
+        let vagrant = |arguments: &[&str]| {
+            let mut command = Command::new(&vagrant_program);
+            command.env("VAGRANT_HOME", &home).env("HOME", &home).env("VAGRANT_CHECKPOINT_DISABLE", "1");
+            let output = command.current_dir(folder.path()).args(arguments).output().unwrap();
+            let told = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+            told
+        };
+        fs::remove_file(folder.path().join("Vagrantfile")).unwrap();
+        vagrant(&["box", "add", "--name", "trial", "web-1.box"]);
+        let listed = vagrant(&["box", "list"]);
+        assert!(listed.contains("trial") && listed.contains(&format!("({name}, 0)")), "{listed}");
+        let added = home.join("boxes/trial/0").join(name);
+        assert!(fs::read(added.join(image)).unwrap() == fs::read(folder.path().join(image)).unwrap());
+        assert!(added.join("metadata.json").is_file() && added.join("Vagrantfile").is_file());
+    }
+}
+
+#[test]
+fn ruby_reads_the_vagrantfiles() {
+    let Some(ruby) = tool("ruby") else { return };
+    for (provider, machine) in [
+        (Provider::VirtualBox, machine("web-1")),
+        (Provider::VirtualBox, uefi("web-1", 2048)),
+        (Provider::Libvirt, machine("web-1")),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        if unpacked(provider, &machine, &[Disk::mixed(3 << 20)], folder.path()).is_some() {
+            run(&ruby, &["-c", path(&folder.path().join("Vagrantfile"))]);
+        }
     }
 }
 

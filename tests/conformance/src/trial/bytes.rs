@@ -3,7 +3,6 @@ use std::thread;
 use std::time::Duration;
 
 use super::Problem;
-use crate::corpus::Disk;
 use crate::recorder::RecordedOutput;
 use crate::run::{Finished, Run, machine};
 use crate::subject::{Identifiers, Subject};

@@ -4,7 +4,6 @@ use std::time::Instant;
 use diskwright_core::{ErrorKind, Monitor};
 
 use super::Problem;
-use crate::corpus::Disk;
 use crate::recorder::{Keep, lock};
 use crate::run::Run;
 use crate::subject::Subject;

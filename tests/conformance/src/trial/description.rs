@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use diskwright_core::format::{FormatInfo, OptionSpec};
 
 use super::Problem;
-use crate::corpus::Disk;
 use crate::run::machine;
 use crate::subject::Subject;
 use crate::watch::{Operation, watched};

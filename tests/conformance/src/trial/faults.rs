@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use diskwright_core::ErrorKind;
 
 use super::Problem;
-use crate::corpus::Disk;
 use crate::run::Run;
 use crate::subject::Subject;
 use crate::watch::{Operation, nth, watched};

@@ -4,7 +4,6 @@ use diskwright_core::format::{OptionSpec, OptionValues, TargetFormat};
 use diskwright_core::{Error, ErrorKind, Result};
 
 use super::Problem;
-use crate::corpus::Disk;
 use crate::run;
 use crate::subject::Subject;
 

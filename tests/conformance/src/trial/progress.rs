@@ -3,7 +3,6 @@ use std::sync::{Arc, Mutex};
 use diskwright_core::{Monitor, Status};
 
 use super::Problem;
-use crate::corpus::Disk;
 use crate::recorder::{Keep, lock};
 use crate::run::Run;
 use crate::subject::Subject;
