@@ -85,6 +85,15 @@ const SCENARIOS: &[Scenario] = &[
     stored(Corpus::Words, "vmdk").with_options(&[("subformat", "sparse")]),
     stored(Corpus::Words, "vmdk").with_options(&[("subformat", "flat")]),
     packed(Corpus::Words, "vmdk").with_options(STREAM),
+    stored(Corpus::Words, "vhd"),
+    stored(Corpus::Words, "vhd").with_options(FIXED),
+    packed(Corpus::Words, "vhd"),
+    stored(Corpus::Words, "vhdx"),
+    packed(Corpus::Words, "vhdx"),
+    stored(Corpus::Words, "gce"),
+    packed(Corpus::Words, "gce"),
+    stored(Corpus::Words, "vagrant"),
+    packed(Corpus::Words, "vagrant").with_options(LIBVIRT),
     stored(Corpus::Words, "virtualbox"),
     packed(Corpus::Words, "virtualbox"),
     stored(Corpus::Words, "vmware"),
@@ -104,6 +113,7 @@ const SCENARIOS: &[Scenario] = &[
     stored(Corpus::Sparse, "raw"),
     packed(Corpus::Sparse, "raw").with_options(ZSTD),
     stored(Corpus::Sparse, "vdi"),
+    stored(Corpus::Sparse, "vhdx"),
     packed(Corpus::Sparse, "vmdk").with_options(STREAM),
     stored(Corpus::ManySmall, "raw"),
     stored(Corpus::ManySmall, "qcow2"),
@@ -117,6 +127,8 @@ const SCENARIOS: &[Scenario] = &[
 const GZIP: &[(&str, &str)] = &[("compression", "gzip")];
 const ZSTD: &[(&str, &str)] = &[("compression", "zstd")];
 const DEFLATE: &[(&str, &str)] = &[("compression", "deflate")];
+const FIXED: &[(&str, &str)] = &[("subformat", "fixed")];
+const LIBVIRT: &[(&str, &str)] = &[("provider", "libvirt")];
 const STREAM: &[(&str, &str)] = &[("subformat", "stream")];
 
 /// The forms whose encodings are all that there are: those of the others are equal.

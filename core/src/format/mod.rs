@@ -9,6 +9,7 @@
 //! starts no threads: the engine reads, tests for zero, encodes, hashes and writes.
 
 mod encoding;
+mod file_stream;
 mod machine;
 mod options;
 mod registry;
@@ -16,6 +17,7 @@ mod registry;
 use std::fmt;
 
 pub use encoding::{ChunkCodec, Codec, CustomCodec, Encoding};
+pub use file_stream::FileStream;
 pub use machine::{Firmware, Machine, OperatingSystem};
 pub use options::{FormatOptions, OptionSpec, OptionValues};
 pub use registry::{FormatEntry, FormatInfo, Registry};

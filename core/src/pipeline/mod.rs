@@ -209,7 +209,7 @@ fn perform(
             let which = shape.wanted[lane][slot.disk];
             let encoding = &shape.encodings[slot.disk][which];
             let item = &slot.encoded[which];
-            let mut placer = Placer { outputs: &mut target.outputs, tasks: full, monitor };
+            let mut placer = Placer { outputs: &mut target.outputs, tasks: full, monitor, base: 0 };
             for run in Run::all(encoding.granularity, &item.chunks, item.bytes(encoding, &slot.plain)) {
                 target.writer.assembler.put(slot.disk, &run, &mut placer)?;
             }
@@ -221,7 +221,7 @@ fn perform(
             toolbox.clear();
             let Target { writer, outputs } = &mut target;
             let assembler = std::mem::replace(&mut writer.assembler, Box::new(Finished));
-            assembler.finish(&mut Placer { outputs, tasks: full, monitor })?;
+            assembler.finish(&mut Placer { outputs, tasks: full, monitor, base: 0 })?;
             for output in outputs {
                 output.flush(full);
             }

@@ -44,6 +44,15 @@ impl<'a> Run<'a> {
         self.chunks[0].index * u64::from(self.granularity)
     }
 
+    /// The run in parts, none of which reaches over a multiple of `unit` bytes of the disk; `unit` is a multiple of the
+    /// granularity.
+    pub fn split(&self, unit: u64) -> impl Iterator<Item = Run<'a>> + use<'a> {
+        let Self { granularity, chunks, bytes } = *self;
+        let per_unit = (unit / u64::from(granularity)).max(1);
+        let parts = chunks.chunk_by(move |a, b| a.index / per_unit == b.index / per_unit);
+        parts.map(move |chunks| Self { granularity, chunks, bytes })
+    }
+
     /// The chunks in disk order, at least one.
     pub fn chunks(&self) -> impl ExactSizeIterator<Item = Chunk<'a>> + '_ {
         self.chunks.iter().map(|chunk| Chunk {
@@ -67,9 +76,22 @@ pub struct Placer<'a> {
     pub(super) outputs: &'a mut [OutputState],
     pub(super) tasks: &'a mut Vec<PieceTask>,
     pub(super) monitor: &'a Monitor,
+    /// Where every output begins for it.
+    pub(super) base: u64,
 }
 
 impl Placer<'_> {
+    /// A placer whose only output, 0, is what stands at `offset` of `output` and behind it: for the assembler of an image that is
+    /// a member of an archive. What it keeps and patches must be so by the archive's own plan.
+    pub fn within(&mut self, output: usize, offset: u64) -> Placer<'_> {
+        Placer {
+            outputs: self.outputs.get_mut(output..=output).unwrap_or_default(),
+            tasks: &mut *self.tasks,
+            monitor: self.monitor,
+            base: self.base.saturating_add(offset),
+        }
+    }
+
     /// Writes `bytes` at `offset` of an output.
     ///
     /// # Errors
@@ -77,7 +99,8 @@ impl Placer<'_> {
     /// the output's head: defects of the format. `ErrorKind::Sink` when the medium fails. `ErrorKind::Cancelled` after a
     /// cancellation, however much the format still has to write.
     pub fn write(&mut self, output: usize, offset: u64, bytes: &[u8]) -> Result<()> {
-        self.output(output)?.write(offset, bytes)
+        let base = self.base;
+        self.output(output)?.write(base.saturating_add(offset), bytes)
     }
 
     /// Keeps `offset..offset+len` of an [`Access::Patched`](crate::format::Access) output, which must lie behind all that
@@ -87,7 +110,8 @@ impl Placer<'_> {
     /// # Errors
     /// As [`Placer::write`]; `ErrorKind::Internal`, too, for more than 32 such MiB.
     pub fn reserve(&mut self, output: usize, offset: u64, len: u64) -> Result<()> {
-        self.output(output)?.state.reserve(offset, len)
+        let base = self.base;
+        self.output(output)?.state.reserve(base.saturating_add(offset), len)
     }
 
     /// Says that an output has at least `len` bytes; what is not written is zero.
@@ -95,7 +119,8 @@ impl Placer<'_> {
     /// # Errors
     /// As [`Placer::write`].
     pub fn extend_to(&mut self, output: usize, len: u64) -> Result<()> {
-        self.output(output)?.state.extend_to(len)
+        let base = self.base;
+        self.output(output)?.state.extend_to(base.saturating_add(len))
     }
 
     /// Bytes that an output has so far.
@@ -103,7 +128,8 @@ impl Placer<'_> {
     /// # Errors
     /// As [`Placer::write`].
     pub fn len(&mut self, output: usize) -> Result<u64> {
-        Ok(self.output(output)?.state.len())
+        let base = self.base;
+        Ok(self.output(output)?.state.len().saturating_sub(base))
     }
 
     fn output(&mut self, index: usize) -> Result<Placed<'_>> {
@@ -136,3 +162,22 @@ impl Placed<'_> {
 const PORTION: usize = 1 << 20;
 /// Full pieces that one assembler may leave to other workers.
 const MAX_WAITING: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_split_at_multiples_of_the_unit() {
+        let bytes: Vec<u8> = (0..7).collect();
+        let chunks: Vec<ChunkEntry> = (0..7_usize)
+            .map(|at| ChunkEntry { index: 3 + at as u64, start: at, end: at + 1, is_encoded: false })
+            .collect();
+        let run = Run { granularity: 512, chunks: &chunks, bytes: &bytes };
+        let parts: Vec<(u64, Vec<u8>)> =
+            run.split(2048).map(|part| (part.offset(), part.bytes().to_vec())).collect();
+        assert_eq!(parts, [(1536, vec![0]), (2048, vec![1, 2, 3, 4]), (4096, vec![5, 6])]);
+        assert_eq!(run.split(512).count(), 7);
+        assert_eq!(run.split(1 << 20).count(), 1);
+    }
+}

@@ -1,4 +1,4 @@
-//! The project's scenarios with this format: `write_format/vhd/CORPUS/THREADS`.
+//! The project's scenarios with this format: `write_format/vhdfixed/CORPUS/THREADS`.
 
 mod scenarios;
 

@@ -20,7 +20,7 @@ pub const ENTRY: FormatEntry = FormatEntry { info: &INFO, configure };
 
 /// The static description.
 pub const INFO: FormatInfo = FormatInfo {
-    id: "vhd",
+    id: "vhdfixed",
     api_name: None,
     aliases: &["VHD fixed"],
     primitive: None,

@@ -16,7 +16,7 @@ fn program(arguments: &[&str]) -> Output {
 #[test]
 fn the_program_lists_the_format_with_its_option() {
     let told = String::from_utf8(program(&["formats"]).stdout).unwrap();
-    assert!(told.contains("vhd (VHD fixed): .vhd (fixed, sparse); --compress: refused"), "{told}");
+    assert!(told.contains("vhdfixed (VHD fixed): .vhd (fixed, sparse); --compress: refused"), "{told}");
     assert!(told.contains("-O creator-host=windows|macintosh"), "{told}");
     assert!(told.contains("qcow2"), "the built-in formats are there too: {told}");
 }
@@ -27,7 +27,7 @@ fn the_program_makes_a_vhd_of_a_scan_with_sectors_of_512_bytes_only() {
     let output = folder.path().join("out");
     let scan = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/valid/small-machine.tar");
     let [scan, to] = [&scan, &output].map(|path| path.to_str().unwrap());
-    let options = ["--format", "vhd", "-O", "creator-host=macintosh", "--boot", "none"];
+    let options = ["--format", "vhdfixed", "-O", "creator-host=macintosh", "--boot", "none"];
     let large = ["--sector-size", "4096"];
     let refused = attempt(&[&["generate", "--scan", scan, "--output", to], &options[..], &large].concat());
     let told = String::from_utf8_lossy(&refused.stderr).into_owned();

@@ -7,12 +7,20 @@ pub use diskwright_core::*;
 
 /// The built-in formats, by crate: those whose features are on.
 pub mod formats {
+    #[cfg(feature = "gce")]
+    pub use diskwright_format_gce as gce;
     #[cfg(feature = "qcow2")]
     pub use diskwright_format_qcow2 as qcow2;
     #[cfg(feature = "raw")]
     pub use diskwright_format_raw as raw;
+    #[cfg(feature = "vagrant")]
+    pub use diskwright_format_vagrant as vagrant;
     #[cfg(feature = "vdi")]
     pub use diskwright_format_vdi as vdi;
+    #[cfg(feature = "vhd")]
+    pub use diskwright_format_vhd as vhd;
+    #[cfg(feature = "vhdx")]
+    pub use diskwright_format_vhdx as vhdx;
     #[cfg(feature = "virtualbox")]
     pub use diskwright_format_virtualbox as virtualbox;
     #[cfg(feature = "vmdk")]
@@ -43,6 +51,14 @@ pub fn builtin_registry() -> Result<Registry> {
         formats::vmware::ENTRY,
         #[cfg(feature = "vmdk")]
         formats::vmdk::ENTRY,
+        #[cfg(feature = "vhd")]
+        formats::vhd::ENTRY,
+        #[cfg(feature = "vhdx")]
+        formats::vhdx::ENTRY,
+        #[cfg(feature = "gce")]
+        formats::gce::ENTRY,
+        #[cfg(feature = "vagrant")]
+        formats::vagrant::ENTRY,
     ];
     let mut registry = Registry::new();
     entries.iter().try_for_each(|entry| registry.register(*entry))?;

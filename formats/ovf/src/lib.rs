@@ -1,5 +1,6 @@
 #![doc = include_str!("../docs.md")]
 
+mod archive;
 mod beside;
 mod digest;
 mod envelope;
@@ -10,6 +11,7 @@ mod tar;
 mod write;
 mod xml;
 
+pub use archive::ImageArchive;
 pub use beside::WithDescriptor;
 pub use digest::Digest;
 pub use diskwright_format_vmdk::DEFAULT_LEVEL;

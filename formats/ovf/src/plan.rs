@@ -36,6 +36,8 @@ pub(crate) struct Package {
     pub(crate) envelope_len: u64,
     /// Bytes of the manifest, if there is one.
     pub(crate) manifest_len: Option<u64>,
+    /// Names and contents of what stands between those and the disks.
+    pub(crate) extras: Vec<(String, Vec<u8>)>,
 }
 
 impl OvaPlan {
@@ -72,21 +74,32 @@ impl OvaPlan {
         let own = envelope.file_name();
         let names = std::iter::once(own.as_str()).chain(files.iter().map(String::as_str));
         let manifest_len = digest.map(|digest| u64_of(digest.manifest_len(names)));
-        let package =
-            Package { envelope, digest, timestamp: machine.timestamp, files, envelope_len, manifest_len };
-        package.check_headers()?;
-        let head = package.head();
-        let mut end = head;
-        for image in &images {
-            end = end.saturating_add(tar::member_len(image.size_bound()));
-        }
-        let output = OutputSpec {
-            name: format!("{}.ova", package.envelope.name),
-            role: OutputRole::Package,
-            size_bound: tar::archive_len(end),
-            access: Access::Patched { head },
+        let extras = Vec::new();
+        let package = Package {
+            envelope,
+            digest,
+            timestamp: machine.timestamp,
+            files,
+            envelope_len,
+            manifest_len,
+            extras,
         };
+        package.check_headers()?;
+        let name = format!("{}.ova", package.envelope.name);
+        let output = output(name, &package, &images);
         Ok(Self { output, package, images })
+    }
+
+    /// Puts these files (name, content) into the archive, before the disks, and calls the archive `name`: for packages that
+    /// are more than an appliance.
+    ///
+    /// # Errors
+    /// `ErrorKind::LimitExceeded` for a name that is too long for a member of the archive.
+    pub fn with_files(mut self, files: Vec<(String, Vec<u8>)>, name: String) -> Result<Self> {
+        self.package.extras = files;
+        self.package.check_headers()?;
+        self.output = output(name, &self.package, &self.images);
+        Ok(self)
     }
 }
 
@@ -110,17 +123,29 @@ impl Package {
     /// Bytes before the header of the first disk.
     pub(crate) fn head(&self) -> u64 {
         let manifest = self.manifest_len.map_or(0, tar::member_len);
-        tar::member_len(self.envelope_len).saturating_add(manifest)
+        let extras = self.extras.iter().map(|(_, content)| tar::member_len(u64_of(content.len())));
+        extras.fold(tar::member_len(self.envelope_len).saturating_add(manifest), u64::saturating_add)
     }
 
     /// Refuses what no header can hold, before anything is written.
     fn check_headers(&self) -> Result<()> {
         let own = [self.envelope.file_name(), self.manifest_name()];
-        for name in own.iter().chain(&self.files) {
+        let extras = self.extras.iter().map(|(name, _)| name);
+        for name in own.iter().chain(&self.files).chain(extras) {
             tar::header(name, 0, self.timestamp)?;
         }
         Ok(())
     }
+}
+
+fn output(name: String, package: &Package, images: &[StreamImage]) -> OutputSpec {
+    let head = package.head();
+    let mut end = head;
+    for image in images {
+        end = end.saturating_add(tar::member_len(image.size_bound()));
+    }
+    let access = Access::Patched { head };
+    OutputSpec { name, role: OutputRole::Package, size_bound: tar::archive_len(end), access }
 }
 
 fn u64_of(len: usize) -> u64 {

@@ -121,6 +121,12 @@ impl OvaWriter {
             to.write(OUTPUT, at, &header(&package.manifest_name(), manifest.len() as u64)?)?;
             to.write(OUTPUT, at + HEADER, manifest.as_bytes())?;
         }
+        let mut at = tar::member_len(package.envelope_len) + package.manifest_len.map_or(0, tar::member_len);
+        for (name, content) in &package.extras {
+            to.write(OUTPUT, at, &header(name, content.len() as u64)?)?;
+            to.write(OUTPUT, at + HEADER, content)?;
+            at += tar::member_len(content.len() as u64);
+        }
         for (name, member) in package.files.iter().zip(&self.done) {
             to.write(OUTPUT, member.start, &header(name, member.facts.size)?)?;
         }

@@ -210,6 +210,17 @@ pub fn unpacked_by(program: &'static str) -> Reader {
     Reader::new(move |images| images.paths().map(|packed| unpacked(program, &packed, images)).collect())
 }
 
+/// Every output is a file that `PROGRAM -dc` unpacks to an image, which `qemu-img convert -f FORMAT` turns into a raw disk.
+pub fn unpacked_image(program: &'static str, format: &'static str) -> Reader {
+    Reader::new(move |images| {
+        let disk = |packed: PathBuf| {
+            unpacked(program, &packed, images)?;
+            converted(format, &beside(&packed, images), images)
+        };
+        images.paths().map(disk).collect()
+    })
+}
+
 /// The disk in one file, as `PROGRAM -dc` unpacks it, for readers that take a program for each file.
 ///
 /// # Errors

@@ -5,6 +5,7 @@ use std::time::Duration;
 use diskwright_core::format::{FormatEntry, FormatInfo, FormatOptions, TargetFormat};
 use diskwright_core::{Error, ErrorKind, Result};
 
+use crate::corpus::Disk;
 use crate::readers::Reader;
 
 /// A format in one configuration, how its outputs are read back, and what it declares.
@@ -232,6 +233,12 @@ impl Subject {
             return Err(Error::new(ErrorKind::InvalidOption, text).with_field("compress"));
         }
         (self.configure)(&FormatOptions::check(self.info, compress, options)?)
+    }
+
+    /// [`Disk::random`] of `bytes`, or more where the format holds no such disk: zeros then, for large units make no more
+    /// data.
+    pub(crate) fn random_disk(&self, seed: u64, bytes: u64) -> Disk {
+        Disk::random(seed, bytes).extended_to(self.size_of_at_least(bytes))
     }
 
     /// The least size of at least `bytes` that the format holds.

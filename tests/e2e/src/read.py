@@ -20,6 +20,22 @@ def dissect_vdi(path):
     return disk.open() if hasattr(disk, "open") else disk
 
 
+def dissect_vhd(path):
+    from dissect.hypervisor.disk.vhd import VHD
+
+    disk = VHD(open(path, "rb"))
+    return disk.open() if hasattr(disk, "open") else disk
+
+
+def dissect_vhdx(path):
+    from pathlib import Path
+
+    from dissect.hypervisor.disk.vhdx import VHDX
+
+    disk = VHDX(Path(path))
+    return disk.open() if hasattr(disk, "open") else disk
+
+
 def dissect_vmdk(path):
     from pathlib import Path
 
@@ -33,6 +49,14 @@ def libyal_qcow2(path):
     import pyqcow
 
     disk = pyqcow.file()
+    disk.open(path)
+    return disk
+
+
+def libyal_vhdi(path):
+    import pyvhdi
+
+    disk = pyvhdi.file()
     disk.open(path)
     return disk
 

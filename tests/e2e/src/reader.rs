@@ -25,7 +25,7 @@ pub enum Reader {
     QemuConvert,
     /// `qemu-img check`.
     QemuCheck,
-    /// libqcow or libvmdk: the info tool, and the bytes through the library.
+    /// libqcow, libvhdi or libvmdk: the info tool, and the bytes through the library.
     Libyal,
     /// 7-Zip.
     SevenZip,
@@ -33,7 +33,7 @@ pub enum Reader {
     Dissect,
     /// VirtualBox: its disk library, and its importer for appliances.
     VirtualBox,
-    /// What unpacks the archive: gzip, zstd; for appliances GNU tar, bsdtar and Python, which must agree.
+    /// What unpacks the archive: gzip, zstd; for tar archives GNU tar, bsdtar and Python, which must agree.
     Unpacker,
 }
 
@@ -86,6 +86,7 @@ pub struct Readers {
     qemu_img: Tool,
     file: Tool,
     qcowinfo: Tool,
+    vhdiinfo: Tool,
     vmdkinfo: Tool,
     seven_zip: Tool,
     python: Tool,
@@ -111,6 +112,7 @@ impl Readers {
             qemu_img: Tool::find("qemu-img")?,
             file: Tool::find("file")?,
             qcowinfo: Tool::find("qcowinfo")?,
+            vhdiinfo: Tool::find("vhdiinfo")?,
             vmdkinfo: Tool::find("vmdkinfo")?,
             seven_zip: Tool::find("7zz")?,
             python: Tool::at(python),
@@ -192,6 +194,7 @@ impl Reading<'_> {
     fn libyal(&self) -> Result<Verdict> {
         let (info, library) = match self.image.kind {
             Kind::Qcow2 => (&self.readers.qcowinfo, "libyal_qcow2"),
+            Kind::Vhd | Kind::FixedVhd | Kind::Vhdx => (&self.readers.vhdiinfo, "libyal_vhdi"),
             Kind::Vmdk => (&self.readers.vmdkinfo, "libyal_vmdk"),
             _ => return Ok(Verdict::Foreign),
         };
@@ -209,6 +212,8 @@ impl Reading<'_> {
         let library = match self.image.kind {
             Kind::Qcow2 => "dissect_qcow2",
             Kind::Vdi => "dissect_vdi",
+            Kind::Vhd | Kind::FixedVhd => "dissect_vhd",
+            Kind::Vhdx => "dissect_vhdx",
             Kind::Vmdk => "dissect_vmdk",
             _ => return Ok(Verdict::Foreign),
         };
@@ -219,12 +224,15 @@ impl Reading<'_> {
         let kind = match self.image.kind {
             // It does not give the disk, but the files of its partitions.
             Kind::Raw => return self.seven_zip_type(),
-            Kind::Ova => return self.seven_zip_members(),
+            Kind::Ova | Kind::VirtualBoxBox | Kind::LibvirtBox => return self.seven_zip_members(),
             Kind::Gzip => "-tgzip",
             Kind::Zstd => "-tzstd",
             Kind::Qcow2 => "-tqcow",
             Kind::Vdi => "-tvdi",
+            Kind::Vhd | Kind::FixedVhd => "-tvhd",
+            Kind::Vhdx => "-tvhdx",
             Kind::Vmdk => "-tvmdk",
+            Kind::RawInTar => return self.seven_zip_twice(),
         };
         let mut command = self.readers.seven_zip.command();
         self.judge_stream(command.args(["e", "-so", kind]).arg(&self.image.path))
@@ -235,6 +243,21 @@ impl Reading<'_> {
             self.readers.seven_zip.run(&["l".as_ref(), "-slt".as_ref(), self.image.path.as_os_str()])?;
         let kind = said.lines().find_map(|line| line.strip_prefix("Type = "));
         Ok(Verdict::Says(kind.with_context(|| format!("no type:\n{said}"))?.to_owned()))
+    }
+
+    /// It takes the archive for what gzip packed, and what is in it for a tar archive.
+    fn seven_zip_twice(&self) -> Result<Verdict> {
+        let mut outer = self.readers.seven_zip.command();
+        let mut outer =
+            outer.args(["e", "-so", "-tgzip"]).arg(&self.image.path).stdout(Stdio::piped()).spawn()?;
+        let archive = self.back.with_extension("tar");
+        let mut output = outer.stdout.take().context("no pipe")?;
+        std::io::copy(&mut output, &mut File::create(&archive)?)?;
+        ensure!(outer.wait()?.success(), "7-Zip cannot unpack it");
+        let mut inner = self.readers.seven_zip.command();
+        let verdict = self.judge_stream(inner.args(["e", "-so", "-ttar"]).arg(&archive).arg("disk.raw"));
+        fs::remove_file(archive)?;
+        verdict
     }
 
     fn seven_zip_members(&self) -> Result<Verdict> {
@@ -270,6 +293,18 @@ impl Reading<'_> {
                 let imported = virtualbox.import(room, &source)?;
                 convert(&imported.disk)
             }
+            Kind::VirtualBoxBox => {
+                let folder = room.join("unpacked-box");
+                fs::create_dir(&folder)?;
+                let (archive, to) = (self.image.path.as_os_str(), folder.as_os_str());
+                let options = ["--extract", "--file"].map(OsStr::new);
+                self.readers.tar.run(&[&options[..], &[archive, "--directory".as_ref(), to]].concat())?;
+                // As Vagrant does.
+                let imported = virtualbox.import(room, &virtualbox::inside("unpacked-box/box.ovf"))?;
+                fs::remove_dir_all(folder)?;
+                convert(&imported.disk)
+            }
+            Kind::LibvirtBox => return Ok(Verdict::Foreign),
             _ => convert(&source),
         };
         match converted {
@@ -282,10 +317,30 @@ impl Reading<'_> {
         let tool = match self.image.kind {
             Kind::Gzip => &self.readers.gzip,
             Kind::Zstd => &self.readers.zstd,
-            Kind::Ova => return self.archivers(),
+            Kind::Ova | Kind::VirtualBoxBox | Kind::LibvirtBox => return self.archivers(),
+            Kind::RawInTar => return self.unpackers_of_sparse_member(),
             _ => return Ok(Verdict::Foreign),
         };
         self.judge_stream(tool.command().args(["-d", "-c"]).arg(&self.image.path))
+    }
+
+    /// Three programs that read tar unpack the disk.
+    fn unpackers_of_sparse_member(&self) -> Result<Verdict> {
+        let archive = &self.image.path;
+        let script = "import shutil, sys, tarfile\n\
+                      member = tarfile.open(sys.argv[1]).extractfile('disk.raw')\n\
+                      shutil.copyfileobj(member, sys.stdout.buffer)";
+        let mut tar = self.readers.tar.command();
+        tar.args(["--extract", "--gzip", "--to-stdout", "--file"]).arg(archive).arg("disk.raw");
+        let mut bsdtar = self.readers.bsdtar.command();
+        bsdtar.arg("-xOf").arg(archive).arg("disk.raw");
+        let mut python = self.readers.python.command();
+        python.arg("-c").arg(script).arg(archive);
+        for mut command in [tar, bsdtar, python] {
+            let verdict = self.judge_stream(&mut command)?;
+            ensure!(verdict == Verdict::SameBytes, "{command:?}: {verdict:?}");
+        }
+        Ok(Verdict::SameBytes)
     }
 
     /// Three programs that read tar list the same members and give the same bytes.

@@ -23,7 +23,7 @@ pub struct Batch {
 pub const BATCHES: &[Batch] = &[
     Batch {
         name: "stored",
-        formats: &["raw", "qcow2", "vdi", "vmdk", "virtualbox", "vmware"],
+        formats: &["raw", "qcow2", "vdi", "vhd", "vhdx", "vmdk", "virtualbox", "vmware"],
         settings: &[],
     },
     Batch {
@@ -37,6 +37,14 @@ pub const BATCHES: &[Batch] = &[
         settings: &["--compress", "--option", "compression=zstd"],
     },
     Batch { name: "flat", formats: &["vmdk"], settings: &["--option", "subformat=flat"] },
+];
+
+/// Further runs, for small disks only: their variants are large, or differ little from others.
+pub const SMALL_BATCHES: &[Batch] = &[
+    Batch { name: "fixed", formats: &["vhd", "vhdx"], settings: &["--option", "subformat=fixed"] },
+    Batch { name: "google", formats: &["gce"], settings: &["--compress"] },
+    Batch { name: "box", formats: &["vagrant"], settings: &["--compress"] },
+    Batch { name: "box-libvirt", formats: &["vagrant"], settings: &["--option", "provider=libvirt"] },
 ];
 
 impl Batch {
@@ -81,6 +89,8 @@ pub const VARIANTS: &[Variant] = &[
     variant("qcow2, deflate", "packed", "qcow2", ".qcow2", Kind::Qcow2),
     variant("qcow2, zstd", "zstd", "qcow2", ".qcow2", Kind::Qcow2),
     variant("vdi", "stored", "vdi", ".vdi", Kind::Vdi),
+    variant("vhd", "stored", "vhd", ".vhd", Kind::Vhd),
+    variant("vhdx", "stored", "vhdx", ".vhdx", Kind::Vhdx),
     variant("vmdk, sparse", "stored", "vmdk", ".vmdk", Kind::Vmdk),
     variant("vmdk, flat", "flat", "vmdk", ".vmdk", Kind::Vmdk),
     variant("vmdk, stream-optimised", "packed", "vmdk", ".vmdk", Kind::Vmdk),
@@ -88,6 +98,15 @@ pub const VARIANTS: &[Variant] = &[
     variant("virtualbox: .ova", "packed", "virtualbox", ".ova", Kind::Ova),
     variant("vmware: .vmdk", "stored", "vmware", ".vmdk", Kind::Vmdk),
     variant("vmware: .ova", "packed", "vmware", ".ova", Kind::Ova),
+];
+
+/// The variants of the small batches.
+pub const SMALL_VARIANTS: &[Variant] = &[
+    variant("vhd, fixed", "fixed", "vhd", ".vhd", Kind::FixedVhd),
+    variant("vhdx, fixed", "fixed", "vhdx", ".vhdx", Kind::Vhdx),
+    variant("vagrant: VirtualBox", "box", "vagrant", ".box", Kind::VirtualBoxBox),
+    variant("vagrant: libvirt", "box-libvirt", "vagrant", ".box", Kind::LibvirtBox),
+    variant("gce", "google", "gce", ".tar.gz", Kind::RawInTar),
 ];
 
 const fn variant(
@@ -143,8 +162,20 @@ pub enum Kind {
     Vdi,
     /// VMDK, or the descriptor of one.
     Vmdk,
+    /// VHD, dynamic.
+    Vhd,
+    /// VHD, fixed: the disk's bytes and a footer.
+    FixedVhd,
+    /// VHDX.
+    Vhdx,
+    /// A tar archive, packed by gzip, with the disk's bytes in it as a sparse `disk.raw`.
+    RawInTar,
     /// An appliance: a tar archive with a VMDK in it.
     Ova,
+    /// A Vagrant box for VirtualBox: a tar archive with a VMDK in it.
+    VirtualBoxBox,
+    /// A Vagrant box for libvirt: a tar archive with a QCOW2 in it.
+    LibvirtBox,
 }
 
 impl Kind {
@@ -155,23 +186,42 @@ impl Kind {
             Self::Qcow2 => Some("qcow2"),
             Self::Vdi => Some("vdi"),
             Self::Vmdk => Some("vmdk"),
-            Self::Gzip | Self::Zstd | Self::Ova => None,
+            Self::Vhd | Self::FixedVhd => Some("vpc"),
+            Self::Vhdx => Some("vhdx"),
+            Self::Gzip | Self::Zstd | Self::RawInTar => None,
+            Self::Ova | Self::VirtualBoxBox | Self::LibvirtBox => None,
+        }
+    }
+
+    /// Of a tar archive, what its disk's name ends with, and what the disk is.
+    pub fn member(self) -> Option<(&'static str, Self)> {
+        match self {
+            Self::Ova | Self::VirtualBoxBox => Some((".vmdk", Self::Vmdk)),
+            Self::LibvirtBox => Some((".img", Self::Qcow2)),
+            _ => None,
+        }
+    }
+
+    /// What QEMU takes it for when it is not told.
+    pub fn qemu_probes(self) -> &'static str {
+        match self {
+            // It looks for a header.
+            Self::FixedVhd => "raw",
+            _ => self.qemu().unwrap_or("raw"),
         }
     }
 }
 
 impl Image {
-    /// The image in the appliance, unpacked into `room`; of anything else, itself.
+    /// The image in the archive, unpacked into `room`; of anything else, itself.
     ///
     /// # Errors
     /// If tar fails or finds no image.
     pub fn innermost(&self, tar: &Tool, room: &Path) -> Result<Self> {
-        if self.kind != Kind::Ova {
-            return Ok(self.clone());
-        }
+        let Some((ending, kind)) = self.kind.member() else { return Ok(self.clone()) };
         let members = tar.run(&["--list".as_ref(), "--file".as_ref(), self.path.as_os_str()])?;
-        let disks: Vec<&str> = members.lines().filter(|name| name.ends_with(".vmdk")).collect();
-        let [disk] = disks.as_slice() else { bail!("not one disk in the appliance:\n{members}") };
+        let disks: Vec<&str> = members.lines().filter(|name| name.ends_with(ending)).collect();
+        let [disk] = disks.as_slice() else { bail!("not one disk in the archive:\n{members}") };
         let path = room.join(disk);
         let mut unpack = tar.command();
         unpack.args(["--extract", "--to-stdout", "--file"]).arg(&self.path).arg(disk);
@@ -179,6 +229,6 @@ impl Image {
         if !status.success() {
             bail!("{unpack:?}: {status}");
         }
-        Ok(Self { path, kind: Kind::Vmdk })
+        Ok(Self { path, kind })
     }
 }

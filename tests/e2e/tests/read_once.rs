@@ -16,8 +16,8 @@ use diskwright_conformance::corpus::{Shape, Tree};
 #[test]
 fn each_byte_of_the_scan_is_read_once_for_any_number_of_formats() -> Result<()> {
     let registry = diskwright::builtin_registry()?;
-    let stored = ["raw", "qcow2", "vdi", "vmdk", "virtualbox", "vmware"];
-    let packed = ["raw", "qcow2", "vmdk", "virtualbox", "vmware"];
+    let stored = ["raw", "qcow2", "vdi", "vhd", "vhdx", "vmdk", "virtualbox", "vmware"];
+    let packed = ["raw", "qcow2", "vhd", "vhdx", "gce", "vagrant", "vmdk", "virtualbox", "vmware"];
     for seed in [3, 4] {
         let tree = Tree::random(seed, Shape::Host);
         let content = content_of(&tree);

@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use diskwright::builtin_registry;
 use diskwright_e2e::debian::Workshop;
-use diskwright_e2e::variant::{BATCHES, Image, Kind, VARIANTS};
-use diskwright_e2e::{Generated, READERS, Reader, Readers, Tool, Verdict};
+use diskwright_e2e::variant::{BATCHES, Batch, Image, Kind, SMALL_BATCHES, SMALL_VARIANTS, VARIANTS};
+use diskwright_e2e::{Generated, READERS, Reader, Readers, Tool, Verdict, generate};
 
 #[test]
 fn table_of_readers_is_as_committed() -> Result<()> {
@@ -19,18 +19,21 @@ fn table_of_readers_is_as_committed() -> Result<()> {
     let made = make_batches(workshop.path(), &layer)?;
     let raw = made.iter().find(|(name, _)| *name == "stored").context("no stored batch")?;
     let raw = raw.1.output("raw", ".raw")?;
+    let whole_gib = generate(&scan(), &["raw"], &workshop.path().join("gib"), &settings(&layer, "1G")?)?;
+    let whole_gib = whole_gib.output("raw", ".raw")?;
 
     let mut table = Table::default();
-    for variant in VARIANTS {
+    for variant in VARIANTS.iter().chain(SMALL_VARIANTS) {
+        let raw = if variant.kind == Kind::RawInTar { &whole_gib } else { &raw };
         let (_, generated) =
             made.iter().find(|(name, _)| *name == variant.batch).context("a variant without a batch")?;
         let image = variant.image(generated)?;
-        table.add_row(variant.name, &readers, &image, &raw)?;
-        if image.kind == Kind::Ova {
+        table.add_row(variant.name, &readers, &image, raw)?;
+        if image.kind.member().is_some() {
             let room = workshop.path().join("unpacked");
             fs::create_dir(&room)?;
             let inner = image.innermost(&tar, &room)?;
-            table.add_row(&format!("{}, the disk in it", variant.name), &readers, &inner, &raw)?;
+            table.add_row(&format!("{}, the disk in it", variant.name), &readers, &inner, raw)?;
             fs::remove_dir_all(&room)?;
         }
     }
@@ -52,10 +55,13 @@ fn table_of_readers_is_as_committed() -> Result<()> {
 fn every_format_has_a_variant_in_a_batch() -> Result<()> {
     for entry in builtin_registry()?.entries() {
         let id = entry.info.id;
-        assert!(VARIANTS.iter().any(|variant| variant.format == id), "{id} is no variant");
+        let mut variants = VARIANTS.iter().chain(SMALL_VARIANTS);
+        assert!(variants.any(|variant| variant.format == id), "{id} is no variant");
     }
-    for variant in VARIANTS {
-        let batch = BATCHES.iter().find(|batch| batch.name == variant.batch);
+    for variant in VARIANTS.iter().chain(SMALL_VARIANTS) {
+        let small = SMALL_VARIANTS.iter().any(|one| one.name == variant.name);
+        let batch =
+            if small { SMALL_BATCHES } else { BATCHES }.iter().find(|batch| batch.name == variant.batch);
         let batch = batch.with_context(|| format!("{} has no batch", variant.name))?;
         assert!(batch.formats.contains(&variant.format), "{} is not in its batch", variant.name);
     }
@@ -85,13 +91,22 @@ fn reader_that_reads_another_disk_is_an_error() -> Result<()> {
 
 /// Runs every batch on the small scan, with `layer` over it for its clusters of every sort.
 fn make_batches(directory: &Path, layer: &Path) -> Result<Vec<(&'static str, Generated)>> {
-    let scan = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/valid/small-machine.tar");
+    let make = |batch: &Batch| {
+        // Compute Engine takes whole GiB alone.
+        let size = if batch.formats.contains(&"gce") { "1G" } else { "67M" };
+        let more = settings(layer, size)?;
+        Ok((batch.name, batch.generate(&scan(), &directory.join(batch.name), &more)?))
+    };
+    BATCHES.iter().chain(SMALL_BATCHES).map(make).collect()
+}
+
+fn scan() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/valid/small-machine.tar")
+}
+
+fn settings<'a>(layer: &'a Path, disk_size: &'a str) -> Result<[&'a str; 8]> {
     let layer = layer.to_str().context("a path that is no text")?;
-    let more = ["--scan", layer, "--boot", "none", "--disk-size", "67M", "--name", "machine"];
-    BATCHES
-        .iter()
-        .map(|batch| Ok((batch.name, batch.generate(&scan, &directory.join(batch.name), &more)?)))
-        .collect()
+    Ok(["--scan", layer, "--boot", "none", "--disk-size", disk_size, "--name", "machine"])
 }
 
 /// What does not compress, what compresses, and holes; the same on every run.
@@ -124,7 +139,7 @@ impl Table {
         for &reader in READERS {
             let verdict = readers.read(reader, image, raw)?;
             if let (Reader::QemuProbe, Verdict::Says(format)) = (reader, &verdict) {
-                let expected = image.kind.qemu().unwrap_or("raw");
+                let expected = image.kind.qemu_probes();
                 ensure!(format == expected, "{name} is taken for {format}");
             }
             cells.push(self.cell(verdict));
@@ -168,11 +183,11 @@ impl Table {
 const HEAD: &str = "\
 # Who reads what
 
-Each variant of one small disk (67 MiB: a file system, noise, text, holes) before each foreign reader. The test
+Each variant of one small disk (67 MiB, for Compute Engine 1 GiB: a file system, noise, text, holes) before each foreign reader. The test
 `table_of_readers_is_as_committed` computes this page and compares; a reader that gives a wrong byte fails it.
 
 *same bytes*: read back, the disk equals the raw image byte for byte (of an appliance: imported and read back by
-VirtualBox; every member the same by GNU tar, bsdtar, Python and 7-Zip). Other words are the reader's own. *raw* is
+VirtualBox, of a box from its envelope; every member the same by GNU tar, bsdtar, Python and 7-Zip; of gce the disk in it). Other words are the reader's own. *raw* is
 what `qemu-img info`, not told the format, says of every file it does not know. An empty cell: not its kind of file.
 
 ";

@@ -30,20 +30,23 @@ object! {
 impl TargetFormat {
     /// A built-in format, in use and open to the user; `None` if the API does not offer it.
     pub fn of_format(info: &FormatInfo) -> Option<Self> {
+        let primitive = info.primitive?;
+        let (category, kind) =
+            if CLOUDS.contains(&primitive) { ("Cloud", "cloud") } else { ("Virtual", "virtual") };
         Some(Self {
             name: Some(info.api_name?.to_owned()),
-            format: Some(ImageFormat {
-                name: ImageFormatName::named(info.primitive?),
-                ..ImageFormat::default()
-            }),
-            category: Some(Category { name: Some("Virtual".to_owned()), ..Category::default() }),
-            kind: TargetFormatKind::named("virtual"),
+            format: Some(ImageFormat { name: ImageFormatName::named(primitive), ..ImageFormat::default() }),
+            category: Some(Category { name: Some(category.to_owned()), ..Category::default() }),
+            kind: TargetFormatKind::named(kind),
             access: Some(true),
             active: Some(true),
             ..Self::default()
         })
     }
 }
+
+/// The primitive formats of clouds that a built-in format may have.
+const CLOUDS: [&str; 1] = ["google"];
 
 object! {
     /// A primitive format.

@@ -128,5 +128,7 @@ fn a_format_is_offered_by_its_names_in_the_api() {
     assert_eq!(format.format.unwrap().name, ImageFormatName::named("vbox"));
     assert_eq!(format.kind.map(TargetFormatKind::name), Some("virtual"));
     assert_eq!((format.access, format.active), (Some(true), Some(true)));
+    let cloud = TargetFormat::of_format(&FormatInfo { primitive: Some("google"), ..info }).unwrap();
+    assert_eq!(cloud.kind.map(TargetFormatKind::name), Some("cloud"));
     assert_eq!(TargetFormat::of_format(&FormatInfo { api_name: None, ..info }), None);
 }

@@ -13,5 +13,5 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 
 const fn scenario(corpus: Corpus, digest: &'static str) -> Scenario {
     // 2 GiB and the footer.
-    Scenario::new(corpus, "vhd").expecting((2 << 30) + 512, digest)
+    Scenario::new(corpus, "vhdfixed").expecting((2 << 30) + 512, digest)
 }

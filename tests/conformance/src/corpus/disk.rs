@@ -59,6 +59,15 @@ impl Disk {
         disk
     }
 
+    /// The disk with zeros behind it, up to `size` bytes, and one byte at its end; as it is if it is no smaller.
+    pub fn extended_to(mut self, size: u64) -> Self {
+        if size > self.size {
+            self.size = size;
+            self.end_with(0x5A);
+        }
+        self
+    }
+
     /// A disk of `size` bytes with nothing on it.
     pub fn zero(size: u64) -> Self {
         Self { size, parts: Vec::new() }

@@ -3,7 +3,6 @@ use std::thread;
 use std::time::Duration;
 
 use super::Problem;
-use crate::corpus::Disk;
 use crate::recorder::RecordedOutput;
 use crate::run::{Finished, Run, machine};
 use crate::subject::{Identifiers, Subject};
@@ -11,7 +10,7 @@ use crate::watch::{Operation, Watch, watched};
 
 /// Every second item takes longer to read, so that workers overtake each other.
 pub(super) fn same(subject: &Subject) -> Result<(), Problem> {
-    let disk = Disk::random(31, subject.size_of_at_least(12 << 20));
+    let disk = subject.random_disk(31, 12 << 20);
     let mut first: Option<Finished> = None;
     for (run, threads) in [1, 2, 8, 2, 8].into_iter().enumerate() {
         let layout = watched(&disk, uneven())?;
@@ -28,7 +27,7 @@ pub(super) fn same(subject: &Subject) -> Result<(), Problem> {
 
 /// Whether the seed shows in the bytes.
 pub(super) fn identifiers(subject: &Subject) -> Result<(), Problem> {
-    let disk = Disk::random(32, subject.size_of_at_least(2 << 20));
+    let disk = subject.random_disk(32, 2 << 20);
     let write = |seed| Run::new().with_machine(machine("disk", seed)).succeed(subject, vec![disk.layout()]);
     let (first, second) = (write("first")?, write("second")?);
     let difference = differs(&first.recording().outputs, &second.recording().outputs);

@@ -4,7 +4,6 @@ use std::time::Instant;
 use diskwright_core::{ErrorKind, Monitor};
 
 use super::Problem;
-use crate::corpus::Disk;
 use crate::recorder::{Keep, lock};
 use crate::run::Run;
 use crate::subject::Subject;
@@ -12,7 +11,7 @@ use crate::watch::{Operation, nth, watched};
 
 /// Somebody cancels at the n-th operation, for every n until a run has fewer.
 pub(super) fn at_every_operation(subject: &Subject) -> Result<(), Problem> {
-    let disk = Disk::random(61, subject.size_of_at_least(6 << 20));
+    let disk = subject.random_disk(61, 6 << 20);
     for n in 0..MOST {
         let monitor = Monitor::new();
         let cancelled: Arc<Mutex<Option<(Operation, Instant)>>> = Arc::default();

@@ -6,8 +6,8 @@ use crate::run::{self, machine};
 use crate::subject::{DiskCount, Subject};
 
 pub(super) fn round_trip(subject: &Subject) -> Result<(), Problem> {
-    let mut disks = vec![Disk::mixed(subject.size_of_at_least(9 << 20))];
-    disks.extend((1..=3).map(|seed| Disk::random(seed, subject.size_of_at_least(seed * (3 << 20) + 512))));
+    let mut disks = vec![Disk::mixed(9 << 20).extended_to(subject.size_of_at_least(9 << 20))];
+    disks.extend((1..=3).map(|seed| subject.random_disk(seed, seed * (3 << 20) + 512)));
     disks.push(Disk::zero(subject.size_of_at_least(2 << 20)));
     for (number, disk) in disks.into_iter().enumerate() {
         run::round_trip(subject, &[disk])
@@ -30,7 +30,7 @@ pub(super) fn edge_sizes(subject: &Subject) -> Result<(), Problem> {
     edges.dedup();
     for size in edges.into_iter().filter(|size| *size > 0 && i64::try_from(*size).is_ok()) {
         let tried = if sizes.contains(size) {
-            run::round_trip(subject, &[Disk::random(size, size)])
+            run::round_trip(subject, &[Disk::random(size, size.min(MOST_DATA)).extended_to(size)])
         } else {
             refused(subject, &[Disk::zero(size)]).and_then(named)
         };
@@ -44,6 +44,9 @@ pub(super) fn edge_sizes(subject: &Subject) -> Result<(), Problem> {
     }
     Ok(())
 }
+
+/// Data of a disk whose size alone is of interest.
+const MOST_DATA: u64 = 64 << 20;
 
 /// Data at the start, over the edge of 4 GiB, and at the end.
 pub(super) fn large_sparse(subject: &Subject) -> Result<(), Problem> {
@@ -64,9 +67,9 @@ pub(super) fn large_sparse(subject: &Subject) -> Result<(), Problem> {
 /// Of several sizes, one of them all zero.
 pub(super) fn several_disks(subject: &Subject) -> Result<(), Problem> {
     let disks = [
-        Disk::random(21, subject.size_of_at_least(3 << 20)),
+        subject.random_disk(21, 3 << 20),
         Disk::zero(subject.size_of_at_least(2 << 20)),
-        Disk::random(22, subject.size_of_at_least(5 << 20)),
+        subject.random_disk(22, 5 << 20),
     ];
     match subject.disks {
         DiskCount::Several => run::round_trip(subject, &disks),

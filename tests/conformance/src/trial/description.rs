@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use diskwright_core::format::{FormatInfo, OptionSpec};
 
 use super::Problem;
-use crate::corpus::Disk;
 use crate::run::machine;
 use crate::subject::Subject;
 use crate::watch::{Operation, watched};
@@ -52,7 +51,7 @@ fn option_complete(subject: &Subject, option: &OptionSpec) -> Result<(), Problem
 
 /// A source that fails every read is planned all the same, twice alike.
 pub(super) fn pure_plan(subject: &Subject) -> Result<(), Problem> {
-    let disk = Disk::random(11, subject.size_of_at_least(3 << 20));
+    let disk = subject.random_disk(11, 3 << 20);
     let reads = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&reads);
     let layout = watched(

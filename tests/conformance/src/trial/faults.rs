@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use diskwright_core::ErrorKind;
 
 use super::Problem;
-use crate::corpus::Disk;
 use crate::run::Run;
 use crate::subject::Subject;
 use crate::watch::{Operation, nth, watched};
@@ -29,7 +28,7 @@ fn every(
     kind: ErrorKind,
     counts: fn(Operation) -> bool,
 ) -> Result<(), Problem> {
-    let disk = Disk::random(51, subject.size_of_at_least(12 << 20));
+    let disk = subject.random_disk(51, 12 << 20);
     for n in 0..MOST {
         let has_failed = Arc::new(AtomicBool::new(false));
         let note = Arc::clone(&has_failed);

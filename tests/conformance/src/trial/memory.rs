@@ -14,7 +14,7 @@ use crate::watch::from_source;
 pub(super) fn within_limit(subject: &Subject) -> Result<(), Problem> {
     let size = subject.size_of_at_least(2 * subject.memory);
     if size <= subject.sizes.max {
-        measure(subject, size, &[(0, size)]).map_err(|problem| problem.during("much data"))?;
+        measure(subject, size, &[(0, 2 * subject.memory)]).map_err(|problem| problem.during("much data"))?;
     }
     let size = subject.size_of_at_least(SPARSE);
     if size <= subject.sizes.max {

@@ -4,7 +4,6 @@ use diskwright_core::format::{OptionSpec, OptionValues, TargetFormat};
 use diskwright_core::{Error, ErrorKind, Result};
 
 use super::Problem;
-use crate::corpus::Disk;
 use crate::run;
 use crate::subject::Subject;
 
@@ -23,7 +22,7 @@ pub(super) fn within_bounds(subject: &Subject) -> Result<(), Problem> {
 
 fn option_within_bounds(subject: &Subject, option: &OptionSpec) -> Result<(), Problem> {
     let field = format!("{}.{}", subject.info.id, option.key);
-    let disk = Disk::random(81, subject.size_of_at_least(300 << 10));
+    let disk = subject.random_disk(81, 300 << 10);
     for value in inside(option) {
         let format = match with(subject, option.key, &value) {
             // It may need the compress flag, or another option.

@@ -10,9 +10,10 @@ use crate::subject::{Subject, Writing};
 /// Of disks with everything, nothing and noise alone, under a short name and the longest.
 pub(super) fn as_planned(subject: &Subject) -> Result<(), Problem> {
     let size = subject.size_of_at_least(5 << 20);
-    let noise = Disk { size, parts: vec![(0, crate::corpus::noise(size as usize, 7))] };
+    let noise = crate::corpus::noise(size.min(32 << 20) as usize, 7);
+    let noise = Disk { size, parts: vec![(0, noise)] };
     for (name, disk) in
-        [("m", Disk::random(41, size)), ("a.Name-with_64", Disk::zero(size)), (LONG_NAME, noise)]
+        [("m", subject.random_disk(41, 5 << 20)), ("a.Name-with_64", Disk::zero(size)), (LONG_NAME, noise)]
     {
         let machine = machine(name, "outputs");
         let layout = disk.layout();
@@ -32,7 +33,7 @@ pub(super) fn as_planned(subject: &Subject) -> Result<(), Problem> {
 
 /// With one thread every write of a stream is in order.
 pub(super) fn stream_order(subject: &Subject) -> Result<(), Problem> {
-    let disk = Disk::random(42, subject.size_of_at_least(6 << 20));
+    let disk = subject.random_disk(42, 6 << 20);
     for threads in [1, 2] {
         let finished = Run::new().with_threads(threads).succeed(subject, vec![disk.layout()])?;
         for output in &finished.recording().outputs {

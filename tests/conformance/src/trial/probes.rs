@@ -7,7 +7,7 @@ use crate::subject::{Look, Subject};
 /// Guest data that begins with plain text.
 pub(super) fn no_other_format(subject: &Subject) -> Result<(), Problem> {
     let size = subject.size_of_at_least(3 << 20);
-    let mut parts = Disk::random(93, size).parts;
+    let mut parts = subject.random_disk(93, 3 << 20).parts;
     parts.retain(|(start, _)| *start >= 1 << 20);
     parts.insert(0, (0, text(1 << 16)));
     let finished = Run::new().succeed(subject, vec![Disk { size, parts }.layout()])?;

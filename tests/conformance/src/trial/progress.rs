@@ -3,7 +3,6 @@ use std::sync::{Arc, Mutex};
 use diskwright_core::{Monitor, Status};
 
 use super::Problem;
-use crate::corpus::Disk;
 use crate::recorder::{Keep, lock};
 use crate::run::Run;
 use crate::subject::Subject;
@@ -11,7 +10,7 @@ use crate::watch::{Watch, watched};
 
 /// The status is looked at during every operation, and at the end.
 pub(super) fn rises(subject: &Subject) -> Result<(), Problem> {
-    let disk = Disk::random(91, subject.size_of_at_least(6 << 20));
+    let disk = subject.random_disk(91, 6 << 20);
     for threads in [1, 2] {
         let monitor = Monitor::new();
         let seen: Arc<Mutex<Vec<Status>>> = Arc::default();

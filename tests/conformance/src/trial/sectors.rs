@@ -10,7 +10,7 @@ use crate::subject::{Sectors, Subject};
 pub(super) fn of_4096_bytes(subject: &Subject) -> Result<(), Problem> {
     let mut machine = machine("disk", "sectors");
     machine.sector_size = SectorSize::Bytes4096;
-    let disk = Disk::random(23, whole_sectors(subject));
+    let disk = Disk::random(23, 3 << 20).extended_to(whole_sectors(subject));
     if subject.sectors == Sectors::Also4096 {
         return round_trip_by(&Run::new().with_machine(machine), subject, subject.format()?, &[disk]);
     }

@@ -26,6 +26,8 @@ boots_to_login! {
     boots_to_login_from_qcow2_zstd_on_virtio_under_ovmf: "qcow2, zstd", Uefi, Q35, VirtioBlock;
     boots_to_login_from_vdi_on_ahci: "vdi", Bios, Q35, OnBoard;
     boots_to_login_from_vdi_on_ide_under_ovmf: "vdi", Uefi, Pc, OnBoard;
+    boots_to_login_from_vhd_on_ide: "vhd", Bios, Pc, OnBoard;
+    boots_to_login_from_vhdx_on_ahci_under_ovmf: "vhdx", Uefi, Q35, OnBoard;
     boots_to_login_from_sparse_vmdk_on_pvscsi: "vmdk, sparse", Bios, Q35, Pvscsi;
     boots_to_login_from_sparse_vmdk_on_ahci_under_ovmf: "vmdk, sparse", Uefi, Q35, OnBoard;
     boots_to_login_from_stream_vmdk_on_lsi_sas: "vmdk, stream-optimised", Bios, Q35, LsiSas;

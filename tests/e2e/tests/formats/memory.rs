@@ -20,21 +20,28 @@ fn hardest_settings_of_every_format_stay_within_the_memory_promised() -> Result<
         settings.extend(options.iter().flat_map(|option| ["--option", option]));
         settings
     };
-    let cases: [(&[&str], Vec<&str>); 12] = [
-        (&["raw", "qcow2", "vdi", "vmdk", "virtualbox", "vmware"], Vec::new()),
-        (&["raw", "qcow2", "vmdk", "virtualbox", "vmware"], hard(&[])),
+    let cases: [(&[&str], Vec<&str>); 13] = [
+        (&["raw", "qcow2", "vdi", "vhd", "vhdx", "vmdk", "virtualbox", "vmware"], Vec::new()),
+        (&["raw", "qcow2", "vhd", "vhdx", "gce", "vagrant", "vmdk", "virtualbox", "vmware"], hard(&[])),
         (&["raw"], hard(&["level=12"])),
         (&["raw"], hard(&["compression=zstd", "level=19"])),
         (&["qcow2"], hard(&["level=9", "cluster-size=2M"])),
         (&["qcow2"], hard(&["compression=zstd", "level=19"])),
         (&["vmdk"], hard(&["level=12"])),
         (&["virtualbox", "vmware"], hard(&["level=12"])),
+        (&["vhd", "vhdx", "gce", "vagrant"], hard(&["level=12"])),
         // The largest items for the most targets, the largest encoders beside each other, and all of it at once.
-        (&["raw", "qcow2", "vdi", "vmdk", "virtualbox", "vmware"], vec!["--option", "cluster-size=2M"]),
-        (&["raw", "qcow2", "vmdk", "virtualbox", "vmware"], hard(&["cluster-size=2M"])),
+        (
+            &["raw", "qcow2", "vdi", "vhd", "vhdx", "vmdk", "virtualbox", "vmware"],
+            vec!["--option", "cluster-size=2M"],
+        ),
+        (
+            &["raw", "qcow2", "vhd", "vhdx", "gce", "vagrant", "vmdk", "virtualbox", "vmware"],
+            hard(&["cluster-size=2M"]),
+        ),
         (&["raw", "qcow2"], hard(&["compression=zstd", "level=19", "cluster-size=2M"])),
         (
-            &["raw", "qcow2", "vmdk", "virtualbox", "vmware"],
+            &["raw", "qcow2", "vhd", "vhdx", "gce", "vagrant", "vmdk", "virtualbox", "vmware"],
             hard(&[
                 "compression=zstd",
                 "cluster-size=2M",

@@ -16,7 +16,7 @@ use crate::built::Built;
 fn disks_are_read_back_as_the_raw_one() -> Result<()> {
     let (Some(readers), Some(built)) = (Readers::find(), Built::get()?) else { return Ok(()) };
     let raw = built.raw()?;
-    let is_read = |kind| matches!(kind, Kind::Vdi | Kind::Vmdk | Kind::Ova);
+    let is_read = |kind| matches!(kind, Kind::Vdi | Kind::Vhd | Kind::Vhdx | Kind::Vmdk | Kind::Ova);
     for variant in VARIANTS.iter().filter(|variant| is_read(variant.kind)) {
         let verdict = readers.read(Reader::VirtualBox, &built.image(variant)?, &raw)?;
         assert_eq!(verdict, Verdict::SameBytes, "{}", variant.name);

@@ -70,6 +70,10 @@ async fn every_offered_format_is_generated_both_ways() {
         ("VMware Server", true, Some("Web-server-1.ova")),
         ("QCOW2", true, Some("Web-server-1.qcow2")),
         ("Raw Virtual Disk", true, Some("Web-server-1.raw.gz")),
+        ("VHD", true, Some("Web-server-1.vhd.gz")),
+        ("Hyper-V", true, Some("Web-server-1.vhdx.gz")),
+        ("Google Compute Engine", true, Some("Web-server-1.tar.gz")),
+        ("Vagrant Base Box", true, Some("Web-server-1.box")),
         ("vmware", false, None),
         ("qcow2", false, None),
     ]
@@ -88,8 +92,8 @@ async fn every_offered_format_is_generated_both_ways() {
         assert!(trial.server.folder().images().join(format!("{id}/report.json")).is_file());
     }
     let all = trial.json("guest", "users/guest/images").await;
-    assert_eq!(all["images"]["image"].as_array().unwrap().len(), 6);
-    assert_eq!(all["total"], 6);
+    assert_eq!(all["images"]["image"].as_array().unwrap().len(), 10);
+    assert_eq!(all["total"], 10);
     assert_eq!(trial.json("other", "users/other/images").await["images"]["image"], Value::Array(Vec::new()));
 }
 
@@ -346,9 +350,19 @@ async fn target_formats_have_what_clients_read_and_numbers_that_stay() {
     let list = trial.json("guest", "users/guest/targetformats").await;
     let formats = list["targetFormats"]["targetFormat"].as_array().unwrap();
     let names: Vec<&str> = formats.iter().map(|one| one["name"].as_str().unwrap()).collect();
-    for name in
-        ["VirtualBox", "VMware", "VMware Server", "VMware vCenter", "QCOW2", "Raw", "Raw Virtual Disk"]
-    {
+    for name in [
+        "VirtualBox",
+        "VMware",
+        "VMware Server",
+        "VMware vCenter",
+        "QCOW2",
+        "Raw",
+        "Raw Virtual Disk",
+        "VHD",
+        "Hyper-V",
+        "Google Compute Engine",
+        "Vagrant Base Box",
+    ] {
         assert!(names.contains(&name), "{name} is not in {names:?}");
     }
     for format in formats {
