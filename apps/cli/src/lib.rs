@@ -12,6 +12,7 @@
 
 mod arguments;
 mod failure;
+mod guest_arguments;
 mod formats;
 mod generate;
 mod lint;

@@ -62,12 +62,15 @@ pub(super) fn set_keyboard(workspace: &mut GuestWorkspace<'_>, keymap: &str) -> 
         if workspace.is_directory(b"/usr/share/X11/xkb/symbols") && !workspace.is_file(symbols.as_bytes()) {
             return refuse(format!("the tree has no keyboard layout {layout}"));
         }
-        let text = with_assignment(&text, "XKBLAYOUT", layout);
-        workspace.write(XKB, with_assignment(&text, "XKBVARIANT", variant), reason)?;
-        // What console-setup made of the old one.
-        for name in workspace.names(b"/etc/console-setup") {
-            if name.starts_with(b"cached_") && !name.ends_with(b".psf.gz") {
-                workspace.remove(&[b"/etc/console-setup/", &name[..]].concat(), CACHED);
+        // The layout alone says nothing of a variant that the tree has.
+        if !variant.is_empty() || assigned(&text, "XKBLAYOUT").as_deref() != Some(layout) {
+            let text = with_assignment(&text, "XKBLAYOUT", layout);
+            workspace.write(XKB, with_assignment(&text, "XKBVARIANT", variant), reason)?;
+            // What console-setup made of the old one.
+            for name in workspace.names(b"/etc/console-setup") {
+                if name.starts_with(b"cached_") && !name.ends_with(b".psf.gz") {
+                    workspace.remove(&[b"/etc/console-setup/", &name[..]].concat(), CACHED);
+                }
             }
         }
         is_set = true;

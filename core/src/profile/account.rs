@@ -38,7 +38,7 @@ pub struct RootAccount {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserAccount {
-    /// Name: `[a-z_][a-z0-9_-]{0,31}`, not `root`.
+    /// Name: `[A-Za-z_][A-Za-z0-9_.-]{0,31}`, not `root`.
     #[serde(default)]
     pub name: String,
     /// Number. Default: the one after the highest in use, within the bounds of the tree's `login.defs`.
@@ -104,6 +104,7 @@ impl RootAccount {
         Ok(self)
     }
 
+    /// The same with words in the place of secrets.
     pub(super) fn without_secrets(&self) -> Self {
         Self {
             password: self.password.as_ref().map(|_| Secret::hidden()),
@@ -132,6 +133,7 @@ impl UserAccount {
         Ok(self)
     }
 
+    /// The same with words in the place of secrets.
     pub(super) fn without_secrets(&self) -> Self {
         Self {
             password: self.password.as_ref().map(|_| Secret::hidden()),

@@ -44,7 +44,7 @@ fn user_problems(settings: &Settings, problems: &mut Problems) {
         };
         let name = user.name.as_str();
         if !is_account_name(name) {
-            refuse("name", format!("{} is not a user's name: [a-z_][a-z0-9_-]{{0,31}}", quoted(name)));
+            refuse("name", format!("{} is not a user's name: [A-Za-z_][A-Za-z0-9_.-]{{0,31}}", quoted(name)));
         } else if name == "root" {
             refuse("name", "what root is to be stands in the profile's field root".to_owned());
         } else if users.iter().take(at).any(|other| other.name == name) {
@@ -200,8 +200,8 @@ pub(crate) fn parse_network(text: &str) -> Option<(IpAddr, u8)> {
 /// # Reference
 /// useradd(8), "CAVEATS".
 fn is_account_name(name: &str) -> bool {
-    let first = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
-    let allowed = |byte: u8| first(byte) || byte.is_ascii_digit() || byte == b'-';
+    let first = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
     name.len() <= 32 && name.bytes().next().is_some_and(first) && name.bytes().all(allowed)
 }
 

@@ -158,6 +158,17 @@ impl Profile {
         Ok(self)
     }
 
+    /// The same without passwords and their hashes, for a profile that is shown.
+    pub fn without_secrets(mut self) -> Self {
+        if let Some(root) = &mut self.root {
+            (root.password, root.password_hash) = (None, None);
+        }
+        for user in self.users.iter_mut().flatten() {
+            (user.password, user.password_hash) = (None, None);
+        }
+        self
+    }
+
     /// The JSON form, indented, with all secrets; absent fields are left out.
     pub fn to_json(&self) -> String {
         // OK to fall back: a plain struct with text keys always has a JSON form.

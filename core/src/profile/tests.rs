@@ -350,7 +350,7 @@ fn volume_ids_are_read_only_in_the_form_that_blkid_writes() {
 fn accounts_and_interfaces_are_refused_by_the_name_of_the_field() {
     let json = r#"{
         "root": {"password": "a", "password_hash": "$6$aaaa$bbbb", "authorized_keys": ["ssh-rsa zzz"]},
-        "users": [{"name": "Ann"}, {"name": "root"}, {"name": "bob", "shell": "bash", "home": "/home/../x",
+        "users": [{"name": "-ann"}, {"name": "root"}, {"name": "bob", "shell": "bash", "home": "/home/../x",
                    "full_name": "a:b", "uid": 0, "groups": ["a,b"], "password": ""},
                   {"name": "bob", "password_hash": "plain", "disable_password_login": true}],
         "timezone": "../etc/passwd", "keyboard": "", "welcome_message": "\u001b[2J",

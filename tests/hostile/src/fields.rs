@@ -184,31 +184,32 @@ const UNSUPPORTED: &[(&str, &str, &str)] = &[
 
 const UNSUPPORTED_PROFILE: &[(&str, &str, &str)] = &[
     ("asks-for-activation", "<activationKey>k</activationKey>", "installProfile.activationKey"),
-    ("asks-for-firewall", "<firewallEnabled>true</firewallEnabled>", "installProfile.firewallEnabled"),
     ("asks-for-group", "<groups><group><name>wheel</name></group></groups>", "installProfile.groups"),
-    ("asks-for-user", "<users><user><name>mallory</name></user></users>", "installProfile.users"),
-    ("asks-for-keyboard", "<keyboard>uk</keyboard>", "installProfile.keyboard"),
+    (
+        "asks-for-more-than-sudo",
+        "<users><user><name>mallory</name><sudo>3</sudo></user></users>",
+        "installProfile.users.user[0].sudo",
+    ),
     ("asks-for-keyboard-later", "<keyboardAuto>false</keyboardAuto>", "installProfile.keyboardAuto"),
-    ("asks-for-nic", "<nics><nic><order>1</order></nic></nics>", "installProfile.nics"),
-    ("asks-for-selinux", "<seLinuxMode>disabled</seLinuxMode>", "installProfile.seLinuxMode"),
-    ("asks-for-timezone", "<timezone>Europe/London</timezone>", "installProfile.timezone"),
+    (
+        "asks-for-another-nic",
+        "<nics><nic><order>1</order><type>TOKENRING</type></nic></nics>",
+        "installProfile.nics.nic[0].type",
+    ),
+    (
+        "asks-for-nic-later",
+        "<nics><nic><order>1</order><autoConnect>false</autoConnect></nic></nics>",
+        "installProfile.nics.nic[0].autoConnect",
+    ),
+    ("asks-for-selinux", "<seLinuxMode>strict</seLinuxMode>", "installProfile.seLinuxMode"),
+    ("asks-for-city", "<timezoneCity>London</timezoneCity>", "installProfile.timezoneCity"),
     ("asks-for-sysprep", "<runSysprep>true</runSysprep>", "installProfile.runSysprep"),
     ("asks-for-vagrant", "<vagrantUser>vagrant</vagrantUser>", "installProfile.vagrantUser"),
-    ("asks-for-welcome", "<welcomeMsg>hello</welcomeMsg>", "installProfile.welcomeMsg"),
+    ("asks-for-another-home", "<rootUser><homeDir>/srv</homeDir></rootUser>", "installProfile.rootUser.homeDir"),
     (
-        "asks-for-password",
-        "<rootUser><password>secret</password></rootUser>",
-        "installProfile.rootUser.password",
-    ),
-    (
-        "asks-for-key",
-        "<rootUser><sshKeys><sshKey><publicKey>ssh-rsa A</publicKey></sshKey></sshKeys></rootUser>",
-        "installProfile.rootUser.sshKeys",
-    ),
-    (
-        "asks-for-no-password-login",
-        "<rootUser><disablePasswordLogin>true</disablePasswordLogin></rootUser>",
-        "installProfile.rootUser.disablePasswordLogin",
+        "asks-for-groups-of-root",
+        "<rootUser><secondaryGroups>wheel</secondaryGroups></rootUser>",
+        "installProfile.rootUser.secondaryGroups",
     ),
     ("asks-for-other-root", "<rootUser><name>toor</name></rootUser>", "installProfile.rootUser.name"),
     (

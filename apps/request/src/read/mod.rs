@@ -3,6 +3,7 @@
 mod element;
 mod fields;
 mod image;
+mod guest;
 mod json;
 mod partitions;
 mod scan;

@@ -39,8 +39,8 @@ pub(super) fn grant(
     }
     let reason = "the profile lets this user become root";
     workspace.directory(DIRECTORY.as_bytes(), 0o750, reason)?;
-    // Names have no dots: sudo skips files that do.
-    let path = format!("{DIRECTORY}/90-{name}");
+    // sudo skips files with a dot in their names.
+    let path = format!("{DIRECTORY}/90-{}", name.replace('.', "_"));
     let near = workspace.attributes(DIRECTORY.as_bytes()).unwrap_or_default();
     let xattrs = near.xattrs.into_iter().filter(|(name, _)| name == b"security.selinux").collect();
     let attributes = Attributes { mode: 0o440, xattrs, ..Attributes::default() };
