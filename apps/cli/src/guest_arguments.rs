@@ -103,7 +103,9 @@ fn user(text: &str) -> Result<UserAccount, Failure> {
             "groups" => user.groups = Some(value.split('+').map(str::to_owned).collect()),
             "shell" => user.shell = own(),
             "home" => user.home = own(),
-            "sudo" => user.sudo = Some(value.parse().map_err(|_| wrong("is none of none, password, no-password"))?),
+            "sudo" => {
+                user.sudo = Some(value.parse().map_err(|_| wrong("is none of none, password, no-password"))?)
+            }
             "password-file" => user.password = password(Some(Path::new(value)))?,
             "password-hash-file" => user.password_hash = password(Some(Path::new(value)))?,
             "ssh-key-file" => user.authorized_keys = keys(Some(Path::new(value)))?,
@@ -112,7 +114,8 @@ fn user(text: &str) -> Result<UserAccount, Failure> {
                     Some(value.parse().map_err(|_| wrong("is neither true nor false"))?);
             }
             _ => {
-                let message = format!("--user {}: there is no key {key:?}; passwords come from files", user.name);
+                let message =
+                    format!("--user {}: there is no key {key:?}; passwords come from files", user.name);
                 return Err(Failure::Usage(message));
             }
         }
@@ -131,7 +134,8 @@ fn nic(text: &str) -> Result<NicRequest, Failure> {
                 continue;
             }
             "method" => {
-                let method = NicMethod::from_str(value).map_err(|_| wrong("is none of dhcp, static, none"))?;
+                let method =
+                    NicMethod::from_str(value).map_err(|_| wrong("is none of dhcp, static, none"))?;
                 nic.method = Some(method);
                 continue;
             }

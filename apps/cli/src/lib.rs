@@ -12,9 +12,9 @@
 
 mod arguments;
 mod failure;
-mod guest_arguments;
 mod formats;
 mod generate;
+mod guest_arguments;
 mod lint;
 mod pages;
 mod plan;

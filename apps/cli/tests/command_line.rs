@@ -340,7 +340,8 @@ fn passwords_come_from_files_and_are_shown_nowhere() {
         fs::write(room.path("web/etc").join(name), text).unwrap();
     }
     room.file("password", "secret one\nnot this line\n");
-    let flags = ["--format", "raw", "--root-password-file", "password", "--user", "ann,password-file=password"];
+    let flags =
+        ["--format", "raw", "--root-password-file", "password", "--user", "ann,password-file=password"];
     let told = room.generate(&flags).success();
     let report = fs::read_to_string(room.path("out/report.json")).unwrap();
     for secret in ["secret one", "$6$"] {

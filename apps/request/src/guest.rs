@@ -98,7 +98,8 @@ fn keys(keys: &[String]) -> Vec<SshKey> {
 /// The gateway stands with the first address of its family.
 fn written_address(network: &str, all: &[String], gateways: &[String]) -> IpAddress {
     let is_v4 = |text: &str| !text.contains(':');
-    let is_first = all.iter().find(|other| is_v4(other) == is_v4(network)).is_some_and(|first| first == network);
+    let is_first =
+        all.iter().find(|other| is_v4(other) == is_v4(network)).is_some_and(|first| first == network);
     let gateway = gateways.iter().find(|gateway| is_v4(gateway) == is_v4(network));
     let (address, length) = network.split_once('/').unwrap_or((network, ""));
     IpAddress {

@@ -249,7 +249,8 @@ fn check_public_key(key: &str) -> Result<(), String> {
     Ok(())
 }
 
-const MAX_USERS: usize = 1000;
+/// Each looks through account files of any length.
+const MAX_USERS: usize = 100;
 const KEY_TYPES: [&str; 7] = [
     "ssh-ed25519",
     "ssh-rsa",

@@ -58,7 +58,7 @@ pub struct Profile {
     /// What becomes of the root account. Default: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<RootAccount>,
-    /// Users to make or to change, at most 1000. Default: none.
+    /// Users to make or to change, at most 100. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<Vec<UserAccount>>,
     /// Time zone, a name below the tree's `/usr/share/zoneinfo`: `Europe/Paris`. Default: the tree's own.

@@ -10,8 +10,7 @@ use diskwright_e2e::disk;
 use diskwright_e2e::variant::{Image, Kind};
 use diskwright_e2e::{Attachment, Emulator, Firmware, Generated, MachineModel, Tool, generate};
 
-const KEY: &str =
-    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAsKt2Xr6EZfG6hXjVQ0hB0q7S5nX0G6cTqkqWwqkQ0f ann@desk";
+const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAsKt2Xr6EZfG6hXjVQ0hB0q7S5nX0G6cTqkqWwqkQ0f ann@desk";
 const PASSWORD: &str = "correct horse:battery";
 const ROOT_PASSWORD: &str = "of the root";
 
@@ -27,7 +26,8 @@ fn build(tree: &DebianTree, room: &Path) -> Result<Generated> {
         file("password", &format!("{PASSWORD}\n"))?,
         file("keys", &format!("# keys\n{KEY}\n"))?,
     );
-    let (root, message) = (file("root", &format!("{ROOT_PASSWORD}\n"))?, file("message", "Welcome, clone.\n")?);
+    let (root, message) =
+        (file("root", &format!("{ROOT_PASSWORD}\n"))?, file("message", "Welcome, clone.\n")?);
     let mut arguments: Vec<&str> = debian::SETTINGS.to_vec();
     arguments.extend(["--user", &user, "--root-password-file", &root, "--welcome-message-file", &message]);
     arguments.extend(["--timezone", "Asia/Tokyo", "--hostname", "clone-one", "--clone"]);
@@ -39,14 +39,16 @@ fn build(tree: &DebianTree, room: &Path) -> Result<Generated> {
 #[test]
 fn a_profile_is_in_the_file_system_as_the_trees_own_tools_would_have_it() -> Result<()> {
     let tools = [Tool::find("sfdisk"), Tool::find("debugfs"), Tool::find("e2fsck"), Tool::find("openssl")];
-    let ([Some(sfdisk), Some(debugfs), Some(e2fsck), Some(openssl)], Some(tree)) = (tools, DebianTree::find())
+    let ([Some(sfdisk), Some(debugfs), Some(e2fsck), Some(openssl)], Some(tree)) =
+        (tools, DebianTree::find())
     else {
         return Ok(());
     };
     let workshop = Workshop::enter("profile")?;
     let generated = build(&tree, workshop.path())?;
     let partitions = disk::partitions(&sfdisk, generated.disk()?)?;
-    let root = disk::only(&partitions, disk::LINUX_ROOT).or_else(|_| disk::only(&partitions, disk::LINUX_DATA))?;
+    let root =
+        disk::only(&partitions, disk::LINUX_ROOT).or_else(|_| disk::only(&partitions, disk::LINUX_DATA))?;
     let volume = workshop.path().join("root.ext4");
     disk::extract(generated.disk()?, root, &volume)?;
     disk::check_ext4(&e2fsck, &volume)?;
@@ -64,12 +66,20 @@ fn a_profile_is_in_the_file_system_as_the_trees_own_tools_would_have_it() -> Res
         let secret = workshop.path().join("secret");
         fs::write(&secret, password)?;
         let salt = salted.join("$");
-        let made = openssl.run(&["passwd".as_ref(), "-6".as_ref(), "-salt".as_ref(), salt.as_ref(), "-in".as_ref(), secret.as_os_str()])?;
+        let made = openssl.run(&[
+            "passwd".as_ref(),
+            "-6".as_ref(),
+            "-salt".as_ref(),
+            salt.as_ref(),
+            "-in".as_ref(),
+            secret.as_os_str(),
+        ])?;
         ensure!(made.trim() == fields[1], "openssl makes {made}, the image has {}", fields[1]);
         assert_eq!(fields[2], "19675", "the day of the order's time");
     }
     let (before, after) = (fs::read_to_string(tree.root().join("etc/passwd"))?, content("/etc/passwd")?);
-    let (before, added) = (before.trim_end(), after.strip_prefix(before.trim_end()).context("passwd changed")?);
+    let (before, added) =
+        (before.trim_end(), after.strip_prefix(before.trim_end()).context("passwd changed")?);
     assert_eq!(added.trim(), "ann:x:1001:1001:Ann Example:/home/ann:/bin/bash", "after {before}");
     let attributes = [
         ("/home/ann/.ssh/authorized_keys", "0600", "1001"),
@@ -80,7 +90,8 @@ fn a_profile_is_in_the_file_system_as_the_trees_own_tools_would_have_it() -> Res
     for (path, mode, user) in attributes {
         let stat = ask(format!("stat {path}"))?;
         let words: Vec<&str> = stat.split_ascii_whitespace().collect();
-        let after = |word: &str| words.iter().position(|one| *one == word).and_then(|at| words.get(at + 1).copied());
+        let after =
+            |word: &str| words.iter().position(|one| *one == word).and_then(|at| words.get(at + 1).copied());
         assert_eq!((after("Mode:"), after("User:")), (Some(mode), Some(user)), "{path}: {stat}");
     }
     assert_eq!(content("/home/ann/.bashrc")?, fs::read_to_string(tree.root().join("etc/skel/.bashrc"))?);
@@ -128,7 +139,10 @@ fn a_user_logs_in_with_the_password_on_the_machine_that_the_profile_describes() 
     }
     let old: PathBuf = tree.root().join("etc/ssh/ssh_host_ed25519_key.pub");
     let old = fs::read_to_string(old)?;
-    ensure!(!console.contains(old.split(' ').nth(1).context("a key")?), "the clone has the original's host key");
+    ensure!(
+        !console.contains(old.split(' ').nth(1).context("a key")?),
+        "the clone has the original's host key"
+    );
     let old = fs::read_to_string(tree.root().join("etc/machine-id"))?;
     ensure!(!console.contains(old.trim()), "the clone has the original's machine id");
     Ok(())

@@ -148,6 +148,24 @@ const WRONG_PROFILE: &[(&str, &str, &str)] = &[
     ),
     ("switch-not-true-or-false", "<partitionAuto>yes</partitionAuto>", "installProfile.partitionAuto"),
     ("root-user-a-text", "<rootUser>root</rootUser>", "installProfile.rootUser"),
+    ("user-without-name", "<users><user><sudo>1</sudo></user></users>", "installProfile.users.user[0].name"),
+    (
+        "user-with-too-large-a-number",
+        "<users><user><name>a</name><userId>4294967296</userId></user></users>",
+        "installProfile.users.user[0].userId",
+    ),
+    (
+        "user-with-no-number",
+        "<users><user><name>a</name><userId>-1</userId></user></users>",
+        "installProfile.users.user[0].userId",
+    ),
+    ("firewall-no-switch", "<firewallEnabled>maybe</firewallEnabled>", "installProfile.firewallEnabled"),
+    (
+        "mask-with-a-hole",
+        "<nics><nic><order>1</order><ipAddresses><ipAddress><type>4</type><address>10.0.0.1</address>\
+         <netmask>255.0.255.0</netmask></ipAddress></ipAddresses></nic></nics>",
+        "installProfile.nics.nic[0].ipAddresses.ipAddress[0].netmask",
+    ),
     ("table-a-text", "<partitionTable>gpt</partitionTable>", "installProfile.partitionTable"),
     (
         "disks-twice",
@@ -205,7 +223,11 @@ const UNSUPPORTED_PROFILE: &[(&str, &str, &str)] = &[
     ("asks-for-city", "<timezoneCity>London</timezoneCity>", "installProfile.timezoneCity"),
     ("asks-for-sysprep", "<runSysprep>true</runSysprep>", "installProfile.runSysprep"),
     ("asks-for-vagrant", "<vagrantUser>vagrant</vagrantUser>", "installProfile.vagrantUser"),
-    ("asks-for-another-home", "<rootUser><homeDir>/srv</homeDir></rootUser>", "installProfile.rootUser.homeDir"),
+    (
+        "asks-for-another-home",
+        "<rootUser><homeDir>/srv</homeDir></rootUser>",
+        "installProfile.rootUser.homeDir",
+    ),
     (
         "asks-for-groups-of-root",
         "<rootUser><secondaryGroups>wheel</secondaryGroups></rootUser>",

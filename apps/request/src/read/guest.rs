@@ -48,22 +48,23 @@ fn read_root(path: &str, element: &Element, findings: &mut Findings) -> Option<R
         authorized_keys: read_keys(&mut fields, findings),
     };
     // What is root's own by nature is echoed; another is no wish that can be fulfilled.
-    for (name, own) in [("homeDir", "/root"), ("userId", "0"), ("primaryGroup", "root"), ("fullName", "root")] {
+    for (name, own) in [("homeDir", "/root"), ("userId", "0"), ("primaryGroup", "root"), ("fullName", "root")]
+    {
         if fields.text(name, findings).is_some_and(|text| text != own) {
             findings.unsupported(&fields.place(name), "is not supported for the root user");
         }
     }
     fields.refuse(&["secondaryGroups"], findings);
-    fields.finish(&["shell", "sudo", "passwordAuto", "primaryGroupAuto", "systemUser", "userIdAuto"], findings);
+    fields
+        .finish(&["shell", "sudo", "passwordAuto", "primaryGroupAuto", "systemUser", "userIdAuto"], findings);
     Some(root).filter(|root| *root != RootAccount::default())
 }
 
 fn read_user(path: &str, element: &Element, findings: &mut Findings) -> Option<UserAccount> {
     let mut fields = Fields::new(path, element, findings);
     let name = fields.needed("name", findings);
-    let is_automatic = |fields: &mut Fields<'_>, name, findings: &mut Findings| {
-        fields.boolean(name, findings) == Some(true)
-    };
+    let is_automatic =
+        |fields: &mut Fields<'_>, name, findings: &mut Findings| fields.boolean(name, findings) == Some(true);
     let uid_is_automatic = is_automatic(&mut fields, "userIdAuto", findings);
     let group_is_automatic = is_automatic(&mut fields, "primaryGroupAuto", findings);
     let is_of_system = is_automatic(&mut fields, "systemUser", findings);
@@ -162,7 +163,9 @@ fn read_nic(path: &str, element: &Element, findings: &mut Findings) -> Option<Ni
     let has_addresses = nic.addresses.is_some();
     nic.method = match methods.as_slice() {
         [] if !has_addresses => {
-            findings.note(format!("request: {path} says nothing of addresses: the network stays as the tree has it"));
+            findings.note(format!(
+                "request: {path} says nothing of addresses: the network stays as the tree has it"
+            ));
             return None;
         }
         _ if has_addresses => Some(NicMethod::Static),

@@ -216,9 +216,4 @@ const ECHOED_IMAGE: &[&str] = &[
 /// `skipLicenses`: no licence is ever shown.
 const ECHOED_PROFILE: &[&str] = &["applianceUri", "groupsUri", "nicsUri", "usersUri", "skipLicenses"];
 
-const UNSUPPORTED_PROFILE: &[&str] = &[
-    "activationKey",
-    "groups",
-    "timezoneCity",
-    "vagrantUser",
-];
+const UNSUPPORTED_PROFILE: &[&str] = &["activationKey", "groups", "timezoneCity", "vagrantUser"];

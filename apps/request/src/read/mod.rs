@@ -2,8 +2,8 @@
 
 mod element;
 mod fields;
-mod image;
 mod guest;
+mod image;
 mod json;
 mod partitions;
 mod scan;

@@ -1,6 +1,6 @@
 use diskwright_core::profile::{
-    ByteSize, FileSystemKind, Firmware, NicMethod, NicRequest, PartitionFlag, PartitionRequest, PartitionRole,
-    Profile, RootAccount, Secret, SectorSize, SelinuxMode, SudoRight, TableKind, UserAccount,
+    ByteSize, FileSystemKind, Firmware, NicMethod, NicRequest, PartitionFlag, PartitionRequest,
+    PartitionRole, Profile, RootAccount, Secret, SectorSize, SelinuxMode, SudoRight, TableKind, UserAccount,
 };
 use diskwright_core::{Error, ErrorKind};
 

@@ -1,8 +1,9 @@
 use super::table::REASON;
+use crate::error::EscapePath;
 use crate::guest::{GuestWorkspace, selinux};
 use crate::scan::Attributes;
 use crate::tree::{Findings, Object, Severity};
-use crate::{Result, error::EscapePath};
+use crate::{Error, ErrorKind, Result};
 
 /// Who owns what is made.
 #[derive(Clone, Copy)]
@@ -28,6 +29,10 @@ pub(super) fn make_home(
     let tree = workspace.tree();
     let Some(top) = tree.resolve(skeleton.as_bytes()) else { return Ok(()) };
     let above = tree.path(top).len();
+    let mut left = MAX_SKELETON;
+    if tree.subtree(top).len() > MAX_SKELETON_ENTRIES {
+        return Err(too_large(skeleton));
+    }
     for node in tree.subtree(top).skip(1) {
         let path = tree.path(node);
         let below = path.get(above..).unwrap_or_default();
@@ -38,6 +43,8 @@ pub(super) fn make_home(
             Object::Directory => workspace.directory_with(&path, attributes, REASON)?,
             Object::File { .. } => {
                 let bytes = tree.read(tree.inode_of(node), MAX_SKELETON)?;
+                let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+                left = left.checked_sub(size).ok_or_else(|| too_large(skeleton))?;
                 workspace.write_with(&path, bytes, Some(attributes), REASON)?;
             }
             Object::Symlink(target) => {
@@ -96,5 +103,11 @@ fn owned(workspace: &GuestWorkspace<'_>, near: &str, owner: Owner, mode: u16, ki
     Attributes { mode, uid: owner.uid, gid: owner.gid, xattrs, ..Attributes::default() }
 }
 
-/// Of one file; a skeleton has a shell's settings.
-const MAX_SKELETON: u64 = 16 << 20;
+fn too_large(skeleton: &str) -> Error {
+    let text = "a skeleton of home directories has at most 1 MiB in 1000 entries";
+    Error::new(ErrorKind::LimitExceeded, text).with_path(skeleton)
+}
+
+/// Of all files together, which every new home holds again: a skeleton has a shell's settings.
+const MAX_SKELETON: u64 = 1 << 20;
+const MAX_SKELETON_ENTRIES: usize = 1000;

@@ -2,6 +2,7 @@
 
 mod defaults;
 mod home;
+mod ssh;
 mod sudo;
 mod table;
 #[cfg(test)]
@@ -13,7 +14,7 @@ use table::{Table, number};
 
 use super::GuestWorkspace;
 use crate::profile::{Access, RootAccount, UserAccount};
-use crate::tree::{Findings, Severity};
+use crate::tree::Findings;
 use crate::{Error, ErrorKind, Result};
 
 /// Makes root and users what the profile asks.
@@ -41,7 +42,7 @@ pub(super) fn set_accounts(
         accounts.admit(workspace, "root", root.access(), "root")?;
         accounts.add_keys(workspace, &home, owner, root.access(), "root")?;
         if !root.access().authorized_keys.is_empty() {
-            note_root_login(workspace, findings)?;
+            ssh::note_root_login(workspace, findings)?;
         }
     }
     for (at, user) in users.iter().enumerate() {
@@ -354,15 +355,7 @@ impl Accounts {
             return Ok(());
         }
         let field = format!("{field}.authorized_keys");
-        if !SSH_SERVERS.iter().any(|path| workspace.is_file(path)) {
-            return Err(refuse(&field, "the tree has no SSH server"));
-        }
-        if let Some(value) = ssh_setting(workspace, "AuthorizedKeysFile")?
-            && !value
-                .split_ascii_whitespace()
-                .any(|path| matches!(path, ".ssh/authorized_keys" | "%h/.ssh/authorized_keys"))
-        {
-            let reason = format!("the tree's SSH server reads keys from {value} only");
+        if let Some(reason) = ssh::obstacle(workspace)? {
             return Err(refuse(&field, reason));
         }
         home::add_keys(workspace, home, owner, access.authorized_keys)
@@ -391,42 +384,5 @@ fn check_hash(workspace: &GuestWorkspace<'_>, hash: &str, field: &str) -> Result
     }
 }
 
-/// Keys of root are of no use where the SSH server turns root away.
-fn note_root_login(workspace: &GuestWorkspace<'_>, findings: &mut Findings) -> Result<()> {
-    if ssh_setting(workspace, "PermitRootLogin")?.is_some_and(|value| value.eq_ignore_ascii_case("no")) {
-        let text =
-            "keys are added for root, but the SSH server lets root in by no means (PermitRootLogin no)";
-        findings.record(Severity::Warning, "root-login-refused", SSHD_CONFIG, text)?;
-    }
-    Ok(())
-}
-
-/// The first value of a keyword before any `Match`; the drop-ins come first, as the distributions include them on top.
-fn ssh_setting(workspace: &GuestWorkspace<'_>, keyword: &str) -> Result<Option<String>> {
-    let mut paths: Vec<Vec<u8>> = Vec::new();
-    for name in workspace.names(SSHD_DIRECTORY).into_iter().filter(|name| name.ends_with(b".conf")) {
-        paths.push([SSHD_DIRECTORY, b"/", &name].concat());
-    }
-    paths.push(SSHD_CONFIG.to_vec());
-    for path in paths {
-        let text = workspace.read(&path)?.unwrap_or_default();
-        let text = String::from_utf8_lossy(&text).into_owned();
-        for line in text.lines().map(str::trim) {
-            let (key, value) = line.split_once([' ', '\t', '=']).unwrap_or((line, ""));
-            if key.eq_ignore_ascii_case("match") {
-                break;
-            }
-            if key.eq_ignore_ascii_case(keyword) {
-                return Ok(Some(value.trim_start_matches([' ', '\t', '=']).trim_matches('"').to_owned()));
-            }
-        }
-    }
-    Ok(None)
-}
-
-const SSH_SERVERS: [&[u8]; 4] =
-    [b"/usr/sbin/sshd", b"/usr/bin/sshd", b"/usr/sbin/dropbear", b"/usr/bin/dropbear"];
-const SSHD_CONFIG: &[u8] = b"/etc/ssh/sshd_config";
-const SSHD_DIRECTORY: &[u8] = b"/etc/ssh/sshd_config.d";
 const LIBRARIES: [&[u8]; 6] =
     [b"/usr/lib64", b"/usr/lib", b"/lib64", b"/lib", b"/usr/lib/x86_64-linux-gnu", b"/lib/x86_64-linux-gnu"];

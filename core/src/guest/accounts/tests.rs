@@ -249,6 +249,22 @@ fn numbers_and_groups_follow_the_conventions_of_the_tree() {
 }
 
 #[test]
+fn a_skeleton_that_is_no_skeleton_is_not_copied() {
+    let mut items = debian();
+    items.push(("/etc/skel/large", file(vec![b'x'; 700 << 10])));
+    items.push(("/etc/skel/larger", file(vec![b'x'; 700 << 10])));
+    let error = set(items, None, vec![user("ann")]).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+    let names: Vec<String> = (0..1001).map(|at| format!("/many/{at}")).collect();
+    let mut items: Vec<(&str, Item)> = debian();
+    items.retain(|(path, _)| !path.starts_with("/etc/skel"));
+    items.push(("/etc/skel", Item::Link("/many")));
+    items.extend(names.iter().map(|name| (name.as_str(), file("x"))));
+    let error = set(items, None, vec![user("ann")]).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+}
+
+#[test]
 fn salts_come_from_the_seed_and_the_name() {
     let hash = |seed: &str, label: &str| {
         let hashed = Secret::new("one password").hashed(&Seed::from_text(seed), label).unwrap();
