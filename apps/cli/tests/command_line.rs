@@ -114,11 +114,14 @@ fn several_problems_of_the_flags_are_told_at_once() {
 fn what_cannot_be_read_ends_with_1_and_its_name() {
     let room = Room::new();
     room.file("bad.json", r#"{"memory": 5, "colour": "red"}"#);
-    room.file("bad.xml", "<image><installProfile><timezone>UTC</timezone></installProfile></image>");
+    room.file(
+        "bad.xml",
+        "<image><installProfile><timezoneCity>London</timezoneCity></installProfile></image>",
+    );
     for (arguments, words) in [
         (&["--profile", "absent.json"][..], &["absent.json"][..]),
         (&["--profile", "bad.json"], &["bad.json", "memory", "colour"]),
-        (&["--request", "bad.xml"], &["bad.xml", "installProfile.timezone"]),
+        (&["--request", "bad.xml"], &["bad.xml", "installProfile.timezoneCity"]),
         (&["--machine", "bad.xml"], &["bad.xml"]),
         (&["--boot-files", "absent"], &["absent"]),
         (&["--scan", "absent.tar"], &["absent.tar"]),

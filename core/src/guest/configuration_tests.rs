@@ -51,6 +51,9 @@ fn the_time_zone_is_one_that_the_tree_has_and_stands_as_it_stood() {
     let (files, _) = made(items, &settings, &["/etc/timezone", "/etc/sysconfig/clock"]).unwrap();
     assert_eq!(files[0].1.as_deref(), Some("Asia/Tokyo\n"));
     assert_eq!(files[1].1.as_deref(), Some("UTC=true\nZONE=\"Asia/Tokyo\"\n"));
+    // What the tree has need not have data: clients send it back.
+    let same = vec![("/etc/timezone", file("Asia/Tokyo\n"))];
+    assert_eq!(text(same, &settings, "/etc/localtime"), None);
     let elsewhere = GuestSettings { timezone: Some("Mars/Base".into()), ..GuestSettings::default() };
     assert_eq!(refused(zoneinfo(Item::Directory), &elsewhere).as_deref(), Some("timezone"));
 }
@@ -71,6 +74,8 @@ fn the_keyboard_is_set_where_the_tree_keeps_it() {
     let items = vec![("/etc/vconsole.conf", file("KEYMAP=us\nFONT=eurlatgr\n")), (keymap, file("x"))];
     let expected = "KEYMAP=de-latin1-nodeadkeys\nFONT=eurlatgr\n";
     assert_eq!(text(items, &settings, "/etc/vconsole.conf").as_deref(), Some(expected));
+    let same = vec![("/etc/vconsole.conf", file("KEYMAP=de-latin1-nodeadkeys\n"))];
+    assert!(made(same, &settings, &[]).is_ok(), "clients send back what the tree has");
     let items = vec![("/etc/vconsole.conf", file("KEYMAP=us\n")), ("/usr/lib/kbd/keymaps/us.map", file("x"))];
     assert_eq!(refused(items, &settings).as_deref(), Some("keyboard"));
     assert_eq!(refused(vec![("/a", file("x"))], &settings).as_deref(), Some("keyboard"));

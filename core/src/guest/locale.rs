@@ -12,6 +12,9 @@ use crate::{Error, ErrorKind, Result};
 /// # Reference
 /// localtime(5); Debian: `/etc/timezone`; Red Hat and SUSE of old: `/etc/sysconfig/clock`.
 pub(super) fn set_timezone(workspace: &mut GuestWorkspace<'_>, zone: &str) -> Result<()> {
+    if has_timezone(workspace, zone)? {
+        return Ok(());
+    }
     let file = format!("{ZONEINFO}/{zone}");
     let data = workspace.read(file.as_bytes())?.filter(|data| data.starts_with(b"TZif"));
     let Some(data) = data else {
@@ -40,6 +43,16 @@ pub(super) fn set_timezone(workspace: &mut GuestWorkspace<'_>, zone: &str) -> Re
         }
     }
     Ok(())
+}
+
+/// Whether the tree has the time zone already, even if not its data.
+fn has_timezone(workspace: &GuestWorkspace<'_>, zone: &str) -> Result<bool> {
+    let written = workspace.read(b"/etc/timezone")?;
+    let written = written.map(|text| text.trim_ascii() == zone.as_bytes());
+    let linked = workspace
+        .link_target(LOCALTIME)
+        .map(|target| target.ends_with(format!("/zoneinfo/{zone}").as_bytes()));
+    Ok(written.or(linked) == Some(true) && linked != Some(false))
 }
 
 /// Sets the keyboard, by the name of a console's keymap.
@@ -82,10 +95,14 @@ pub(super) fn set_keyboard(workspace: &mut GuestWorkspace<'_>, keymap: &str) -> 
         if is_missing && (path != VCONSOLE || is_set || !has_keymaps(workspace)) {
             continue;
         }
+        let text = workspace.read(path)?.unwrap_or_default();
+        if assigned(&text, key).as_deref() == Some(keymap) {
+            is_set = true;
+            continue;
+        }
         if !has_keymap(workspace, keymap) {
             return refuse(format!("the tree has no keymap {keymap:?}"));
         }
-        let text = workspace.read(path)?.unwrap_or_default();
         workspace.write(path, with_assignment(&text, key, keymap), reason)?;
         is_set = true;
     }
