@@ -143,6 +143,8 @@ const ORACLES: &[Oracle] = &[
         package: "grub-efi-amd64-bin",
     },
     program("e2fsck", "e2fsprogs"),
+    program("debugfs", "e2fsprogs"),
+    program("openssl", "openssl"),
     program("fsck.fat", "dosfstools"),
     program("mdir", "mtools"),
     program("sgdisk", "gdisk"),

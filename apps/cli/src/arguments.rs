@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use diskwright::Error;
 use diskwright::profile::{BootPolicy, ByteSize, Firmware, IdentityPolicy, Profile, SectorSize, TableKind};
 
+use crate::guest_arguments::GuestArguments;
+
 /// Turns a scan of a Linux machine into a bootable disk image, in one pass, without root.
 #[derive(Debug, Parser)]
 #[command(name = "diskwright", version, propagate_version = true)]
@@ -185,6 +187,9 @@ pub(crate) struct OrderArguments {
 
     #[command(flatten)]
     pub(crate) settings: SettingArguments,
+
+    #[command(flatten)]
+    pub(crate) guest: GuestArguments,
 }
 
 /// The settings of a profile.
@@ -239,9 +244,14 @@ pub(crate) struct SettingArguments {
     #[arg(long, value_name = "NAME")]
     pub(crate) hostname: Option<String>,
 
-    /// Keep the identifiers that the tree names, or make new ones [default: keep]
-    #[arg(long, value_parser = named(&["keep", "new"], IdentityPolicy::from_str))]
+    /// Keep the identifiers that the tree names, make new ones, or make a clone [default: keep]
+    #[arg(long, value_parser = named(&["keep", "new", "clone"], IdentityPolicy::from_str))]
     pub(crate) identity: Option<IdentityPolicy>,
+
+    /// The same as --identity clone: new identifiers, and machine id, SSH host keys, random seeds, leases and the state of
+    /// cloud-init are reset
+    #[arg(long, conflicts_with = "identity")]
+    pub(crate) clone: bool,
 
     /// Text from which every new identifier is derived [default: random, shown in the report]
     #[arg(long, value_name = "TEXT")]
@@ -269,15 +279,16 @@ impl SettingArguments {
             kernel_parameters: (!self.kernel_parameter.is_empty()).then(|| self.kernel_parameter.clone()),
             hostname: self.hostname.clone(),
             spare: self.spare,
-            identity: self.identity,
+            identity: self.identity.or(self.clone.then_some(IdentityPolicy::Clone)),
             seed: self.seed.clone(),
             timestamp: self.timestamp,
+            ..Profile::default()
         }
     }
 }
 
 /// A parser that shells can complete.
-fn named<T: Clone + Send + Sync + 'static>(
+pub(crate) fn named<T: Clone + Send + Sync + 'static>(
     names: &'static [&'static str],
     parse: fn(&str) -> Result<T, Error>,
 ) -> impl TypedValueParser<Value = T> {

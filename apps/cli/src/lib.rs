@@ -14,6 +14,7 @@ mod arguments;
 mod failure;
 mod formats;
 mod generate;
+mod guest_arguments;
 mod lint;
 mod pages;
 mod plan;

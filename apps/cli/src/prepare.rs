@@ -25,7 +25,8 @@ pub(crate) fn prepare(
     spool_directory: &Path,
     threads: usize,
 ) -> Result<(Order, Vec<String>), Failure> {
-    let flags = arguments.settings.to_profile();
+    let mut flags = arguments.settings.to_profile();
+    arguments.guest.add_to(&mut flags)?;
     let request = match &arguments.request {
         Some(path) => in_file(path, ImageRequest::parse(&read_document(path)?))?,
         None => ImageRequest::default(),
@@ -96,7 +97,7 @@ fn open_scan(
 }
 
 /// A document that is read whole.
-fn read_document(path: &Path) -> Result<Vec<u8>, Failure> {
+pub(crate) fn read_document(path: &Path) -> Result<Vec<u8>, Failure> {
     let mut document = Vec::new();
     let read = File::open(path).and_then(|file| file.take(MAX_DOCUMENT).read_to_end(&mut document));
     match read {

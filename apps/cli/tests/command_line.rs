@@ -114,11 +114,14 @@ fn several_problems_of_the_flags_are_told_at_once() {
 fn what_cannot_be_read_ends_with_1_and_its_name() {
     let room = Room::new();
     room.file("bad.json", r#"{"memory": 5, "colour": "red"}"#);
-    room.file("bad.xml", "<image><installProfile><timezone>UTC</timezone></installProfile></image>");
+    room.file(
+        "bad.xml",
+        "<image><installProfile><timezoneCity>London</timezoneCity></installProfile></image>",
+    );
     for (arguments, words) in [
         (&["--profile", "absent.json"][..], &["absent.json"][..]),
         (&["--profile", "bad.json"], &["bad.json", "memory", "colour"]),
-        (&["--request", "bad.xml"], &["bad.xml", "installProfile.timezone"]),
+        (&["--request", "bad.xml"], &["bad.xml", "installProfile.timezoneCity"]),
         (&["--machine", "bad.xml"], &["bad.xml"]),
         (&["--boot-files", "absent"], &["absent"]),
         (&["--scan", "absent.tar"], &["absent.tar"]),
@@ -326,4 +329,37 @@ fn help_and_version_go_to_standard_output() {
         let assert = diskwright(arguments).success();
         assert!(!stdout(&assert).is_empty() && stderr(&assert).is_empty(), "{arguments:?}");
     }
+}
+
+#[test]
+fn passwords_come_from_files_and_are_shown_nowhere() {
+    let room = Room::new();
+    let accounts = [
+        ("passwd", "root:x:0:0:root:/root:/bin/sh\n"),
+        ("shadow", "root:*:1::::::\n"),
+        ("group", "root:x:0:\n"),
+    ];
+    for (name, text) in accounts {
+        fs::write(room.path("web/etc").join(name), text).unwrap();
+    }
+    room.file("password", "secret one\nnot this line\n");
+    let flags =
+        ["--format", "raw", "--root-password-file", "password", "--user", "ann,password-file=password"];
+    let told = room.generate(&flags).success();
+    let report = fs::read_to_string(room.path("out/report.json")).unwrap();
+    for secret in ["secret one", "$6$"] {
+        assert!(!report.contains(secret) && !stderr(&told).contains(secret), "{secret}: {report}");
+    }
+    let report = room.report();
+    assert_eq!(report["profile"]["users"]["value"][0]["name"], "ann");
+    assert_eq!(report["profile"]["users"]["origin"], "flag");
+    let edited = |path: &str| report["edits"].as_array().unwrap().iter().any(|edit| edit["path"] == path);
+    assert!(edited("/etc/passwd") && edited("/etc/shadow") && edited("/home/ann"), "{report}");
+    let plain = stderr(&room.generate(&["--format", "raw", "--force", "--user", "ann,password=x"]).code(2));
+    assert!(plain.contains("passwords come from files"), "{plain}");
+    let wrong = ["--format", "raw", "--force", "--timezone", "Mars/Base", "--nic", "address=10.0.0.1"];
+    let wrong = stderr(&room.generate(&wrong).code(2));
+    assert!(wrong.contains("--nic [0] addresses"), "{wrong}");
+    let wrong = stderr(&room.generate(&["--format", "raw", "--force", "--timezone", "Mars/Base"]).code(2));
+    assert!(wrong.contains("--timezone: the tree has no time zone"), "{wrong}");
 }

@@ -29,6 +29,7 @@
 
 mod accounts;
 mod document;
+mod guest;
 mod machine;
 #[cfg(test)]
 mod machine_tests;

@@ -4,7 +4,9 @@ use diskwright_core::profile::{
 use diskwright_core::{Error, ErrorKind, Result};
 
 use crate::read::kernel_parameters;
-use crate::{Disk, DiskName, FileSystemName, InstallProfile, Partition, PartitionKind, PartitionTable};
+use crate::{
+    Disk, DiskName, FileSystemName, InstallProfile, Partition, PartitionKind, PartitionTable, SelinuxMode,
+};
 
 impl InstallProfile {
     /// What `profile` says.
@@ -28,7 +30,7 @@ impl InstallProfile {
 
 /// Writes what can be written and collects what cannot.
 #[derive(Default)]
-struct Writer {
+pub(crate) struct Writer {
     problems: Vec<Error>,
 }
 
@@ -42,6 +44,14 @@ impl Writer {
             memory_size: profile.memory.map(|memory| self.mib("memory", memory)),
             partition_table,
             swap_size: profile.swap_size.map(|swap| self.mib("swap_size", swap)),
+            firewall_enabled: profile.firewall,
+            keyboard: profile.keyboard.as_deref().and_then(|keymap| self.keyboard(keymap)),
+            nics: profile.nics.as_deref().map(|nics| self.nics(nics)),
+            root_user: profile.root.as_ref().map(|root| self.root(root)),
+            timezone: profile.timezone.clone(),
+            users: profile.users.as_deref().map(|users| self.users(users)),
+            welcome_message: profile.welcome_message.clone(),
+            selinux_mode: profile.selinux.and_then(|mode| SelinuxMode::named(mode.name())),
             ..InstallProfile::default()
         }
     }
@@ -65,7 +75,7 @@ impl Writer {
         }
     }
 
-    fn refuse(&mut self, field: String) {
+    pub(crate) fn refuse(&mut self, field: String) {
         let error = Error::new(ErrorKind::Unsupported, "the image document cannot express it");
         self.problems.push(error.with_field(field));
     }

@@ -3,6 +3,7 @@
 //! Nothing of the guest is executed, and nothing is changed that need not be. Every edit says what and why, and a second
 //! run over the result makes none. The boot loader's configuration is not touched here.
 
+mod accounts;
 mod block_layers;
 mod ext4_generation;
 mod facts;
@@ -11,9 +12,15 @@ mod hardware;
 mod hostname;
 mod identity;
 mod kept;
+mod locale;
+mod network;
 mod os_release;
 mod overlay;
+mod protection;
 mod resume;
+mod scrub;
+mod selinux;
+mod units;
 mod volumes;
 mod workspace;
 
@@ -25,6 +32,7 @@ pub use identity::{IdentifierMap, replace_identifiers};
 pub use kept::{
     IdentityHolder, KeptIdentities, KeptIdentity, MbrPartitionId, UsableIdentity, WantedIdentity,
 };
+pub(crate) use network::naming_parameters;
 pub use os_release::OsRelease;
 pub use resume::ResumeSetting;
 pub use volumes::{Volume, VolumePlace, VolumesOfTheDisk};
@@ -32,6 +40,7 @@ pub use workspace::{Edit, EditAction, GuestWorkspace};
 
 use crate::Result;
 use crate::error::EscapePath;
+use crate::profile::{NicRequest, RootAccount, SelinuxMode, UserAccount};
 use crate::tree::{Findings, Object, Severity};
 
 /// What the profile asks of the guest.
@@ -41,13 +50,35 @@ pub struct GuestSettings {
     pub hostname: Option<String>,
     /// Identifiers that are new on this disk; empty where identity is kept.
     pub identifiers: IdentifierMap,
+    /// What becomes of the root account; its password is a hash.
+    pub root: Option<RootAccount>,
+    /// Users to make or change; their passwords are hashes.
+    pub users: Vec<UserAccount>,
+    /// The day of the change, since 1970-01-01: that of new passwords.
+    pub day: i64,
+    /// Time zone; `None` keeps what the tree has, here and below.
+    pub timezone: Option<String>,
+    /// Keyboard, by a console keymap's name.
+    pub keyboard: Option<String>,
+    /// Text after a login.
+    pub welcome_message: Option<String>,
+    /// Network interfaces in place of the tree's own.
+    pub nics: Option<Vec<NicRequest>>,
+    /// Whether the firewall starts.
+    pub firewall: Option<bool>,
+    /// SELinux's mode.
+    pub selinux: Option<SelinuxMode>,
+    /// Whether what makes two machines one is reset.
+    pub is_clone: bool,
 }
 
 /// Makes the tree true for the new disk: fstab, what lies below it (crypttab, arrays), resume settings, mount points,
-/// host name, files that bind it to the old hardware. What the user should know stands in `findings`.
+/// host name, accounts, locale, network, files that bind it to the old hardware. What the user should know stands in
+/// `findings`.
 ///
 /// # Errors
-/// `ErrorKind::InvalidProfile` for a host name that is none; `ErrorKind::Source` for an fstab that cannot be understood,
+/// `ErrorKind::InvalidProfile` for a host name that is none and for an account that contradicts the tree;
+/// `ErrorKind::Unsupported` naming the profile's field that this tree cannot honour; `ErrorKind::Source` for an fstab that cannot be understood,
 /// for a file that cannot be read or written, and in strict mode for what is worth a warning.
 pub fn make_true(
     workspace: &mut GuestWorkspace<'_>,
@@ -68,7 +99,43 @@ pub fn make_true(
         hostname::set_hostname(workspace, name)?;
     }
     hardware::forget_hardware(workspace, disk);
+    set_guest(workspace, settings, findings)?;
+    if settings.is_clone {
+        scrub::scrub(workspace, findings)?;
+    }
     Ok(())
+}
+
+/// What the profile asks of the guest's own configuration; everything that it cannot honour at once.
+fn set_guest(
+    workspace: &mut GuestWorkspace<'_>,
+    settings: &GuestSettings,
+    findings: &mut Findings,
+) -> Result<()> {
+    let GuestSettings { root, users, day, .. } = settings;
+    let mut problems = Vec::new();
+    let mut tried = |result: Result<()>| problems.extend(result.err());
+    tried(accounts::set_accounts(workspace, root.as_ref(), users, *day, findings));
+    if let Some(zone) = &settings.timezone {
+        tried(locale::set_timezone(workspace, zone));
+    }
+    if let Some(keymap) = &settings.keyboard {
+        tried(locale::set_keyboard(workspace, keymap));
+    }
+    if let Some(text) = &settings.welcome_message {
+        tried(locale::set_welcome_message(workspace, text));
+    }
+    match &settings.nics {
+        Some(nics) => tried(network::set_nics(workspace, nics)),
+        None => tried(network::loosen_bindings(workspace)),
+    }
+    if let Some(enabled) = settings.firewall {
+        tried(protection::set_firewall(workspace, enabled));
+    }
+    if let Some(mode) = settings.selinux {
+        tried(protection::set_selinux(workspace, mode));
+    }
+    crate::Error::collect(problems)
 }
 
 /// Swap files are kept as they are; one with holes, or that the scan left out, is told.
@@ -95,6 +162,8 @@ fn note_swap_files(workspace: &GuestWorkspace<'_>, fstab: &Fstab, findings: &mut
     Ok(())
 }
 
+#[cfg(test)]
+mod configuration_tests;
 #[cfg(test)]
 mod test_tree;
 #[cfg(test)]

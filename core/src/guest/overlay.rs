@@ -118,7 +118,7 @@ impl<'a> Overlay<'a> {
         let node = parent.node.and_then(|node| self.tree.child(node, name));
         let (node, standing) = match self.changes.get(&path) {
             Some(Change::Write(_) | Change::CopyOf(_)) => (node, Standing::File),
-            Some(Change::Symlink(target)) => (None, Standing::Link(target)),
+            Some(Change::Symlink(target, _)) => (None, Standing::Link(target)),
             Some(Change::Directory(_)) => (node, Standing::Directory),
             Some(Change::Remove) => (None, self.implied(&path)),
             None => match node {

@@ -120,7 +120,7 @@ fn new_identifiers_are_written_wherever_the_old_ones_stood() {
     let mut identifiers = IdentifierMap::new();
     identifiers.insert(ROOT_ID, NEW_ID).unwrap();
     identifiers.insert("1a2b3c4d-02", "0f0e0d0c-02").unwrap();
-    let settings = GuestSettings { hostname: None, identifiers };
+    let settings = GuestSettings { identifiers, ..GuestSettings::default() };
     let unit = format!("[Mount]\nWhat=/dev/disk/by-uuid/{ROOT_ID}\nWhere=/mnt\n");
     let items = || {
         vec![

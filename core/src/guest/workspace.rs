@@ -61,6 +61,24 @@ impl<'a> GuestWorkspace<'a> {
         &self.edits
     }
 
+    /// The target of the symbolic link at `path`; `None` when there is none.
+    pub fn link_target(&self, path: &[u8]) -> Option<Vec<u8>> {
+        match self.overlay.locate(path, LastLink::Stay).standing {
+            Standing::Link(target) => Some(target.to_vec()),
+            _ => None,
+        }
+    }
+
+    /// Whether a directory stands at `path` (links followed).
+    pub fn is_directory(&self, path: &[u8]) -> bool {
+        self.overlay.locate(path, LastLink::Follow).standing == Standing::Directory
+    }
+
+    /// Whether a regular file stands at `path` (links followed).
+    pub fn is_file(&self, path: &[u8]) -> bool {
+        self.overlay.locate(path, LastLink::Follow).standing == Standing::File
+    }
+
     /// Content of the regular file at `path` with the edits so far; `None` when there is no regular file.
     ///
     /// # Errors
@@ -114,6 +132,31 @@ impl<'a> GuestWorkspace<'a> {
         attributes: Option<Attributes>,
         reason: &str,
     ) -> Result<()> {
+        self.write_shown(path, bytes, attributes, None, reason)
+    }
+
+    /// As [`GuestWorkspace::write`], for a file with secrets in it: the report shows `before` and `after`, not its lines.
+    ///
+    /// # Errors
+    /// As [`GuestWorkspace::write`].
+    pub fn write_secret(
+        &mut self,
+        path: &[u8],
+        bytes: Vec<u8>,
+        (before, after): (String, String),
+        reason: &str,
+    ) -> Result<()> {
+        self.write_shown(path, bytes, None, Some((before, after)), reason)
+    }
+
+    fn write_shown(
+        &mut self,
+        path: &[u8],
+        bytes: Vec<u8>,
+        attributes: Option<Attributes>,
+        shown: Option<(String, String)>,
+        reason: &str,
+    ) -> Result<()> {
         let place = self.overlay.locate(path, LastLink::Follow);
         if !matches!(place.standing, Standing::File | Standing::Nothing) {
             return Err(stands_there(path));
@@ -124,7 +167,8 @@ impl<'a> GuestWorkspace<'a> {
             return Ok(());
         }
         let action = if before.is_some() { EditAction::Changed } else { EditAction::Added };
-        let (gone, came) = differing_lines(before.as_deref().unwrap_or_default(), &bytes);
+        let (gone, came) =
+            shown.unwrap_or_else(|| differing_lines(before.as_deref().unwrap_or_default(), &bytes));
         let attributes = attributes.or_else(|| match (place.standing, place.node) {
             // What the change takes from the file in the tree need not be said.
             (Standing::File, Some(_)) if !self.overlay.changes.contains_key(&place.path) => None,
@@ -180,11 +224,25 @@ impl<'a> GuestWorkspace<'a> {
         };
     }
 
-    /// Puts a symbolic link to `target` at `path`, in place of whatever stood there.
+    /// Puts a symbolic link to `target` at `path`, root's, in place of whatever stood there, whose SELinux label it keeps.
     ///
     /// # Errors
     /// `ErrorKind::Source` when something other than a directory stands above.
     pub fn symlink(&mut self, path: &[u8], target: &[u8], reason: &str) -> Result<()> {
+        self.symlink_with(path, target, None, reason)
+    }
+
+    /// As [`GuestWorkspace::symlink`], with owner and extended attributes.
+    ///
+    /// # Errors
+    /// As [`GuestWorkspace::symlink`].
+    pub fn symlink_with(
+        &mut self,
+        path: &[u8],
+        target: &[u8],
+        attributes: Option<Attributes>,
+        reason: &str,
+    ) -> Result<()> {
         let place = self.overlay.locate(path, LastLink::Stay);
         if place.standing == Standing::Link(target) {
             return Ok(());
@@ -197,18 +255,30 @@ impl<'a> GuestWorkspace<'a> {
             _ => EditAction::Changed,
         };
         let (before, real) = (self.describe(&place), place.path);
+        let attributes = attributes.unwrap_or_else(|| self.labelled_as(&real));
         self.directory_above(&real, reason)?;
         self.record(&real, action, before, format!("-> {}", target.escape_ascii_path()), reason);
         self.overlay.drop_below(&real);
-        self.overlay.changes.insert(real, Change::Symlink(target.to_vec()));
+        self.overlay.changes.insert(real, Change::Symlink(target.to_vec(), attributes));
         Ok(())
     }
 
-    /// Makes a directory (root's) at `path` unless one is there.
+    /// Makes a directory (root's, with the SELinux label of the one above) at `path` unless one is there.
     ///
     /// # Errors
     /// `ErrorKind::Source` when something else stands there or above.
     pub fn directory(&mut self, path: &[u8], mode: u16, reason: &str) -> Result<()> {
+        let real = self.overlay.locate(path, LastLink::Follow).path;
+        let attributes = Attributes { mode, ..self.new_file_attributes(&real) };
+        self.directory_with(path, attributes, reason)
+    }
+
+    /// As [`GuestWorkspace::directory`], with owner and extended attributes.
+    ///
+    /// # Errors
+    /// As [`GuestWorkspace::directory`].
+    pub fn directory_with(&mut self, path: &[u8], attributes: Attributes, reason: &str) -> Result<()> {
+        let mode = attributes.mode;
         let place = self.overlay.locate(path, LastLink::Follow);
         match place.standing {
             Standing::Directory => return Ok(()),
@@ -228,7 +298,7 @@ impl<'a> GuestWorkspace<'a> {
         }
         self.directory_above(&real, reason)?;
         self.record(&real, EditAction::Added, String::new(), after, reason);
-        self.overlay.changes.insert(real, Change::Directory(mode));
+        self.overlay.changes.insert(real, Change::Directory(attributes));
         Ok(())
     }
 
@@ -248,6 +318,7 @@ impl<'a> GuestWorkspace<'a> {
                 return Some(Attributes { mtime: Timestamp::default(), ..attributes.clone() });
             }
             Some(Change::CopyOf(_)) => return Some(Attributes { mode: 0o644, ..Attributes::default() }),
+            Some(Change::Directory(attributes)) if place.node.is_none() => return Some(attributes.clone()),
             _ => {}
         }
         let inode = self.tree().inode(self.tree().inode_of(place.node?));
@@ -275,6 +346,14 @@ impl<'a> GuestWorkspace<'a> {
             }
         }
         attributes
+    }
+
+    /// Root's, with the label of what stands at a path, else of the directory above.
+    fn labelled_as(&self, real: &[u8]) -> Attributes {
+        let standing = self.attributes_at(&self.overlay.locate(real, LastLink::Stay));
+        let mut attributes = standing.unwrap_or_else(|| self.new_file_attributes(real));
+        attributes.xattrs.retain(|(name, _)| name == b"security.selinux");
+        Attributes { uid: 0, gid: 0, ..attributes }
     }
 
     /// Whether something that is no directory stands above `path`, so that nothing can stand there.

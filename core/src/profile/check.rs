@@ -13,6 +13,7 @@ pub(super) fn settings_problems(settings: &Settings) -> Vec<Error> {
     let mut problems = Problems(Vec::new());
     text_problems(settings, &mut problems);
     machine_problems(settings, &mut problems);
+    super::check_guest::guest_problems(settings, &mut problems);
     disk_problems(settings, &mut problems);
     if let Some(list) = &settings.partitions.value {
         list_problems(settings, list, &mut problems);
@@ -20,14 +21,14 @@ pub(super) fn settings_problems(settings: &Settings) -> Vec<Error> {
     problems.0
 }
 
-struct Problems(Vec<Error>);
+pub(super) struct Problems(Vec<Error>);
 
 impl Problems {
-    fn invalid(&mut self, origin: Origin, field: &str, message: impl Into<String>) {
+    pub(super) fn invalid(&mut self, origin: Origin, field: &str, message: impl Into<String>) {
         self.push(ErrorKind::InvalidProfile, origin, field, message);
     }
 
-    fn push(&mut self, kind: ErrorKind, origin: Origin, field: &str, message: impl Into<String>) {
+    pub(super) fn push(&mut self, kind: ErrorKind, origin: Origin, field: &str, message: impl Into<String>) {
         self.0.push(Error::new(kind, message).with_field(Settings::field(origin, field)));
     }
 }

@@ -3,10 +3,10 @@ use serde_json::{Map, Value};
 
 use super::size::quoted;
 use super::{
-    BootPolicy, ByteSize, FileSystemKind, Firmware, IdentityPolicy, PartitionFlag, PartitionRole, SectorSize,
-    TableKind,
+    BootPolicy, ByteSize, FileSystemKind, Firmware, IdentityPolicy, NicRequest, PartitionFlag, PartitionRole,
+    RootAccount, RouteRequest, SectorSize, SelinuxMode, TableKind, UserAccount,
 };
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, Seed};
 
 /// What somebody asks of the new machine: a profile file, a request, or command line flags.
 ///
@@ -55,11 +55,36 @@ pub struct Profile {
     /// Default: the tree's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
+    /// What becomes of the root account. Default: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<RootAccount>,
+    /// Users to make or to change, at most 100. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<Vec<UserAccount>>,
+    /// Time zone, a name below the tree's `/usr/share/zoneinfo`: `Europe/Paris`. Default: the tree's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timezone: Option<String>,
+    /// Keyboard, a console keymap's name: `us`, `uk`, `de-latin1`. Default: the tree's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keyboard: Option<String>,
+    /// Text shown after a login (`/etc/motd`): at most 64 KiB. Default: the tree's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub welcome_message: Option<String>,
+    /// Network interfaces, in place of those that the tree configures; at most one. Default: the tree's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nics: Option<Vec<NicRequest>>,
+    /// Whether the tree's firewall service starts with the machine. Default: as the tree has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firewall: Option<bool>,
+    /// Mode of SELinux: `enforcing`, `permissive` or `disabled`. Default: the tree's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selinux: Option<SelinuxMode>,
     /// Room left free on the root file system. Default: a quarter of its content, at least 1 GiB, where the disk's
     /// size is fitted; whatever is left where it is exact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spare: Option<ByteSize>,
-    /// What becomes of the identifiers that the tree names: `keep` or `new`. Default: `keep`.
+    /// What becomes of the identifiers that the tree names, and of what else makes two machines one: `keep`, `new` or
+    /// `clone`. Default: `keep`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<IdentityPolicy>,
     /// Text from which every new identifier is derived: 1 to 256 characters. Default: random, shown in the report.
@@ -121,7 +146,30 @@ impl Profile {
         Err(Error::new(ErrorKind::InvalidProfile, format!("the profile cannot be read: {first}")))
     }
 
-    /// The JSON form, indented; absent fields are left out.
+    /// The same with the hash of every password in the place of the password, for a profile that is kept.
+    ///
+    /// # Errors
+    /// As [`super::Secret::hashed`].
+    pub fn with_hashed_passwords(mut self, seed: &Seed) -> Result<Self> {
+        self.root = self.root.map(|root| root.with_hash(seed)).transpose()?;
+        if let Some(users) = self.users {
+            self.users = Some(users.into_iter().map(|user| user.with_hash(seed)).collect::<Result<_>>()?);
+        }
+        Ok(self)
+    }
+
+    /// The same without passwords and their hashes, for a profile that is shown.
+    pub fn without_secrets(mut self) -> Self {
+        if let Some(root) = &mut self.root {
+            (root.password, root.password_hash) = (None, None);
+        }
+        for user in self.users.iter_mut().flatten() {
+            (user.password, user.password_hash) = (None, None);
+        }
+        self
+    }
+
+    /// The JSON form, indented, with all secrets; absent fields are left out.
     pub fn to_json(&self) -> String {
         // OK to fall back: a plain struct with text keys always has a JSON form.
         serde_json::to_string_pretty(self).unwrap_or_default()
@@ -134,9 +182,14 @@ fn field_problems(fields: Map<String, Value>) -> Vec<Error> {
     for (name, value) in fields {
         match value {
             Value::Array(items) if name == "partitions" => {
-                for (at, item) in items.into_iter().enumerate() {
-                    partition_problems(&format!("partitions[{at}]"), item, &mut problems);
-                }
+                list_problems::<PartitionRequest>("partitions", items, &mut problems);
+            }
+            Value::Array(items) if name == "users" => {
+                list_problems::<UserAccount>("users", items, &mut problems);
+            }
+            Value::Array(items) if name == "nics" => nic_problems(items, &mut problems),
+            value @ Value::Object(_) if name == "root" => {
+                item_problems::<RootAccount>("root", value, &mut problems);
             }
             value => try_field::<Profile>(&name, &name, value, &mut problems),
         }
@@ -144,15 +197,41 @@ fn field_problems(fields: Map<String, Value>) -> Vec<Error> {
     problems
 }
 
-fn partition_problems(place: &str, item: Value, problems: &mut Vec<Error>) {
+fn nic_problems(items: Vec<Value>, problems: &mut Vec<Error>) {
+    for (at, mut item) in items.into_iter().enumerate() {
+        let place = format!("nics[{at}]");
+        let routes = item.as_object_mut().and_then(|fields| fields.remove("routes"));
+        item_problems::<NicRequest>(&place, item, problems);
+        match routes {
+            Some(Value::Array(routes)) => {
+                for (at, route) in routes.into_iter().enumerate() {
+                    if let Err(error) = serde_json::from_value::<RouteRequest>(route) {
+                        let place = format!("{place}.routes[{at}]");
+                        problems.push(problem(&place, &error.to_string(), ErrorKind::InvalidProfile));
+                    }
+                }
+            }
+            Some(other) => try_field::<NicRequest>(&format!("{place}.routes"), "routes", other, problems),
+            None => {}
+        }
+    }
+}
+
+fn list_problems<T: for<'de> Deserialize<'de>>(name: &str, items: Vec<Value>, problems: &mut Vec<Error>) {
+    for (at, item) in items.into_iter().enumerate() {
+        item_problems::<T>(&format!("{name}[{at}]"), item, problems);
+    }
+}
+
+fn item_problems<T: for<'de> Deserialize<'de>>(place: &str, item: Value, problems: &mut Vec<Error>) {
     match item {
         Value::Object(fields) => {
             for (name, value) in fields {
-                try_field::<PartitionRequest>(&format!("{place}.{name}"), &name, value, problems);
+                try_field::<T>(&format!("{place}.{name}"), &name, value, problems);
             }
         }
         other => {
-            if let Err(error) = serde_json::from_value::<PartitionRequest>(other) {
+            if let Err(error) = serde_json::from_value::<T>(other) {
                 problems.push(problem(place, &error.to_string(), ErrorKind::InvalidProfile));
             }
         }
@@ -166,6 +245,11 @@ fn try_field<T: for<'de> Deserialize<'de>>(place: &str, name: &str, value: Value
         Value::String(_) if VALUES_BY_NAME.contains(&name) => ErrorKind::Unsupported,
         _ => ErrorKind::InvalidProfile,
     };
+    // What serde says of a wrong value has the value in it.
+    if matches!(name, "password" | "password_hash") && !value.is_string() {
+        problems.push(problem(place, "a text is expected", ErrorKind::InvalidProfile));
+        return;
+    }
     let mut document = Map::new();
     document.insert(name.to_owned(), value);
     if let Err(error) = serde_json::from_value::<T>(Value::Object(document)) {
@@ -189,7 +273,8 @@ fn problem(place: &str, message: &str, kind: ErrorKind) -> Error {
 }
 
 /// Fields whose values are names from a list.
-const VALUES_BY_NAME: [&str; 6] = ["file_system", "role", "firmware", "boot", "partition_table", "identity"];
+const VALUES_BY_NAME: [&str; 9] =
+    ["file_system", "role", "firmware", "boot", "partition_table", "identity", "sudo", "method", "selinux"];
 
 /// Longer than any sensible profile; a profile is read whole.
 const MAX_DOCUMENT: usize = 1 << 20;

@@ -10,17 +10,24 @@
 //! ```
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
+mod account;
 mod check;
+mod check_guest;
 mod document;
 mod machine;
+mod network;
 mod plan;
+mod secret;
 mod settings;
 mod size;
 mod values;
 
+pub use account::{RootAccount, SudoRight, UserAccount};
 pub use document::{PartitionRequest, Profile};
 pub use machine::{MachineDisk, MachineFileSystem, MachineNic, MachineOs, MachinePartition, MachineReport};
+pub use network::{NicMethod, NicRequest, RouteRequest, SelinuxMode};
 pub use plan::{PartitionPlan, PlannedPartition, SizeRule, VolumeId, fitted_disk_size, spare_room};
+pub use secret::Secret;
 pub use settings::{Layer, Origin, Setting, Settings, TreeFacts, TreeMount, TreeSwap};
 pub use size::ByteSize;
 pub use values::{
@@ -29,6 +36,8 @@ pub use values::{
 
 pub use crate::partition::{SectorSize, TableKind};
 
+pub(crate) use account::Access;
+pub(crate) use check_guest::parse_network;
 pub(crate) use size::quoted;
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::check::check_label;
 use super::size::{GIB, MIB};
 use super::{
-    ByteSize, FileSystemKind, FirmwareParts, IdentityPolicy, Origin, PartitionFlag, PartitionRequest,
-    PartitionRole, SectorSize, Settings, TableKind, TreeMount,
+    ByteSize, FileSystemKind, FirmwareParts, Origin, PartitionFlag, PartitionRequest, PartitionRole,
+    SectorSize, Settings, TableKind, TreeMount,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -309,7 +309,7 @@ fn number_names(partitions: &mut [PlannedPartition]) {
 
 /// Gives volumes the identifiers and labels by which the tree knows them.
 fn keep_volume_ids(settings: &Settings, partitions: &mut [PlannedPartition]) {
-    let keep = settings.identity.value == IdentityPolicy::Keep;
+    let keep = settings.identity.value.keeps_identifiers();
     let mut swaps = settings.swaps.iter();
     let taken: Vec<String> =
         partitions.iter().filter_map(|partition| partition.mount_point.clone()).collect();

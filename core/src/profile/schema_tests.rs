@@ -22,7 +22,42 @@ fn complete() -> Profile {
         label: Some("root".into()),
         flags: Some(vec![PartitionFlag::Required]),
     };
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAsKt2Xr6EZfG6hXjVQ0hB0q7S5nX0G6cTqkqWwqkQ0f ann@desk";
+    let root = RootAccount {
+        password: Some(Secret::new("secret one")),
+        authorized_keys: Some(vec![key.into()]),
+        ..Default::default()
+    };
+    let user = UserAccount {
+        name: "ann".into(),
+        uid: Some(1005),
+        full_name: Some("Ann Example".into()),
+        primary_group: Some("users".into()),
+        groups: Some(vec!["sudo".into()]),
+        shell: Some("/bin/bash".into()),
+        home: Some("/home/ann".into()),
+        password_hash: Some(Secret::new("$6$abcdefgh$0123456789")),
+        authorized_keys: Some(vec![key.into()]),
+        sudo: Some(SudoRight::Password),
+        ..Default::default()
+    };
+    let nic = NicRequest {
+        name: Some("eth0".into()),
+        method: Some(NicMethod::Static),
+        addresses: Some(vec!["192.0.2.10/24".into()]),
+        gateways: Some(vec!["192.0.2.1".into()]),
+        dns: Some(vec!["192.0.2.53".into()]),
+        routes: Some(vec![RouteRequest { to: "198.51.100.0/24".into(), via: "192.0.2.2".into() }]),
+    };
     Profile {
+        root: Some(root),
+        users: Some(vec![user]),
+        timezone: Some("Europe/Paris".into()),
+        keyboard: Some("de-latin1".into()),
+        welcome_message: Some("Welcome\n".into()),
+        nics: Some(vec![nic]),
+        firewall: Some(true),
+        selinux: Some(SelinuxMode::Permissive),
         name: Some("web".into()),
         memory: Some(ByteSize::from_bytes(1 << 30)),
         cpus: Some(2),
@@ -52,6 +87,17 @@ fn schema_and_type_have_the_same_fields() {
     let schema = schema();
     assert_eq!(keys(&document), keys(&schema["properties"]));
     assert_eq!(keys(&document["partitions"][0]), keys(&schema["$defs"]["partition"]["properties"]));
+    let filled = |mut object: Value, rest: &[&str]| {
+        rest.iter().for_each(|field| object[*field] = Value::Null);
+        keys(&object)
+    };
+    let defined = |name: &str| keys(&schema["$defs"][name]["properties"]);
+    let absent = ["password_hash", "disable_password_login"];
+    assert_eq!(filled(document["root"].clone(), &absent), defined("root"));
+    let absent = ["password", "disable_password_login"];
+    assert_eq!(filled(document["users"][0].clone(), &absent), defined("user"));
+    assert_eq!(keys(&document["nics"][0]), defined("nic"));
+    assert_eq!(keys(&document["nics"][0]["routes"][0]), defined("route"));
     assert_eq!(schema["additionalProperties"], false);
     assert_eq!(schema["$defs"]["partition"]["additionalProperties"], false);
 }
@@ -70,6 +116,9 @@ fn schema_and_type_have_the_same_named_values() {
     assert_eq!(listed("/properties/boot/enum"), names(BootPolicy::ALL));
     assert_eq!(listed("/properties/partition_table/enum"), names(TableKind::ALL));
     assert_eq!(listed("/properties/identity/enum"), names(IdentityPolicy::ALL));
+    assert_eq!(listed("/properties/selinux/enum"), names(SelinuxMode::ALL));
+    assert_eq!(listed("/$defs/user/properties/sudo/enum"), names(SudoRight::ALL));
+    assert_eq!(listed("/$defs/nic/properties/method/enum"), names(NicMethod::ALL));
     assert_eq!(listed("/$defs/partition/properties/role/enum"), names(PartitionRole::ALL));
     assert_eq!(listed("/$defs/partition/properties/file_system/enum"), names(FileSystemKind::ALL));
     assert_eq!(listed("/$defs/partition/properties/flags/items/enum"), names(PartitionFlag::ALL));
@@ -84,4 +133,18 @@ fn a_profile_survives_its_json_form_and_a_complete_one_resolves() {
     let shown = serde_json::to_value(&settings).unwrap();
     assert_eq!(shown["memory"], serde_json::json!({"value": "1G", "origin": "profile"}));
     assert_eq!(shown["partitions"]["value"][0]["mount_point"], "/");
+}
+
+#[test]
+fn secrets_stand_in_the_profile_alone() {
+    let profile = complete();
+    let layers = [Layer { origin: Origin::Profile, profile: &profile }];
+    let settings = Settings::resolve(&layers, None, &TreeFacts::default()).unwrap();
+    let shown = format!("{profile:?} {settings:?} {}", serde_json::to_string(&settings).unwrap());
+    for secret in ["secret one", "$6$", "abcdefgh"] {
+        assert!(!shown.contains(secret), "{secret} is shown");
+    }
+    let hashed = profile.with_hashed_passwords(&crate::Seed::from_text("seed")).unwrap();
+    assert!(!hashed.to_json().contains("secret one"));
+    assert!(hashed.root.unwrap().password_hash.unwrap().reveal().starts_with("$6$"));
 }

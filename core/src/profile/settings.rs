@@ -1,10 +1,10 @@
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::check::settings_problems;
 use super::size::{GIB, MIB, quoted};
 use super::{
-    BootPolicy, ByteSize, Firmware, FirmwareParts, IdentityPolicy, MachineReport, PartitionRequest, Profile,
-    SectorSize, TableKind,
+    BootPolicy, ByteSize, Firmware, FirmwareParts, IdentityPolicy, MachineReport, NicRequest,
+    PartitionRequest, Profile, RootAccount, SectorSize, SelinuxMode, TableKind, UserAccount,
 };
 use crate::{Error, Result};
 
@@ -111,6 +111,24 @@ pub struct Settings {
     pub kernel_parameters: Setting<Vec<String>>,
     /// Host name to write; `None`: the tree's own stays.
     pub hostname: Setting<Option<String>>,
+    /// What becomes of the root account; shown without its secrets.
+    #[serde(serialize_with = "root_without_secrets")]
+    pub root: Setting<Option<RootAccount>>,
+    /// Users to make or change; shown without their secrets.
+    #[serde(serialize_with = "users_without_secrets")]
+    pub users: Setting<Vec<UserAccount>>,
+    /// Time zone to set.
+    pub timezone: Setting<Option<String>>,
+    /// Keyboard to set.
+    pub keyboard: Setting<Option<String>>,
+    /// Text to show after a login.
+    pub welcome_message: Setting<Option<String>>,
+    /// Network interfaces in place of the tree's own.
+    pub nics: Setting<Option<Vec<NicRequest>>>,
+    /// Whether the firewall starts.
+    pub firewall: Setting<Option<bool>>,
+    /// Mode of SELinux.
+    pub selinux: Setting<Option<SelinuxMode>>,
     /// Room to leave on the root file system; `None`: [`super::spare_room`] where the disk is fitted.
     pub spare: Setting<Option<ByteSize>>,
     /// What becomes of the tree's identifiers.
@@ -159,6 +177,14 @@ impl Settings {
             partitions: optional(layers, None, |p| p.partitions.clone()),
             kernel_parameters: first(layers, None, Vec::new(), |p| p.kernel_parameters.clone()),
             hostname: optional(layers, None, |p| p.hostname.clone()),
+            root: optional(layers, None, |p| p.root.clone()),
+            users: first(layers, None, Vec::new(), |p| p.users.clone()),
+            timezone: optional(layers, None, |p| p.timezone.clone()),
+            keyboard: optional(layers, None, |p| p.keyboard.clone()),
+            welcome_message: optional(layers, None, |p| p.welcome_message.clone()),
+            nics: optional(layers, None, |p| p.nics.clone()),
+            firewall: optional(layers, None, |p| p.firewall),
+            selinux: optional(layers, None, |p| p.selinux),
             spare: optional(layers, None, |p| p.spare),
             identity: first(layers, None, IdentityPolicy::Keep, |p| p.identity),
             seed: optional(layers, None, |p| p.seed.clone()),
@@ -197,11 +223,21 @@ impl Settings {
         Self::field(self.disk_size.origin, "disk_size")
     }
 
-    /// A format's refusal, which names settings of the machine as [`crate::format::Machine`] does, with their fields as
-    /// the user wrote them.
+    /// A refusal by a format or the tree, which names settings of the machine as [`crate::format::Machine`] and
+    /// [`Profile`] do, with their fields as the user wrote them.
     pub(crate) fn as_written(&self, refusal: Error) -> Error {
         refusal.map_fields(&|field| {
-            let origin = match field.as_str() {
+            let top = field.split(['.', '[']).next().unwrap_or_default();
+            let origin = match top {
+                "hostname" => self.hostname.origin,
+                "root" => self.root.origin,
+                "users" => self.users.origin,
+                "timezone" => self.timezone.origin,
+                "keyboard" => self.keyboard.origin,
+                "welcome_message" => self.welcome_message.origin,
+                "nics" => self.nics.origin,
+                "firewall" => self.firewall.origin,
+                "selinux" => self.selinux.origin,
                 "name" => self.name.origin,
                 "memory" => self.memory.origin,
                 "cpus" => self.cpus.origin,
@@ -219,20 +255,77 @@ impl Settings {
     pub(super) fn field(origin: Origin, field: &str) -> String {
         match origin {
             Origin::Flag if field == "kernel_parameters" => "--kernel-parameter".into(),
-            Origin::Flag => format!("--{}", field.replace('_', "-")),
+            Origin::Flag => flag(field),
             Origin::Request => match field {
                 "memory" => "memorySize".into(),
                 "disk_size" => "diskSize".into(),
                 "swap_size" => "swapSize".into(),
                 "kernel_parameters" => "kernelParameters".into(),
                 "partition_table" => "partitionTable".into(),
-                other => other.into(),
+                "welcome_message" => "welcomeMsg".into(),
+                "firewall" => "firewallEnabled".into(),
+                "selinux" => "seLinuxMode".into(),
+                other => match other.strip_prefix("root.") {
+                    Some(below) => format!("rootUser.{}", in_document(below)),
+                    None if other.starts_with("users[") || other.starts_with("nics[") => in_document(other),
+                    None => other.into(),
+                },
             },
             Origin::Machine => format!("machine report, {field}"),
             Origin::Tree => format!("fstab, {field}"),
             Origin::Profile | Origin::Default => field.into(),
         }
     }
+}
+
+/// `--disk-size`, `--root-password`; of an item of a list the option that gives it and the rest in words: `--user [0] shell`.
+fn flag(field: &str) -> String {
+    let option = |name: &str| format!("--{}", name.replace('_', "-"));
+    let list = [("users", "--user"), ("nics", "--nic")];
+    for (name, flag) in list {
+        if let Some(rest) = field.strip_prefix(name).filter(|rest| rest.starts_with('[')) {
+            return format!("{flag} {}", rest.replace('.', " ").replace('_', "-"));
+        }
+    }
+    match field {
+        "root.authorized_keys" => "--root-ssh-key-file".into(),
+        "root.password" => "--root-password-file".into(),
+        _ => option(&field.replace('.', "-")),
+    }
+}
+
+/// The names of an account's and an interface's fields in the API's document.
+fn in_document(field: &str) -> String {
+    let names = [
+        ("authorized_keys", "sshKeys"),
+        ("disable_password_login", "disablePasswordLogin"),
+        ("password_hash", "password"),
+        ("full_name", "fullName"),
+        ("primary_group", "primaryGroup"),
+        (".groups", ".secondaryGroups"),
+        (".home", ".homeDir"),
+        (".uid", ".userId"),
+        (".addresses", ".ipAddresses"),
+        (".gateways", ".ipAddresses"),
+        (".method", ".ipv4Method"),
+    ];
+    names.iter().fold(field.to_owned(), |field, (ours, theirs)| field.replace(ours, theirs))
+}
+
+fn root_without_secrets<S: Serializer>(
+    root: &Setting<Option<RootAccount>>,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    let value = root.value.as_ref().map(RootAccount::without_secrets);
+    Setting { value, origin: root.origin }.serialize(serializer)
+}
+
+fn users_without_secrets<S: Serializer>(
+    users: &Setting<Vec<UserAccount>>,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    let value: Vec<UserAccount> = users.value.iter().map(UserAccount::without_secrets).collect();
+    Setting { value, origin: users.origin }.serialize(serializer)
 }
 
 /// What the machine report says about settings.

@@ -345,3 +345,69 @@ fn volume_ids_are_read_only_in_the_form_that_blkid_writes() {
         assert!(text.parse::<VolumeId>().is_err(), "{text}");
     }
 }
+
+#[test]
+fn accounts_and_interfaces_are_refused_by_the_name_of_the_field() {
+    let json = r#"{
+        "root": {"password": "a", "password_hash": "$6$aaaa$bbbb", "authorized_keys": ["ssh-rsa zzz"]},
+        "users": [{"name": "-ann"}, {"name": "root"}, {"name": "bob", "shell": "bash", "home": "/home/../x",
+                   "full_name": "a:b", "uid": 0, "groups": ["a,b"], "password": ""},
+                  {"name": "bob", "password_hash": "plain", "disable_password_login": true}],
+        "timezone": "../etc/passwd", "keyboard": "", "welcome_message": "\u001b[2J",
+        "nics": [{"name": "a b", "addresses": ["10.0.0.1"], "gateways": ["x"], "dns": ["y"],
+                  "routes": [{"to": "10.0.0.0/33", "via": "gateway"}]}, {}]
+    }"#;
+    let profile = Profile::from_json(json.as_bytes()).unwrap();
+    let layers = [Layer { origin: Origin::Profile, profile: &profile }];
+    let error = Settings::resolve(&layers, None, &TreeFacts::default()).unwrap_err();
+    let mut fields: Vec<&str> =
+        std::iter::once(&error).chain(error.also()).filter_map(|error| error.field()).collect();
+    fields.dedup();
+    assert_eq!(
+        fields,
+        [
+            "root.password_hash",
+            "root.authorized_keys",
+            "users[0].name",
+            "users[1].name",
+            "users[2].uid",
+            "users[2].shell",
+            "users[2].home",
+            "users[2].full_name",
+            "users[2].groups",
+            "users[2].password",
+            "users[3].name",
+            "users[3].disable_password_login",
+            "users[3].password_hash",
+            "timezone",
+            "keyboard",
+            "welcome_message",
+            "nics[1]",
+            "nics[0].name",
+            "nics[0].addresses",
+            "nics[0].gateways",
+            "nics[0].dns",
+            "nics[0].routes[0].to",
+            "nics[0].routes[0].via",
+        ]
+    );
+    assert!(!error.to_string().contains("plain"), "a secret is shown");
+    let wrong = Profile::from_json(br#"{"users": [{"nam": 1, "sudo": "always"}], "root": {"password": 42}}"#);
+    let wrong = wrong.unwrap_err();
+    let fields: Vec<&str> =
+        std::iter::once(&wrong).chain(wrong.also()).filter_map(|error| error.field()).collect();
+    assert_eq!(fields, ["root.password", "users[0].nam", "users[0].sudo"]);
+}
+
+#[test]
+fn fields_of_accounts_have_the_names_of_where_they_were_asked() {
+    let profile = Profile { users: Some(vec![UserAccount::default()]), ..Profile::default() };
+    let field = |origin| {
+        let layers = [Layer { origin, profile: &profile }];
+        let error = Settings::resolve(&layers, None, &TreeFacts::default()).unwrap_err();
+        error.field().unwrap().to_owned()
+    };
+    assert_eq!(field(Origin::Profile), "users[0].name");
+    assert_eq!(field(Origin::Flag), "--user [0] name");
+    assert_eq!(field(Origin::Request), "users[0].name");
+}

@@ -35,6 +35,8 @@ named_values! {
         Keep = "keep",
         /// New ones are made and written into the tree.
         New = "new",
+        /// As `new`, and what else makes two machines one is reset: machine id, SSH host keys, random seeds, leases.
+        Clone = "clone",
     }
 }
 
@@ -83,6 +85,13 @@ named_values! {
         Fat32 = "fat32",
         /// Swap space, version 1.
         Swap = "swap",
+    }
+}
+
+impl IdentityPolicy {
+    /// Whether file systems keep the identifiers that the tree names.
+    pub const fn keeps_identifiers(self) -> bool {
+        matches!(self, Self::Keep)
     }
 }
 

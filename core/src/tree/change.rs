@@ -16,10 +16,11 @@ pub enum Change {
     CopyOf(Vec<u8>),
     /// The name, with all below it, goes away.
     Remove,
-    /// A symbolic link stands there, root's, in place of whatever file was there.
-    Symlink(Vec<u8>),
-    /// A directory stands there with these permission bits, root's; one that is there stays as it is.
-    Directory(u16),
+    /// A symbolic link to this target stands there in place of whatever file was there, with this owner and these
+    /// extended attributes; its mode and time are not used.
+    Symlink(Vec<u8>, Attributes),
+    /// A directory stands there with these attributes, its time not used; one that is there stays as it is.
+    Directory(Attributes),
 }
 
 /// Content for a file.
@@ -105,14 +106,15 @@ fn apply(builder: &mut TreeBuilder, path: &[u8], change: Change, mtime: Timestam
                 }
             }
         }
-        Change::Symlink(target) => {
+        Change::Symlink(target, attributes) => {
             let content = builder.push_text(&target)?;
-            let base = builder.checked_attributes(&names, &plain(0o777, mtime))?;
+            let attributes = Attributes { mode: 0o777, mtime, flags: 0, ..attributes };
+            let base = builder.checked_attributes(&names, &attributes)?;
             builder.put(path, InodeRecord { content, kind: Kind::Symlink, ..base })?;
         }
-        Change::Directory(mode) => {
+        Change::Directory(attributes) => {
             if builder.inode_at(path).is_none_or(|standing| standing.kind != Kind::Directory) {
-                let base = builder.checked_attributes(&names, &plain(mode, mtime))?;
+                let base = builder.checked_attributes(&names, &Attributes { mtime, ..attributes })?;
                 builder.put(path, base)?;
             }
         }

@@ -117,10 +117,10 @@ fn changes_copy_remove_link_and_make_directories() {
             ("a", write(b"other")),
             ("d", Change::Remove),
             ("absent", Change::Remove),
-            ("e", Change::Symlink(b"there".to_vec())),
-            ("keep", Change::Directory(0o700)),
+            ("e", Change::Symlink(b"there".to_vec(), Attributes::default())),
+            ("keep", Change::Directory(Attributes { mode: 0o700, ..Attributes::default() })),
             ("l", write(b"file")),
-            ("n", Change::Directory(0o711)),
+            ("n", Change::Directory(Attributes { mode: 0o711, ..Attributes::default() })),
         ],
     );
     assert_eq!(paths(&after), ["", "a", "copy", "e", "keep", "l", "n"]);

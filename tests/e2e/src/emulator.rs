@@ -1,6 +1,7 @@
 //! Booting disks in QEMU.
 
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -86,33 +87,55 @@ impl Emulator {
         text: &str,
         deadline: Duration,
     ) -> Result<String> {
+        self.converse(image, machine, firmware, &[(text, "")], deadline)
+    }
+
+    /// As [`Emulator::boot_until`], then types on the serial console: each step is a text to wait for, after that of the
+    /// step before, and what is typed then. The machine has a network adapter behind QEMU's own network 10.0.2.0/24.
+    ///
+    /// # Errors
+    /// As [`Emulator::boot_until`], for the first step that is not reached.
+    pub fn converse(
+        &self,
+        image: &Image,
+        machine: (MachineModel, Attachment),
+        firmware: Firmware,
+        steps: &[(&str, &str)],
+        deadline: Duration,
+    ) -> Result<String> {
         let directory = tempfile::tempdir_in(image.path.parent().context("an image without a directory")?)?;
         let console = directory.path().join("console");
-        File::create(&console)?;
         let mut command = self.command(image, machine, firmware, &directory)?;
-        command.arg("-serial").arg(format!("file:{}", console.display()));
+        command.args(["-serial", "stdio", "-nic", "user,model=virtio-net-pci,restrict=on"]);
         let errors = directory.path().join("errors");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&errors)?);
+        command.stdin(Stdio::piped()).stdout(File::create(&console)?).stderr(File::create(&errors)?);
         let _seat = Seat::take();
         let mut running = Running(command.spawn().with_context(|| format!("{command:?}"))?);
+        let mut keyboard = running.0.stdin.take().context("QEMU without a standard input")?;
         let start = Instant::now();
-        loop {
-            let stopped = running.0.try_wait()?;
-            let said = String::from_utf8_lossy(&std::fs::read(&console)?).into_owned();
-            let failure = if said.contains(text) {
-                return Ok(said);
-            } else if let Some(status) = stopped {
-                format!("stopped with {status}: {}", std::fs::read_to_string(&errors)?)
-            } else if let Some(sign) = BREAKDOWNS.iter().find(|sign| said.contains(**sign)) {
-                format!("broke down: {sign}")
-            } else if start.elapsed() > deadline {
-                format!("did not show {text:?} in {deadline:?}")
-            } else {
-                std::thread::sleep(Duration::from_millis(200));
-                continue;
-            };
-            bail!("{machine:?} with {firmware:?} {failure}\nThe console's end:\n{}", end_of(&said));
+        let mut from = 0;
+        for (text, typed) in steps {
+            loop {
+                let stopped = running.0.try_wait()?;
+                let said = String::from_utf8_lossy(&std::fs::read(&console)?).into_owned();
+                let failure = if let Some(at) = said.get(from..).and_then(|new| new.find(text)) {
+                    from += at + text.len();
+                    break;
+                } else if let Some(status) = stopped {
+                    format!("stopped with {status}: {}", std::fs::read_to_string(&errors)?)
+                } else if let Some(sign) = BREAKDOWNS.iter().find(|sign| said.contains(**sign)) {
+                    format!("broke down: {sign}")
+                } else if start.elapsed() > deadline {
+                    format!("did not show {text:?} in {deadline:?}")
+                } else {
+                    std::thread::sleep(Duration::from_millis(200));
+                    continue;
+                };
+                bail!("{machine:?} with {firmware:?} {failure}\nThe console's end:\n{}", end_of(&said));
+            }
+            keyboard.write_all(typed.as_bytes())?;
         }
+        Ok(String::from_utf8_lossy(&std::fs::read(&console)?).into_owned())
     }
 
     fn command(

@@ -148,6 +148,24 @@ const WRONG_PROFILE: &[(&str, &str, &str)] = &[
     ),
     ("switch-not-true-or-false", "<partitionAuto>yes</partitionAuto>", "installProfile.partitionAuto"),
     ("root-user-a-text", "<rootUser>root</rootUser>", "installProfile.rootUser"),
+    ("user-without-name", "<users><user><sudo>1</sudo></user></users>", "installProfile.users.user[0].name"),
+    (
+        "user-with-too-large-a-number",
+        "<users><user><name>a</name><userId>4294967296</userId></user></users>",
+        "installProfile.users.user[0].userId",
+    ),
+    (
+        "user-with-no-number",
+        "<users><user><name>a</name><userId>-1</userId></user></users>",
+        "installProfile.users.user[0].userId",
+    ),
+    ("firewall-no-switch", "<firewallEnabled>maybe</firewallEnabled>", "installProfile.firewallEnabled"),
+    (
+        "mask-with-a-hole",
+        "<nics><nic><order>1</order><ipAddresses><ipAddress><type>4</type><address>10.0.0.1</address>\
+         <netmask>255.0.255.0</netmask></ipAddress></ipAddresses></nic></nics>",
+        "installProfile.nics.nic[0].ipAddresses.ipAddress[0].netmask",
+    ),
     ("table-a-text", "<partitionTable>gpt</partitionTable>", "installProfile.partitionTable"),
     (
         "disks-twice",
@@ -184,31 +202,36 @@ const UNSUPPORTED: &[(&str, &str, &str)] = &[
 
 const UNSUPPORTED_PROFILE: &[(&str, &str, &str)] = &[
     ("asks-for-activation", "<activationKey>k</activationKey>", "installProfile.activationKey"),
-    ("asks-for-firewall", "<firewallEnabled>true</firewallEnabled>", "installProfile.firewallEnabled"),
     ("asks-for-group", "<groups><group><name>wheel</name></group></groups>", "installProfile.groups"),
-    ("asks-for-user", "<users><user><name>mallory</name></user></users>", "installProfile.users"),
-    ("asks-for-keyboard", "<keyboard>uk</keyboard>", "installProfile.keyboard"),
+    (
+        "asks-for-more-than-sudo",
+        "<users><user><name>mallory</name><sudo>3</sudo></user></users>",
+        "installProfile.users.user[0].sudo",
+    ),
     ("asks-for-keyboard-later", "<keyboardAuto>false</keyboardAuto>", "installProfile.keyboardAuto"),
-    ("asks-for-nic", "<nics><nic><order>1</order></nic></nics>", "installProfile.nics"),
-    ("asks-for-selinux", "<seLinuxMode>disabled</seLinuxMode>", "installProfile.seLinuxMode"),
-    ("asks-for-timezone", "<timezone>Europe/London</timezone>", "installProfile.timezone"),
+    (
+        "asks-for-another-nic",
+        "<nics><nic><order>1</order><type>TOKENRING</type></nic></nics>",
+        "installProfile.nics.nic[0].type",
+    ),
+    (
+        "asks-for-nic-later",
+        "<nics><nic><order>1</order><autoConnect>false</autoConnect></nic></nics>",
+        "installProfile.nics.nic[0].autoConnect",
+    ),
+    ("asks-for-selinux", "<seLinuxMode>strict</seLinuxMode>", "installProfile.seLinuxMode"),
+    ("asks-for-city", "<timezoneCity>London</timezoneCity>", "installProfile.timezoneCity"),
     ("asks-for-sysprep", "<runSysprep>true</runSysprep>", "installProfile.runSysprep"),
     ("asks-for-vagrant", "<vagrantUser>vagrant</vagrantUser>", "installProfile.vagrantUser"),
-    ("asks-for-welcome", "<welcomeMsg>hello</welcomeMsg>", "installProfile.welcomeMsg"),
     (
-        "asks-for-password",
-        "<rootUser><password>secret</password></rootUser>",
-        "installProfile.rootUser.password",
+        "asks-for-another-home",
+        "<rootUser><homeDir>/srv</homeDir></rootUser>",
+        "installProfile.rootUser.homeDir",
     ),
     (
-        "asks-for-key",
-        "<rootUser><sshKeys><sshKey><publicKey>ssh-rsa A</publicKey></sshKey></sshKeys></rootUser>",
-        "installProfile.rootUser.sshKeys",
-    ),
-    (
-        "asks-for-no-password-login",
-        "<rootUser><disablePasswordLogin>true</disablePasswordLogin></rootUser>",
-        "installProfile.rootUser.disablePasswordLogin",
+        "asks-for-groups-of-root",
+        "<rootUser><secondaryGroups>wheel</secondaryGroups></rootUser>",
+        "installProfile.rootUser.secondaryGroups",
     ),
     ("asks-for-other-root", "<rootUser><name>toor</name></rootUser>", "installProfile.rootUser.name"),
     (

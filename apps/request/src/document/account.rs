@@ -19,6 +19,8 @@ object! {
         shell: String => "shell",
         /// Keys that let the user in.
         ssh_keys: Vec<SshKey> => "sshKeys" ["sshKey"],
+        /// Whether the user may become root: 0 not, 1 by password, 2 without.
+        sudo: i32 => "sudo",
         /// Whether it is an account of the system.
         system_user: bool => "systemUser",
         /// Its place.

@@ -50,6 +50,8 @@ object! {
         users: Vec<OsUser> => "users" ["user"],
         /// Where the users are listed.
         users_uri: String => "usersUri",
+        /// Text shown after a login.
+        welcome_message: String => "welcomeMsg",
         /// Mode of SELinux.
         selinux_mode: SelinuxMode => "seLinuxMode",
     }

@@ -3,7 +3,7 @@ use diskwright_core::profile::{ByteSize, Profile};
 
 use super::element::Element;
 use super::fields::{Fields, Findings};
-use super::partitions;
+use super::{guest, partitions};
 use crate::text::quoted;
 use crate::{Image, InstallProfile, TargetFormat};
 
@@ -108,9 +108,7 @@ fn read_install_profile(element: &Element, request: &mut ImageRequest, findings:
     if let Some(table) = fields.one("partitionTable", findings) {
         partitions::read(&fields.place("partitionTable"), table, profile, findings);
     }
-    if let Some(root) = fields.one("rootUser", findings) {
-        read_root_user(&fields.place("rootUser"), root, findings);
-    }
+    guest::read(&mut fields, profile, findings);
     // "Automatic" false means a question at the first start.
     let automatic = ["firewallAuto", "internetSettingsAuto", "keyboardAuto", "partitionAuto", "timezoneAuto"];
     fields.refuse_when(false, &automatic, findings);
@@ -134,17 +132,6 @@ fn hardware_type(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<Str
             None
         }
     }
-}
-
-/// The root user is named by clients that want nothing of it.
-fn read_root_user(path: &str, element: &Element, findings: &mut Findings) {
-    let mut fields = Fields::new(path, element, findings);
-    if fields.text("name", findings).is_some_and(|name| name != "root") {
-        findings.unsupported(&fields.place("name"), "the root user has another name");
-    }
-    fields.refuse_when(true, &["disablePasswordLogin"], findings);
-    fields.refuse(&["password", "sshKeys", "shell", "homeDir", "fullName", "secondaryGroups"], findings);
-    fields.finish(ECHOED_ROOT_USER, findings);
 }
 
 /// Parameters separated by blanks or, where there are none, by commas as the API's text has it.
@@ -229,27 +216,4 @@ const ECHOED_IMAGE: &[&str] = &[
 /// `skipLicenses`: no licence is ever shown.
 const ECHOED_PROFILE: &[&str] = &["applianceUri", "groupsUri", "nicsUri", "usersUri", "skipLicenses"];
 
-const UNSUPPORTED_PROFILE: &[&str] = &[
-    "activationKey",
-    "firewallEnabled",
-    "groups",
-    "keyboard",
-    "nics",
-    "seLinuxMode",
-    "timezone",
-    "timezoneCity",
-    "users",
-    "vagrantUser",
-    "welcomeMsg",
-];
-
-const ECHOED_ROOT_USER: &[&str] = &[
-    "encrypted",
-    "passwordAuto",
-    "primaryGroup",
-    "primaryGroupAuto",
-    "sudo",
-    "systemUser",
-    "userId",
-    "userIdAuto",
-];
+const UNSUPPORTED_PROFILE: &[&str] = &["activationKey", "groups", "timezoneCity", "vagrantUser"];

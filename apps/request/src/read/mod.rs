@@ -2,6 +2,7 @@
 
 mod element;
 mod fields;
+mod guest;
 mod image;
 mod json;
 mod partitions;

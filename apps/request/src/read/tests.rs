@@ -1,6 +1,6 @@
 use diskwright_core::profile::{
-    ByteSize, FileSystemKind, Firmware, PartitionFlag, PartitionRequest, PartitionRole, Profile, SectorSize,
-    TableKind,
+    ByteSize, FileSystemKind, Firmware, NicMethod, NicRequest, PartitionFlag, PartitionRequest,
+    PartitionRole, Profile, RootAccount, Secret, SectorSize, SelinuxMode, SudoRight, TableKind, UserAccount,
 };
 use diskwright_core::{Error, ErrorKind};
 
@@ -133,9 +133,10 @@ fn a_partition_table_becomes_the_profiles_list() {
 #[test]
 fn all_that_cannot_be_done_is_refused_by_name_at_once() {
     let error = profile_problems(
-        "<timezone>Europe/London</timezone><keyboard>uk</keyboard><users><user><name>a</name></user></users>
-         <rootUser><password>x</password><disablePasswordLogin>true</disablePasswordLogin></rootUser>
-         <nics><nic><order>1</order></nic></nics><keyboardAuto>false</keyboardAuto><firewallEnabled>false</firewallEnabled>
+        "<timezoneCity>London</timezoneCity><groups><group><name>a</name></group></groups>
+         <users><user><name>a</name><sudo>3</sudo></user></users><rootUser><homeDir>/srv</homeDir></rootUser>
+         <nics><nic><order>1</order><autoConnect>false</autoConnect><ipv4Method>PPP</ipv4Method></nic></nics>
+         <keyboardAuto>false</keyboardAuto><seLinuxMode>strict</seLinuxMode>
          <partitionTable><logicalGroups><logicalGroup><name>vg</name></logicalGroup></logicalGroups><disks>
            <disk><partitionType>LVM</partitionType><partitions><partition><fstype>xfs</fstype></partition></partitions></disk>
            <disk/></disks></partitionTable>",
@@ -143,24 +144,107 @@ fn all_that_cannot_be_done_is_refused_by_name_at_once() {
     let mut named = fields(&error);
     named.sort_unstable();
     let expected = [
-        "installProfile.firewallEnabled",
-        "installProfile.keyboard",
+        "installProfile.groups",
         "installProfile.keyboardAuto",
-        "installProfile.nics",
+        "installProfile.nics.nic[0].autoConnect",
+        "installProfile.nics.nic[0].ipv4Method",
         "installProfile.partitionTable.disks.disk[0].partitionType",
         "installProfile.partitionTable.disks.disk[0].partitions.partition[0].fstype",
         "installProfile.partitionTable.disks.disk[1]",
         "installProfile.partitionTable.logicalGroups",
-        "installProfile.rootUser.disablePasswordLogin",
-        "installProfile.rootUser.password",
-        "installProfile.timezone",
-        "installProfile.users",
+        "installProfile.rootUser.homeDir",
+        "installProfile.seLinuxMode",
+        "installProfile.timezoneCity",
+        "installProfile.users.user[0].sudo",
     ];
     assert_eq!(named, expected);
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     let error =
         parse("<image><ebs>true</ebs><entrypoint>x</entrypoint><ebsVolumeSize>5</ebsVolumeSize></image>");
     assert_eq!(fields(&error.unwrap_err()).len(), 3);
+}
+
+#[test]
+fn the_guests_own_configuration_is_read_in_both_syntaxes() {
+    let xml = "<image><installProfile><firewallEnabled>true</firewallEnabled><keyboard>uk</keyboard>
+        <nics><nic><name>eth0</name><order>1</order><ipv4Method>MANUAL</ipv4Method><ipAddresses><ipAddress>
+          <address>192.0.2.10</address><gateway>192.0.2.1</gateway><netmask>255.255.255.0</netmask><type>4</type>
+        </ipAddress></ipAddresses></nic></nics>
+        <rootUser><name>root</name><password>$6$salt$hash</password><encrypted>true</encrypted></rootUser>
+        <timezone>Europe/London</timezone><users><user><name>ann</name><password>secret one</password><sudo>2</sudo>
+          <userId>1234</userId><userIdAuto>true</userIdAuto><secondaryGroups>sudo,adm</secondaryGroups>
+          <sshKeys><sshKey><name>desk</name><publicKey> ssh-ed25519 AAAA ann </publicKey></sshKey></sshKeys></user>
+          <user><name>daemon</name><systemUser>true</systemUser><userId>1</userId></user></users>
+        <welcomeMsg>Hello</welcomeMsg><seLinuxMode>permissive</seLinuxMode></installProfile></image>";
+    let json = r#"{"image": {"installProfile": {"firewallEnabled": true, "keyboard": "uk",
+        "nics": {"nic": [{"name": "eth0", "order": 1, "ipv4Method": "MANUAL", "ipAddresses": {"ipAddress": [
+          {"address": "192.0.2.10", "gateway": "192.0.2.1", "netmask": "24", "type": 4}]}}]},
+        "rootUser": {"name": "root", "password": "$6$salt$hash", "encrypted": true}, "timezone": "Europe/London",
+        "users": {"user": [{"name": "ann", "password": "secret one", "sudo": 2, "userIdAuto": true, "userId": "1234",
+          "secondaryGroups": "sudo,adm", "sshKeys": {"sshKey": [{"publicKey": "ssh-ed25519 AAAA ann"}]}},
+          {"name": "daemon", "systemUser": true}]},
+        "welcomeMsg": "Hello", "seLinuxMode": "permissive"}}}"#;
+    let list = |items: &[&str]| Some(items.iter().map(|item| (*item).to_owned()).collect());
+    let expected = Profile {
+        root: Some(RootAccount { password_hash: Some(Secret::new("$6$salt$hash")), ..Default::default() }),
+        users: Some(vec![UserAccount {
+            name: "ann".into(),
+            groups: list(&["sudo", "adm"]),
+            password: Some(Secret::new("secret one")),
+            authorized_keys: list(&["ssh-ed25519 AAAA ann"]),
+            sudo: Some(SudoRight::NoPassword),
+            ..Default::default()
+        }]),
+        timezone: Some("Europe/London".into()),
+        keyboard: Some("uk".into()),
+        welcome_message: Some("Hello".into()),
+        nics: Some(vec![NicRequest {
+            name: Some("eth0".into()),
+            method: Some(NicMethod::Static),
+            addresses: list(&["192.0.2.10/24"]),
+            gateways: list(&["192.0.2.1"]),
+            ..Default::default()
+        }]),
+        firewall: Some(true),
+        selinux: Some(SelinuxMode::Permissive),
+        ..Default::default()
+    };
+    for document in [xml, json] {
+        let request = parse(document).unwrap();
+        assert_eq!(request.profile, expected, "{document}");
+        assert!(!format!("{request:?}").contains("secret one"), "a password is shown");
+    }
+    // What can be written is read again the same; secrets cannot.
+    let request = ImageRequest { profile: expected, ..Default::default() };
+    let error = request.to_image().unwrap_err();
+    assert_eq!(fields(&error), ["root.password_hash", "users[0].password"]);
+    let request = ImageRequest { profile: request.profile.without_secrets(), ..Default::default() };
+    let written = request.to_image().unwrap().render(Syntax::Xml);
+    let mut read = parse(&written).unwrap();
+    read.profile.root = Some(RootAccount::default());
+    assert_eq!(read.profile, request.profile, "{written}");
+}
+
+#[test]
+fn an_interface_of_the_scan_sent_back_changes_nothing() {
+    let echo = "<image><installProfile><nics><nic><name>eth0</name><order>1</order></nic></nics></installProfile></image>";
+    let request = parse(echo).unwrap();
+    assert_eq!(request.profile, Profile::default());
+    assert!(request.notes[0].contains("stays as the tree has it"), "{:?}", request.notes);
+    for (mask, length) in [("255.255.255.0", Some("24")), ("/16", Some("16")), ("255.0.255.0", None)] {
+        let body = format!(
+            "<image><installProfile><nics><nic><ipAddresses><ipAddress><address>10.0.0.1</address>
+             <netmask>{mask}</netmask></ipAddress></ipAddresses></nic></nics></installProfile></image>"
+        );
+        match (parse(&body), length) {
+            (Ok(request), Some(length)) => {
+                let nics = request.profile.nics.unwrap();
+                assert_eq!(nics[0].addresses.as_ref().unwrap()[0], format!("10.0.0.1/{length}"));
+            }
+            (Err(error), None) => assert!(error.field().unwrap().ends_with("netmask")),
+            (other, _) => panic!("{mask}: {other:?}"),
+        }
+    }
 }
 
 #[test]

@@ -1,4 +1,6 @@
-use diskwright::profile::{ByteSize, PartitionRequest, Profile, TableKind};
+use diskwright::profile::{
+    ByteSize, NicRequest, PartitionRequest, Profile, RootAccount, SelinuxMode, TableKind, UserAccount,
+};
 use serde::Deserialize;
 
 /// What a finished image is, read from its report: in the same way whether it was made just now or found after a crash.
@@ -17,6 +19,14 @@ struct Settings {
     partition_table: Setting<TableKind>,
     partitions: Setting<Option<Vec<PartitionRequest>>>,
     kernel_parameters: Setting<Vec<String>>,
+    root: Setting<Option<RootAccount>>,
+    users: Setting<Vec<UserAccount>>,
+    timezone: Setting<Option<String>>,
+    keyboard: Setting<Option<String>>,
+    welcome_message: Setting<Option<String>>,
+    nics: Setting<Option<Vec<NicRequest>>>,
+    firewall: Setting<Option<bool>>,
+    selinux: Setting<Option<SelinuxMode>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -68,8 +78,17 @@ impl Made {
             partition_table: Some(settings.partition_table.value),
             partitions: settings.partitions.value.clone(),
             kernel_parameters: Some(settings.kernel_parameters.value.clone()).filter(|list| !list.is_empty()),
+            root: settings.root.value.clone(),
+            users: Some(settings.users.value.clone()).filter(|users| !users.is_empty()),
+            timezone: settings.timezone.value.clone(),
+            keyboard: settings.keyboard.value.clone(),
+            welcome_message: settings.welcome_message.value.clone(),
+            nics: settings.nics.value.clone(),
+            firewall: settings.firewall.value,
+            selinux: settings.selinux.value,
             ..Profile::default()
         }
+        .without_secrets()
     }
 
     /// What there is to say about it, first that it is there: what does not boot must not look as if it did.

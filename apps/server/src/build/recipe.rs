@@ -79,7 +79,7 @@ impl Recipe {
 }
 
 /// The profile in effect before anything is planned: what is `asked`, else what the scan's own profile says, else what
-/// `settings` make of the request alone.
+/// `settings` make of the request alone; without secrets.
 pub(crate) fn effective(asked: &Profile, scan: Option<Profile>, settings: &Settings) -> Profile {
     let scan = scan.unwrap_or_default();
     // The disk of the scan's profile is that of its own partitions.
@@ -91,8 +91,17 @@ pub(crate) fn effective(asked: &Profile, scan: Option<Profile>, settings: &Setti
         partition_table: Some(settings.partition_table.value),
         partitions: settings.partitions.value.clone(),
         kernel_parameters: asked.kernel_parameters.clone().filter(|list| !list.is_empty()),
+        root: asked.root.clone(),
+        users: asked.users.clone(),
+        timezone: asked.timezone.clone(),
+        keyboard: asked.keyboard.clone(),
+        welcome_message: asked.welcome_message.clone(),
+        nics: asked.nics.clone(),
+        firewall: asked.firewall,
+        selinux: asked.selinux,
         ..Profile::default()
     }
+    .without_secrets()
 }
 
 fn open(tree: &Path, spool_directory: &Path, limits: Limits) -> Result<Arc<dyn ScanSource>> {

@@ -134,7 +134,10 @@ fn order(
     request: &ImageRequest,
 ) -> Result<NewImage, Failure> {
     let policy = server.settings().boot;
-    let (recipe, format) = Recipe::new(request, server.registry(), policy)?;
+    let (mut recipe, format) = Recipe::new(request, server.registry(), policy)?;
+    // Chosen now and kept: an image that is begun again has the same bytes.
+    let seed = Seed::random();
+    recipe.profile = recipe.profile.with_hashed_passwords(&seed)?;
     if policy == BootPolicy::Required {
         boots(origin)?;
     }
@@ -151,8 +154,7 @@ fn order(
         format: Offer::named(format.info, asked).name().to_owned(),
         compress: recipe.compress,
         request: serde_json::to_string(&recipe).map_err(json)?,
-        // Chosen now and kept: an image that is begun again has the same bytes.
-        seed: Seed::random().text().to_owned(),
+        seed: seed.text().to_owned(),
         timestamp: store::now().div_euclid(1000),
         notes: serde_json::to_string(&request.notes).map_err(json)?,
         profile: effective(&request.profile, scan_profile, &settings).to_json(),

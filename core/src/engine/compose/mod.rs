@@ -71,14 +71,18 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
     let volumes = plan.volumes();
     let identifiers = match settings.identity.value {
         IdentityPolicy::Keep => IdentifierMap::new(),
-        IdentityPolicy::New => IdentifierMap::between(&identities, &volumes)?,
+        IdentityPolicy::New | IdentityPolicy::Clone => IdentifierMap::between(&identities, &volumes)?,
     };
-    let guest_settings = GuestSettings { hostname: settings.hostname.value.clone(), identifiers };
-    guest::make_true(&mut workspace, &volumes, &guest_settings, &mut findings)?;
+    let guest_settings = guest_settings(&settings, order, identifiers)?;
+    guest::make_true(&mut workspace, &volumes, &guest_settings, &mut findings)
+        .map_err(|refusal| settings.as_written(refusal))?;
+    let mut parameters = settings.kernel_parameters.value.clone();
+    let naming = guest::naming_parameters(settings.nics.value.as_deref().unwrap_or_default());
+    parameters.extend(naming.into_iter().filter(|one| !settings.kernel_parameters.value.contains(one)));
     let request = BootRequest {
         disk: &volumes,
         identifiers: &guest_settings.identifiers,
-        parameters: &settings.kernel_parameters.value,
+        parameters: &parameters,
         scanned_cmdline: report.as_ref().and_then(|report| report.cmdline.as_deref()),
     };
     let boot = loaders.prepare(boots, &mut workspace, &request, &mut findings)?;
@@ -177,6 +181,25 @@ fn layers(order: &Order) -> [Layer<'_>; 3] {
     ]
 }
 
+/// What the profile asks of the guest, passwords hashed.
+fn guest_settings(settings: &Settings, order: &Order, identifiers: IdentifierMap) -> Result<GuestSettings> {
+    let users = settings.users.value.iter().map(|user| user.clone().with_hash(&order.seed));
+    Ok(GuestSettings {
+        hostname: settings.hostname.value.clone(),
+        identifiers,
+        root: settings.root.value.clone().map(|root| root.with_hash(&order.seed)).transpose()?,
+        users: users.collect::<Result<_>>()?,
+        day: order.timestamp.seconds.div_euclid(86_400),
+        timezone: settings.timezone.value.clone(),
+        keyboard: settings.keyboard.value.clone(),
+        welcome_message: settings.welcome_message.value.clone(),
+        nics: settings.nics.value.clone(),
+        firewall: settings.firewall.value,
+        selinux: settings.selinux.value,
+        is_clone: settings.identity.value == IdentityPolicy::Clone,
+    })
+}
+
 /// What stands on the EFI system partition: the loaders chosen, with the scanned partition's files; without loaders
 /// only the latter.
 fn esp_files(
@@ -232,7 +255,7 @@ fn kept_partition_ids(
     findings: &mut Findings,
 ) -> Result<KeptPartitionIds> {
     let mut kept = KeptPartitionIds::default();
-    if settings.identity.value == IdentityPolicy::New {
+    if !settings.identity.value.keeps_identifiers() {
         return Ok(kept);
     }
     let mut wanted = Vec::new();

@@ -130,6 +130,36 @@ async fn what_cannot_be_made_is_refused_at_once_and_named() {
 }
 
 #[tokio::test]
+async fn a_password_is_kept_as_its_hash_and_neither_is_shown() {
+    let trial = at_work().await;
+    let scan = trial.scan("guest").await;
+    let body = "<image><compress>true</compress><targetFormat><name>raw</name></targetFormat><installProfile>\
+                <timezone>Etc/UTC</timezone><rootUser><password>correct horse battery</password></rootUser>\
+                </installProfile></image>";
+    let answer = post(&trial, &scan, body).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+    let image = trial.get(&format!("{scan}/images/1")).await.text();
+    assert!(image.contains("<timezone>Etc/UTC</timezone>"), "{image}");
+    let mut kept = Vec::new();
+    let database = trial.server.folder().database();
+    for entry in database.parent().unwrap().read_dir().unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            kept.extend(std::fs::read(path).unwrap());
+        }
+    }
+    let has = |text: &str| kept.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(!has("correct horse battery"), "the password is kept");
+    assert!(has("$6$rounds=5000$"), "its hash is not: the next attempt could not set it");
+    assert!(!image.contains("$6$") && !answer.text().contains("$6$"), "the hash is shown: {image}");
+    let wrong = "<image><targetFormat><name>raw</name></targetFormat><installProfile><users><user><name>-x</name>\
+                 </user></users></installProfile></image>";
+    let answer = post(&trial, &scan, wrong).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text());
+    assert!(answer.text().contains("<parameter>users[0].name</parameter>"), "{}", answer.text());
+}
+
+#[tokio::test]
 async fn old_clients_name_the_primitive_format() {
     let trial = at_work().await;
     let scan = trial.scan("guest").await;

@@ -1,0 +1,157 @@
+//! The network of the new machine: as the profile asks, or the tree's own without what binds it to the old adapters.
+
+mod bindings;
+mod files;
+mod ifupdown;
+mod plan;
+#[cfg(test)]
+mod tests;
+
+use plan::{Interface, Stack};
+
+pub(super) use bindings::loosen_bindings;
+
+use super::{GuestWorkspace, units};
+use crate::profile::NicRequest;
+use crate::scan::Attributes;
+use crate::{Error, ErrorKind, Result};
+
+/// Writes the interface that the profile asks for with whatever configures the tree's network, in place of the
+/// interfaces that it has there.
+///
+/// # Errors
+/// `ErrorKind::Unsupported` naming the field of the profile that the tree cannot honour, with the reason.
+pub(super) fn set_nics(workspace: &mut GuestWorkspace<'_>, nics: &[NicRequest]) -> Result<()> {
+    let Some(nic) = nics.first() else { return Ok(()) };
+    let stack = Stack::of(workspace)?;
+    let interface = Interface::of(nic)?;
+    stack.check(workspace, &interface)?;
+    remove_old(workspace, stack);
+    match stack {
+        Stack::Ifupdown => ifupdown::write(workspace, &interface)?,
+        Stack::Netplan => {
+            put(workspace, "/etc/netplan/01-network.yaml".to_owned(), files::netplan(&interface), 0o600)?;
+        }
+        Stack::NetworkManager => {
+            let path = format!("/etc/NetworkManager/system-connections/{}.nmconnection", interface.name);
+            put(workspace, path, files::keyfile(&interface), 0o600)?;
+        }
+        Stack::Networkd => {
+            let path = format!("/etc/systemd/network/10-{}.network", interface.name);
+            put(workspace, path, files::networkd(&interface), 0o644)?;
+        }
+        Stack::NetworkScripts => {
+            let path = format!("/etc/sysconfig/network-scripts/ifcfg-{}", interface.name);
+            put(workspace, path, files::network_scripts(&interface), 0o644)?;
+            for (kind, text) in files::route_scripts(&interface) {
+                let path = format!("/etc/sysconfig/network-scripts/{kind}-{}", interface.name);
+                put(workspace, path, text, 0o644)?;
+            }
+        }
+        Stack::Wicked => {
+            put(
+                workspace,
+                format!("/etc/sysconfig/network/ifcfg-{}", interface.name),
+                files::wicked(&interface),
+                0o644,
+            )?;
+            if let Some(text) = files::wicked_routes(&interface) {
+                put(workspace, format!("/etc/sysconfig/network/ifroute-{}", interface.name), text, 0o644)?;
+            }
+        }
+    }
+    if !stack.sets_dns(workspace)? && !interface.dns.is_empty() {
+        write_resolver(workspace, &interface)?;
+    }
+    if workspace.is_directory(b"/etc/cloud/cloud.cfg.d") {
+        let text = "network: {config: disabled}\n".to_owned();
+        put(workspace, "/etc/cloud/cloud.cfg.d/99-disable-network-config.cfg".to_owned(), text, 0o644)?;
+    }
+    Ok(())
+}
+
+/// The kernel parameters under which the guest's interfaces have the names that the profile gives them.
+///
+/// # Reference
+/// systemd.net-naming-scheme(7); the kernel's own names are `eth0` and so on.
+pub(crate) fn naming_parameters(nics: &[NicRequest]) -> Vec<String> {
+    let of_kernel = |nic: &NicRequest| nic.name.as_deref().is_none_or(|name| name.starts_with("eth"));
+    match nics.iter().any(of_kernel) {
+        true => vec!["net.ifnames=0".to_owned(), "biosdevname=0".to_owned()],
+        false => Vec::new(),
+    }
+}
+
+fn put(workspace: &mut GuestWorkspace<'_>, path: String, text: String, mode: u16) -> Result<()> {
+    let directory = path.rsplit_once('/').map_or("/", |(directory, _)| directory).to_owned();
+    workspace.directory(directory.as_bytes(), 0o755, REASON)?;
+    let labels = workspace.attributes(directory.as_bytes()).unwrap_or_default().xattrs;
+    let xattrs = labels.into_iter().filter(|(name, _)| name == b"security.selinux").collect();
+    let attributes = Attributes { mode, xattrs, ..Attributes::default() };
+    workspace.write_with(path.as_bytes(), text.into_bytes(), Some(attributes), REASON)
+}
+
+/// Removes what configures other interfaces by files of their own.
+fn remove_old(workspace: &mut GuestWorkspace<'_>, stack: Stack) {
+    let (directory, is_old): (&str, fn(&str) -> bool) = match stack {
+        Stack::Netplan => ("/etc/netplan", |name| name.ends_with(".yaml")),
+        Stack::Networkd => ("/etc/systemd/network", |name| name.ends_with(".network")),
+        Stack::NetworkManager => ("/etc/NetworkManager/system-connections", |_| true),
+        Stack::NetworkScripts => ("/etc/sysconfig/network-scripts", |name| {
+            let kinds = ["ifcfg-", "route-", "route6-", "rule-", "rule6-"];
+            kinds.iter().any(|kind| name.starts_with(kind)) && name != "ifcfg-lo"
+        }),
+        Stack::Wicked => ("/etc/sysconfig/network", |name| {
+            (name.starts_with("ifcfg-") && name != "ifcfg-lo") || name.starts_with("ifroute-")
+        }),
+        Stack::Ifupdown => return,
+    };
+    for name in workspace.names(directory.as_bytes()) {
+        let Ok(name) = String::from_utf8(name) else { continue };
+        let path = format!("{directory}/{name}");
+        let is_wired = stack != Stack::NetworkManager
+            || workspace.read(path.as_bytes()).ok().flatten().is_some_and(|text| {
+                text.split(|byte| *byte == b'\n')
+                    .any(|line| matches!(line, b"type=ethernet" | b"type=802-3-ethernet"))
+            });
+        if is_old(&name) && is_wired && workspace.is_file(path.as_bytes()) {
+            workspace.remove(
+                path.as_bytes(),
+                "it configures the interfaces of the old machine; the profile has its own",
+            );
+        }
+    }
+}
+
+/// Name servers where nothing but the file is asked.
+///
+/// # Reference
+/// resolv.conf(5).
+fn write_resolver(workspace: &mut GuestWorkspace<'_>, interface: &Interface) -> Result<()> {
+    if workspace.link_target(RESOLVER).is_some() {
+        let reason = "the tree's /etc/resolv.conf is a link to what is made at each start";
+        return Err(refuse("dns", reason));
+    }
+    let old = workspace.read(RESOLVER)?.unwrap_or_default();
+    let kept = old.split_inclusive(|byte| *byte == b'\n').filter(|line| !line.starts_with(b"nameserver"));
+    let mut text: Vec<u8> = kept.flatten().copied().collect();
+    if !text.is_empty() && !text.ends_with(b"\n") {
+        text.push(b'\n');
+    }
+    for server in &interface.dns {
+        text.extend_from_slice(format!("nameserver {server}\n").as_bytes());
+    }
+    workspace.write(RESOLVER, text, REASON)
+}
+
+fn refuse(field: &str, reason: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Unsupported, reason).with_field(format!("nics[0].{field}"))
+}
+
+/// Whether a service of systemd starts.
+fn starts(workspace: &GuestWorkspace<'_>, unit: &str) -> Result<bool> {
+    units::is_enabled(workspace, unit)
+}
+
+const REASON: &str = "the profile asks for this network";
+const RESOLVER: &[u8] = b"/etc/resolv.conf";
