@@ -73,7 +73,7 @@ impl Guest<'_> {
                 ext4::check(disk, &place, &mount, comparisons, findings)
             }
             "vfat" => {
-                let files = self.fat_files(record, partition, file_system)?;
+                let files = self.fat_files(record, file_system)?;
                 let about = (record.sector_size, timestamp);
                 fat32::check(disk, partition, file_system, about, files, findings)
             }
@@ -122,7 +122,6 @@ impl Guest<'_> {
     fn fat_files(
         &self,
         record: &DiskRecord,
-        partition: &PartitionRecord,
         own: &FileSystemRecord,
     ) -> Result<Option<FatFiles>> {
         if let Some(files) = &own.files {

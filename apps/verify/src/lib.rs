@@ -24,7 +24,7 @@ pub use disk::Disk;
 pub use expect::{EntryLine, FileDigests, Scan, write_file_digests};
 pub use finding::Finding;
 pub use report::{
-    BiosBootRecord, DiskRecord, EditRecord, FatFileRecord, FileSystemRecord, ImageReport, OutputRecord,
+    BiosBootRecord, DiskRecord, EditRecord, FatFileRecord, FileSystemRecord, ImageReport, MachineRecord, OutputRecord,
     PartitionRecord,
 };
 
@@ -111,7 +111,7 @@ impl Verifier {
         if self.own_digests == OwnDigests::Check {
             outputs::check(&self.report, path, &mut findings).map_err(located)?;
         }
-        let disk = container::open(path, &mut findings).map_err(located)?;
+        let disk = container::open(path, &self.report, &mut findings).map_err(located)?;
         self.check_disk(disk.as_ref(), &mut findings).map_err(located)?;
         Ok(Outcome::of(findings))
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use diskwright_core::{Error, ErrorKind, Result};
+use diskwright_core::{Error, ErrorKind, Result, Seed};
 use serde::Deserialize;
 
 use crate::expect::EntryLine;
@@ -12,8 +12,12 @@ use crate::expect::EntryLine;
 #[non_exhaustive]
 pub struct ImageReport {
     schema: String,
+    /// Text of the seed, from which every new identifier is derived.
+    pub seed: String,
     /// Time of the build, seconds since the epoch.
     pub timestamp: i64,
+    /// The machine.
+    pub machine: MachineRecord,
     /// The disks with their partitions.
     pub disks: Vec<DiskRecord>,
     /// The files made.
@@ -23,6 +27,13 @@ pub struct ImageReport {
     /// The entries that are not as they were scanned.
     #[serde(default)]
     pub changed: Option<Vec<EntryLine>>,
+}
+
+/// The machine of an image.
+#[derive(Clone, Debug, Deserialize)]
+#[expect(missing_docs, reason = "docs/report.schema.json says it of each")]
+pub struct MachineRecord {
+    pub name: String,
 }
 
 /// A disk.
@@ -134,6 +145,11 @@ impl ImageReport {
             return Err(Error::new(ErrorKind::Unsupported, text).with_field("changed"));
         }
         Ok(report)
+    }
+
+    /// The identifier that the seed gives for a label (UUIDv5).
+    pub(crate) fn uuid(&self, label: &str) -> uuid::Uuid {
+        Seed::from_text(self.seed.clone()).uuid(label)
     }
 
     /// The report in a file.

@@ -37,6 +37,7 @@ use crate::format::{Machine, OutputSpec, TargetFormat};
 use crate::layout::DiskLayout;
 use crate::pipeline;
 use crate::sink::Sink;
+use crate::tree::FileTree;
 use crate::{Error, ErrorKind, Monitor, Phase, Result};
 
 /// Runs orders. Clones are the same engine: they share its queue and its limits.
@@ -258,6 +259,11 @@ impl Plan {
     /// The disks.
     pub fn disks(&self) -> &[DiskLayout] {
         &self.composition.disks
+    }
+
+    /// The guest as the disks hold it: the scan with all edits.
+    pub fn tree(&self) -> &FileTree {
+        &self.composition.tree
     }
 
     /// The outputs, each with the id of its format.

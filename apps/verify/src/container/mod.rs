@@ -1,15 +1,21 @@
 //! Image files: the disks in them, read by code of its own, and what is wrong with the files themselves.
 
+mod inflate;
+mod qcow2;
 mod raw;
+mod recent;
+mod vdi;
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use diskwright_core::{Error, ErrorKind, ReadAt, Result};
 
-use crate::bytes::len64;
+use crate::bytes::{len, len64};
 use crate::disk::Disk;
 use crate::finding::Findings;
+use crate::report::ImageReport;
 
 pub(crate) use raw::HostFile;
 
@@ -18,16 +24,65 @@ pub(crate) use raw::HostFile;
 /// # Errors
 /// `ErrorKind::Source` when a file cannot be read or is cut off; `ErrorKind::Unsupported` for what is of no known kind, or of a
 /// kind that Diskwright does not write.
-pub(crate) fn open(path: &Path, findings: &mut Findings) -> Result<Arc<dyn Disk>> {
+pub(crate) fn open(path: &Path, report: &ImageReport, findings: &mut Findings) -> Result<Arc<dyn Disk>> {
     let file = HostFile::open(path)?;
-    let mut head = vec![0; usize::try_from(file.size().min(len64(HEAD))).unwrap_or(HEAD)];
-    file.read_exact_at(0, &mut head).map_err(|error| {
-        Error::new(ErrorKind::Source, "the image cannot be read").with_source(error)
-    })?;
+    let head = head(&file)?;
     if head.starts_with(b"\x1f\x8b") || head.starts_with(b"\x28\xb5\x2f\xfd") {
         return raw::unpack(&file, path, findings);
     }
-    Ok(Arc::new(file))
+    open_file(Arc::new(file), report, findings)
+}
+
+/// The disk in a file that needs no other.
+pub(crate) fn open_file(
+    file: Arc<dyn Disk>,
+    report: &ImageReport,
+    findings: &mut Findings,
+) -> Result<Arc<dyn Disk>> {
+    let head = head(file.as_ref())?;
+    if head.starts_with(b"QFI\xfb") {
+        return qcow2::open(file, findings);
+    }
+    if head.starts_with(b"<<< Oracle VM VirtualBox Disk Image >>>") {
+        return vdi::open(file, report, findings);
+    }
+    Ok(file)
+}
+
+fn head(file: &dyn ReadAt) -> Result<Vec<u8>> {
+    let mut head = vec![0; len(file.size()).min(HEAD)];
+    file.read_exact_at(0, &mut head)
+        .map_err(|error| Error::new(ErrorKind::Source, "the image cannot be read").with_source(error))?;
+    Ok(head)
+}
+
+/// Fills `buf` from pieces of `size` bytes, of which `piece` gives each; `None` for zeros.
+fn read_pieces(
+    total: u64,
+    size: u64,
+    offset: u64,
+    buf: &mut [u8],
+    piece: impl Fn(u64) -> io::Result<Option<Arc<[u8]>>>,
+) -> io::Result<()> {
+    if offset.checked_add(len64(buf.len())).is_none_or(|end| end > total) {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let mut at = offset;
+    let mut rest = buf;
+    while !rest.is_empty() {
+        let (number, inside) = (at / size, len(at % size));
+        let (part, left) = rest.split_at_mut(len(size).saturating_sub(inside).min(rest.len()));
+        match piece(number)? {
+            None => part.fill(0),
+            Some(bytes) => {
+                let range = inside..inside.saturating_add(part.len());
+                part.copy_from_slice(bytes.get(range).ok_or(io::ErrorKind::UnexpectedEof)?);
+            }
+        }
+        at = at.saturating_add(len64(part.len()));
+        rest = left;
+    }
+    Ok(())
 }
 
 /// Bytes by which kinds are told.

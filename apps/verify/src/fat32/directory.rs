@@ -3,7 +3,7 @@
 use diskwright_core::Result;
 
 use super::boot::label;
-use super::table::{Chain, FileContent};
+use super::table::FileContent;
 use super::time::fat_time;
 use super::{ENTRY, FatFile, Volume, most_directory_bytes, structure};
 use crate::bytes::{array, first_difference, first_nonzero, hex, len, put, u16_le, u32_le};

@@ -34,6 +34,8 @@ use crate::tree::{EntryRecord, FileTree, Finding, Findings, Severity, TreeView};
 
 /// Everything about an order but its outputs.
 pub(super) struct Composition {
+    /// The guest with all edits.
+    pub(super) tree: Arc<FileTree>,
     pub(super) disks: Vec<DiskLayout>,
     pub(super) machine: Machine,
     pub(super) settings: Settings,
@@ -116,6 +118,7 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
     let machine = machine(order, name, &settings, &facts, boots);
     let findings = told.into_iter().chain(findings.into_vec()).collect();
     Ok(Composition {
+        tree,
         disks: vec![layout],
         machine,
         settings,
@@ -316,6 +319,10 @@ fn disk_entry(
                 uuid: id.to_string(),
                 label: draft.label.clone(),
                 mount_point: draft.planned.mount_point.clone(),
+                taken_from: ingredients
+                    .esp
+                    .filter(|_| is_esp(draft))
+                    .and_then(|esp| esp.scanned_directory().map(str::to_owned)),
                 files: is_esp(draft).then(|| changed::fat_files(&ingredients.esp_files, ingredients.tree)),
             }),
         })

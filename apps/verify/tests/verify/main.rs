@@ -1,0 +1,7 @@
+//! What was written is verified, what was changed afterwards is found.
+
+mod clean;
+mod compared;
+mod mutation;
+mod rich;
+mod support;
