@@ -152,6 +152,11 @@ impl ImageReport {
         Seed::from_text(self.seed.clone()).uuid(label)
     }
 
+    /// As [`ImageReport::uuid`], 32 bits.
+    pub(crate) fn number(&self, label: &str) -> u32 {
+        Seed::from_text(self.seed.clone()).u32(label)
+    }
+
     /// The report in a file.
     ///
     /// # Errors

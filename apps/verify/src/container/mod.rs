@@ -1,10 +1,13 @@
 //! Image files: the disks in them, read by code of its own, and what is wrong with the files themselves.
 
 mod inflate;
+mod machine;
+mod ova;
 mod qcow2;
 mod raw;
 mod recent;
 mod vdi;
+mod vmdk;
 
 use std::io;
 use std::path::Path;
@@ -30,18 +33,35 @@ pub(crate) fn open(path: &Path, report: &ImageReport, findings: &mut Findings) -
     if head.starts_with(b"\x1f\x8b") || head.starts_with(b"\x28\xb5\x2f\xfd") {
         return raw::unpack(&file, path, findings);
     }
-    open_file(Arc::new(file), report, findings)
+    if vmdk::is_descriptor(&head) {
+        return vmdk::open_flat(path, report, findings);
+    }
+    if machine::is_vbox(&head) {
+        return machine::open_vbox(path, report, findings);
+    }
+    if machine::is_vmx(&head) {
+        return machine::open_vmx(path, report, findings);
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    open_file(Arc::new(file), &name, report, findings)
 }
 
 /// The disk in a file that needs no other.
 pub(crate) fn open_file(
     file: Arc<dyn Disk>,
+    name: &str,
     report: &ImageReport,
     findings: &mut Findings,
 ) -> Result<Arc<dyn Disk>> {
     let head = head(file.as_ref())?;
     if head.starts_with(b"QFI\xfb") {
-        return qcow2::open(file, findings);
+        return qcow2::open(file, report, findings);
+    }
+    if vmdk::is_sparse(&head) {
+        return vmdk::open(file, name, report, findings);
+    }
+    if ova::is_archive(&head) {
+        return ova::open(file, report, findings);
     }
     if head.starts_with(b"<<< Oracle VM VirtualBox Disk Image >>>") {
         return vdi::open(file, report, findings);
@@ -54,6 +74,16 @@ fn head(file: &dyn ReadAt) -> Result<Vec<u8>> {
     file.read_exact_at(0, &mut head)
         .map_err(|error| Error::new(ErrorKind::Source, "the image cannot be read").with_source(error))?;
     Ok(head)
+}
+
+/// Refuses a disk that is not of the size that the report says, before tables are read that grow with it.
+fn check_size(size: u64, report: &ImageReport) -> Result<()> {
+    let wanted = report.disks.first().map_or(0, |disk| disk.size);
+    if size == wanted {
+        return Ok(());
+    }
+    let text = format!("the image is of a disk of {size} bytes, the report of one of {wanted}");
+    Err(Error::new(ErrorKind::Source, text))
 }
 
 /// Fills `buf` from pieces of `size` bytes, of which `piece` gives each; `None` for zeros.

@@ -47,6 +47,7 @@ pub(super) fn open(
         let shown = |bytes: &[u8]| hex(bytes.get(at..(at + 8).min(HEADER)).unwrap_or_default());
         findings.add("vdi-header", "header", Some(len64(at)), shown(&expected), shown(&found));
     }
+    super::check_size(size, report)?;
     if size.div_ceil(BLOCK) != blocks {
         let text = format!("a disk of {size} bytes has not {blocks} blocks");
         return Err(Error::new(ErrorKind::Source, text));

@@ -15,6 +15,7 @@ mod superblock;
 mod walk;
 mod xattr;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 
 use diskwright_core::Result;
@@ -44,6 +45,8 @@ struct Volume<'a> {
     xattr_blocks: BTreeMap<u64, SharedBlock>,
     /// Directories by group.
     directories: BTreeMap<u64, u64>,
+    /// The group whose inode table was used last, and the table's first block.
+    last_table: Cell<Option<(u64, u64)>>,
 }
 
 /// Names of an inode.
@@ -96,6 +99,7 @@ pub(crate) fn check(
         links: HashMap::new(),
         xattr_blocks: BTreeMap::new(),
         directories: BTreeMap::new(),
+        last_table: Cell::new(None),
     };
     volume.take_metadata(findings)?;
     // Inodes 1 to 10 are in use whatever they hold; the root comes with the tree.
@@ -156,7 +160,11 @@ impl Volume<'_> {
         let (Some(group), Some(inside)) = (index.checked_div(each), index.checked_rem(each)) else {
             return Ok(None);
         };
-        let table = self.descriptor(group)?.0.inode_table;
+        let table = match self.last_table.get().filter(|(last, _)| *last == group) {
+            Some((_, table)) => table,
+            None => self.descriptor(group)?.0.inode_table,
+        };
+        self.last_table.set(Some((group, table)));
         let at = self.offset(table).saturating_add(inside.saturating_mul(len64(INODE)));
         let end = self.offset(self.superblock.blocks);
         Ok((at.saturating_add(len64(INODE)) <= end).then_some(at))

@@ -50,9 +50,10 @@ fn every_attribute_that_differs_is_named_with_partition_and_path() {
         ("kind", "/var/long", |tree| tree.entry("var/long").object = EntryObject::Symlink(vec![b'l'; 201])),
         ("kind", "/var/tty", |tree| tree.entry("var/tty").object = EntryObject::Fifo),
         ("content", "/var/fragments", |tree| {
-            let mut bytes = tree.contents[3].to_vec();
+            let fragments = tree.contents.last_mut().unwrap();
+            let mut bytes = fragments.to_vec();
             bytes[5 * 8192 + 4095] ^= 1;
-            tree.contents[3] = bytes.into();
+            *fragments = bytes.into();
         }),
     ];
     for (code, path, change) in changes {

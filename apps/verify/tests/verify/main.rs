@@ -2,6 +2,7 @@
 
 mod clean;
 mod compared;
+mod containers;
 mod mutation;
 mod rich;
 mod support;

@@ -34,10 +34,14 @@ fn unnoticed(verifier: &Verifier, base: &Base, offsets: &[usize]) -> Vec<String>
     })
 }
 
-/// Every byte of what holds something, and some of what is zero.
+/// Every byte of every line of 64 that holds something, one in eight of those around, and some of what is zero far and wide.
 fn offsets(base: &Base, step: usize) -> Vec<usize> {
-    let all = 0..base.bytes.len();
-    all.filter(|at| (base.has_data(*at) && at % step == 0) || at % 40_009 == 0).collect()
+    let is_wanted = |at: &usize| {
+        let line = &base.bytes[at / 64 * 64..at / 64 * 64 + 64];
+        let holds = base.has_data(*at) && line.iter().any(|byte| *byte != 0);
+        (holds && at % step == 0) || (base.has_data(*at) && at % (8 * step) == at / 64 % 8) || at % 40_009 == 0
+    };
+    (0..base.bytes.len()).filter(is_wanted).collect()
 }
 
 fn check(profile: &str, step: usize) {
@@ -50,6 +54,7 @@ fn check(profile: &str, step: usize) {
     let outcome = verifier.verify_disk("disk", &Flipped { base: &base, at: 0, mask: 0 }).unwrap();
     assert!(outcome.is_clean(), "{profile}: {:#?}", outcome.findings);
     let offsets = offsets(&base, step);
+    println!("{} bytes are flipped", offsets.len());
     let unnoticed = unnoticed(&verifier, &base, &offsets);
     assert!(unnoticed.is_empty(), "{profile}: {} of {}: {:#?}", unnoticed.len(), offsets.len(), &unnoticed[..unnoticed.len().min(20)]);
 }
@@ -57,4 +62,15 @@ fn check(profile: &str, step: usize) {
 #[test]
 fn a_byte_flipped_anywhere_on_a_disk_with_gpt_and_ext4_is_found() {
     check(PROFILE, 1);
+}
+
+#[test]
+fn a_byte_flipped_anywhere_on_a_disk_with_mbr_swap_and_fat_is_found() {
+    let profile = r#"{"boot": "none", "disk_size": "112M", "partition_table": "mbr", "partitions": [
+        {"mount_point": "/", "size": "24M"},
+        {"mount_point": "/boot", "role": "data", "file_system": "fat32", "size": "34M", "label": "BOOT"},
+        {"role": "swap", "size": "2M", "label": "pages"},
+        {"mount_point": "/var", "file_system": "ext3", "size": "16M", "label": "var"},
+        {"mount_point": "/many", "file_system": "ext2", "size": "16M"}]}"#;
+    check(profile, 1);
 }

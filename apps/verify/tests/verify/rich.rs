@@ -18,8 +18,11 @@ pub(crate) struct Rich {
 impl Rich {
     pub(crate) fn new() -> Self {
         let mut tree = Self::default();
-        for directory in ["", "etc", "many", "var"] {
+        for directory in ["", "boot", "boot/sub", "etc", "many", "var"] {
             tree.push(directory, EntryObject::Directory);
+        }
+        for name in ["boot/KERNEL.IMG", "boot/config.txt", "boot/sub/A long name of mixed case.conf", "boot/sub/\u{e9}t\u{e9}"] {
+            tree.file(name, name.repeat(40).into_bytes(), None);
         }
         tree.file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n".repeat(7), None);
         tree.file("etc/empty", Vec::new(), None);
@@ -34,7 +37,7 @@ impl Rich {
         tree.push("var/socket", EntryObject::Socket);
         tree.push("var/disk", EntryObject::BlockDevice(DeviceNumber { major: 259, minor: 70_000 }));
         tree.push("var/tty", EntryObject::CharDevice(DeviceNumber { major: 4, minor: 1 }));
-        for number in 0..200 {
+        for number in 0..90 {
             tree.push(&format!("many/a-name-that-fills-blocks-of-directories-{number:04}"), EntryObject::Fifo);
         }
         tree.entry("etc/passwd").attributes.xattrs = vec![

@@ -17,6 +17,7 @@ use super::recent::Recent;
 use crate::bytes::{len, len64, u64_be};
 use crate::disk::Disk;
 use crate::finding::Findings;
+use crate::report::ImageReport;
 use header::Header;
 use tables::Entry;
 
@@ -34,8 +35,13 @@ pub(super) struct Qcow2 {
 ///
 /// # Errors
 /// `ErrorKind::Source` when the file cannot be read or is cut off; `ErrorKind::Unsupported` for what Diskwright does not write.
-pub(super) fn open(file: Arc<dyn Disk>, findings: &mut Findings) -> Result<Arc<dyn Disk>> {
+pub(super) fn open(
+    file: Arc<dyn Disk>,
+    report: &ImageReport,
+    findings: &mut Findings,
+) -> Result<Arc<dyn Disk>> {
     let header = Header::read(file.as_ref(), findings)?;
+    super::check_size(header.size, report)?;
     let l1 = tables::read_l1(file.as_ref(), &header, findings)?;
     let image = Qcow2 { file, header, l1, tables: Recent::new(TABLES), clusters: Recent::new(CLUSTERS) };
     image.check(findings)?;
