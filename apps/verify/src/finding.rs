@@ -119,7 +119,13 @@ impl Findings {
     ) -> bool {
         let is_equal = found == expected;
         if !is_equal {
-            self.add(code, structure, Some(offset), format!("{field} {expected}"), format!("{field} {found}"));
+            self.add(
+                code,
+                structure,
+                Some(offset),
+                format!("{field} {expected}"),
+                format!("{field} {found}"),
+            );
         }
         is_equal
     }

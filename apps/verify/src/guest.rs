@@ -6,9 +6,7 @@ use diskwright_core::{Error, ErrorKind, Result};
 
 use crate::disk::{Disk, expect_zeros};
 use crate::escape::{digest, escape, unescape};
-use crate::expect::{
-    ActualKind, Comparison, Content, Entries, Expected, Listing, Mount, TreePath, relative,
-};
+use crate::expect::{ActualKind, Comparison, Content, Entries, Expected, Listing, Mount, TreePath, relative};
 use crate::fat32::{FatFile, FatFiles};
 use crate::finding::Findings;
 use crate::report::{DiskRecord, FileSystemRecord, ImageReport, PartitionRecord};
@@ -119,11 +117,7 @@ impl Guest<'_> {
     }
 
     /// What a FAT file system should hold; `None` where nothing is known.
-    fn fat_files(
-        &self,
-        record: &DiskRecord,
-        own: &FileSystemRecord,
-    ) -> Result<Option<FatFiles>> {
+    fn fat_files(&self, record: &DiskRecord, own: &FileSystemRecord) -> Result<Option<FatFiles>> {
         if let Some(files) = &own.files {
             return self.listed_files(files).map(Some);
         }

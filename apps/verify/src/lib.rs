@@ -24,10 +24,11 @@ pub use disk::Disk;
 pub use expect::{EntryLine, FileDigests, Scan, write_file_digests};
 pub use finding::Finding;
 pub use report::{
-    BiosBootRecord, DiskRecord, EditRecord, FatFileRecord, FileSystemRecord, ImageReport, MachineRecord, OutputRecord,
-    PartitionRecord,
+    BiosBootRecord, DiskRecord, EditRecord, FatFileRecord, FileSystemRecord, ImageReport, MachineRecord,
+    OutputRecord, PartitionRecord,
 };
 
+use container::Made;
 use expect::{Listing, ScanListing};
 use finding::Findings;
 use guest::Guest;
@@ -111,7 +112,7 @@ impl Verifier {
         if self.own_digests == OwnDigests::Check {
             outputs::check(&self.report, path, &mut findings).map_err(located)?;
         }
-        let disk = container::open(path, &self.report, &mut findings).map_err(located)?;
+        let disk = container::open(path, &Made::new(&self.report, &name), &mut findings).map_err(located)?;
         self.check_disk(disk.as_ref(), &mut findings).map_err(located)?;
         Ok(Outcome::of(findings))
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use diskwright_core::{Error, ErrorKind, Result, Seed};
+use diskwright_core::{Error, ErrorKind, Result};
 use serde::Deserialize;
 
 use crate::expect::EntryLine;
@@ -86,6 +86,8 @@ pub struct FileSystemRecord {
     #[serde(default)]
     pub mount_point: Option<String>,
     #[serde(default)]
+    pub hash_seed: Option<String>,
+    #[serde(default)]
     pub taken_from: Option<String>,
     #[serde(default)]
     pub files: Option<Vec<FatFileRecord>>,
@@ -147,24 +149,15 @@ impl ImageReport {
         Ok(report)
     }
 
-    /// The identifier that the seed gives for a label (UUIDv5).
-    pub(crate) fn uuid(&self, label: &str) -> uuid::Uuid {
-        Seed::from_text(self.seed.clone()).uuid(label)
-    }
-
-    /// As [`ImageReport::uuid`], 32 bits.
-    pub(crate) fn number(&self, label: &str) -> u32 {
-        Seed::from_text(self.seed.clone()).u32(label)
-    }
-
     /// The report in a file.
     ///
     /// # Errors
     /// As [`ImageReport::from_json`]; `ErrorKind::Source` when the file cannot be read or has more than 1 GiB.
     pub fn read(path: &Path) -> Result<Self> {
         let name = path.as_os_str().as_encoded_bytes();
-        let failed =
-            |error| Error::new(ErrorKind::Source, "cannot read the report").with_path(name).with_source(error);
+        let failed = |error| {
+            Error::new(ErrorKind::Source, "cannot read the report").with_path(name).with_source(error)
+        };
         let size = std::fs::metadata(path).map_err(failed)?.len();
         if size > MAX_SIZE {
             let text = format!("a report of {size} bytes: at most {MAX_SIZE} are read");

@@ -35,7 +35,13 @@ pub(crate) fn check(
     put(&mut expected, PAGE - 10, b"SWAPSPACE2");
     if let Some(at) = first_difference(&found, &expected) {
         let shown = |bytes: &[u8]| hex(bytes.get(at..(at + 16).min(PAGE)).unwrap_or_default());
-        findings.add("swap", STRUCTURE, Some(start.saturating_add(len64(at))), shown(&expected), shown(&found));
+        findings.add(
+            "swap",
+            STRUCTURE,
+            Some(start.saturating_add(len64(at))),
+            shown(&expected),
+            shown(&found),
+        );
     }
     expect_zeros(disk, start.saturating_add(len64(PAGE)), end, ("free-space", "swap area"), findings)
 }

@@ -22,7 +22,8 @@ use std::time::Instant;
 pub use generation::{Canceller, Generation, GenerationFuture, GenerationId};
 pub use order::{Digests, Order};
 pub use report::{
-    BiosBootEntry, DiskEntry, FatFileEntry, FileSystemEntry, MachineEntry, OutputEntry, PartitionEntry, PhaseEntry, Report, RunEntry,
+    BiosBootEntry, DiskEntry, FatFileEntry, FileSystemEntry, MachineEntry, OutputEntry, PartitionEntry,
+    PhaseEntry, Report, RunEntry,
 };
 
 use claim::Claim;

@@ -124,6 +124,9 @@ pub struct FileSystemEntry {
     /// Where the guest mounts it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mount_point: Option<String>,
+    /// The UUID from which ext4, ext3 and ext2 hash the names of directories.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hash_seed: Option<String>,
     /// The directory of the guest whose content is on this file system in place of the one that holds it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub taken_from: Option<String>,

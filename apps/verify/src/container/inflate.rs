@@ -15,7 +15,8 @@ pub(super) fn inflate_zlib(packed: &[u8], size: usize) -> io::Result<(Vec<u8>, u
 fn inflate(mut stream: flate2::Decompress, packed: &[u8], size: usize) -> io::Result<(Vec<u8>, usize)> {
     // One byte more shows a stream that is too long.
     let mut bytes = vec![0; size.saturating_add(1)];
-    let status = stream.decompress(packed, &mut bytes, flate2::FlushDecompress::Finish).map_err(io::Error::other)?;
+    let status =
+        stream.decompress(packed, &mut bytes, flate2::FlushDecompress::Finish).map_err(io::Error::other)?;
     let written = usize::try_from(stream.total_out()).unwrap_or(usize::MAX);
     if status != flate2::Status::StreamEnd || written != size {
         let text = format!("{written} bytes of a stream that should end after {size}");

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use diskwright_core::{Error, ErrorKind, ReadAt, Result};
 use quick_xml::events::{BytesStart, Event};
 
+use super::Made;
 use super::{HostFile, open_file};
 use crate::bytes::len;
 use crate::disk::{Disk, read};
 use crate::finding::Findings;
-use crate::report::ImageReport;
 
 /// Whether a file describes a machine of VirtualBox.
 pub(super) fn is_vbox(head: &[u8]) -> bool {
@@ -26,7 +26,7 @@ pub(super) fn is_vmx(head: &[u8]) -> bool {
 ///
 /// # Errors
 /// `ErrorKind::Source` when it names none, or files cannot be read.
-pub(super) fn open_vbox(path: &Path, report: &ImageReport, findings: &mut Findings) -> Result<Arc<dyn Disk>> {
+pub(super) fn open_vbox(path: &Path, machine: &Made<'_>, findings: &mut Findings) -> Result<Arc<dyn Disk>> {
     let text = text(path)?;
     let mut disks = Vec::new();
     let mut attached = Vec::new();
@@ -47,10 +47,13 @@ pub(super) fn open_vbox(path: &Path, report: &ImageReport, findings: &mut Findin
             _ => {}
         }
     }
-    let uuid = report.uuid(&format!("vdi {} 1 creation", report.machine.name));
+    let uuid = machine.uuid(&format!("vdi {} 1 creation", machine.name));
     let wanted = Some(format!("{{{uuid}}}"));
     let [(Some(location), found)] = &disks[..] else {
-        return Err(Error::new(ErrorKind::Source, format!("the machine has {} disks with a place, not one", disks.len())));
+        return Err(Error::new(
+            ErrorKind::Source,
+            format!("the machine has {} disks with a place, not one", disks.len()),
+        ));
     };
     let shown = |value: &Option<String>| value.clone().unwrap_or_default();
     for (what, found) in [("HardDisk", found), ("Image", attached.first().unwrap_or(&None))] {
@@ -58,10 +61,10 @@ pub(super) fn open_vbox(path: &Path, report: &ImageReport, findings: &mut Findin
             findings.add("vbox", what, None, shown(&wanted), shown(found));
         }
     }
-    if name.as_deref() != Some(&report.machine.name) {
-        findings.add("vbox", "Machine", None, report.machine.name.clone(), shown(&name));
+    if name.as_deref() != Some(&machine.name) {
+        findings.add("vbox", "Machine", None, machine.name.clone(), shown(&name));
     }
-    beside(path, location, report, findings)
+    beside(path, location, machine, findings)
 }
 
 fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
@@ -73,7 +76,7 @@ fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
 ///
 /// # Errors
 /// As [`open_vbox`].
-pub(super) fn open_vmx(path: &Path, report: &ImageReport, findings: &mut Findings) -> Result<Arc<dyn Disk>> {
+pub(super) fn open_vmx(path: &Path, machine: &Made<'_>, findings: &mut Findings) -> Result<Arc<dyn Disk>> {
     let text = text(path)?;
     let value = |line: &str| line.split_once('=').map(|(_, value)| value.trim().trim_matches('"').to_owned());
     let is_disk = |line: &&str| {
@@ -85,19 +88,22 @@ pub(super) fn open_vmx(path: &Path, report: &ImageReport, findings: &mut Finding
         return Err(Error::new(ErrorKind::Source, format!("the machine has {} disks, not one", disks.len())));
     };
     let name = text.lines().find(|line| line.to_ascii_lowercase().starts_with("displayname")).and_then(value);
-    if name.as_deref() != Some(&report.machine.name) {
-        findings.add("vmx", "displayName", None, report.machine.name.clone(), name.unwrap_or_default());
+    if name.as_deref() != Some(&machine.name) {
+        findings.add("vmx", "displayName", None, machine.name.clone(), name.unwrap_or_default());
     }
-    beside(path, location, report, findings)
+    beside(path, location, machine, findings)
 }
 
 /// A file of the same directory; no other is opened.
-fn beside(path: &Path, location: &str, report: &ImageReport, findings: &mut Findings) -> Result<Arc<dyn Disk>> {
+fn beside(path: &Path, location: &str, machine: &Made<'_>, findings: &mut Findings) -> Result<Arc<dyn Disk>> {
     if location.contains('/') || location.is_empty() {
-        return Err(Error::new(ErrorKind::Source, format!("the disk {location:?} is not beside its machine")));
+        return Err(Error::new(
+            ErrorKind::Source,
+            format!("the disk {location:?} is not beside its machine"),
+        ));
     }
     let file = HostFile::open(&path.with_file_name(location))?;
-    open_file(Arc::new(file), location, report, findings)
+    open_file(Arc::new(file), location, machine, findings)
 }
 
 fn text(path: &Path) -> Result<String> {
@@ -106,6 +112,7 @@ fn text(path: &Path) -> Result<String> {
         return Err(Error::new(ErrorKind::Unsupported, "the machine's description has more than 1 MiB"));
     }
     let bytes = read(&file, 0, len(file.size()))?;
-    String::from_utf8(bytes)
-        .map_err(|error| Error::new(ErrorKind::Source, "the machine's description is no text").with_source(error))
+    String::from_utf8(bytes).map_err(|error| {
+        Error::new(ErrorKind::Source, "the machine's description is no text").with_source(error)
+    })
 }

@@ -13,7 +13,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use diskwright_core::{Error, ErrorKind, ReadAt, Result};
+use diskwright_core::{Error, ErrorKind, ReadAt, Result, Seed};
+use uuid::Uuid;
 
 use crate::bytes::{len, len64};
 use crate::disk::Disk;
@@ -22,49 +23,81 @@ use crate::report::ImageReport;
 
 pub(crate) use raw::HostFile;
 
+/// The machine that an image was made for.
+pub(crate) struct Made<'a> {
+    pub(crate) report: &'a ImageReport,
+    /// Its name in this image: where formats of one order would have written the same file, each has its own.
+    name: String,
+}
+
+impl<'a> Made<'a> {
+    /// The machine in the image of that file name.
+    pub(crate) fn new(report: &'a ImageReport, file_name: &str) -> Self {
+        let name = &report.machine.name;
+        let output = report.outputs.iter().find(|output| output.path == file_name);
+        let own = output.map(|output| format!("{name}-{}", output.format));
+        let has_own = |own: &String| {
+            file_name
+                .strip_prefix(own.as_str())
+                .is_some_and(|rest| rest.starts_with('.') || rest.starts_with("-flat."))
+        };
+        Self { report, name: own.filter(has_own).unwrap_or_else(|| name.clone()) }
+    }
+
+    /// The identifier that the seed gives for a label (UUIDv5).
+    fn uuid(&self, label: &str) -> Uuid {
+        Seed::from_text(self.report.seed.clone()).uuid(label)
+    }
+
+    /// As [`Made::uuid`], 32 bits.
+    fn number(&self, label: &str) -> u32 {
+        Seed::from_text(self.report.seed.clone()).u32(label)
+    }
+}
+
 /// The disk in an image.
 ///
 /// # Errors
 /// `ErrorKind::Source` when a file cannot be read or is cut off; `ErrorKind::Unsupported` for what is of no known kind, or of a
 /// kind that Diskwright does not write.
-pub(crate) fn open(path: &Path, report: &ImageReport, findings: &mut Findings) -> Result<Arc<dyn Disk>> {
+pub(crate) fn open(path: &Path, machine: &Made<'_>, findings: &mut Findings) -> Result<Arc<dyn Disk>> {
     let file = HostFile::open(path)?;
     let head = head(&file)?;
     if head.starts_with(b"\x1f\x8b") || head.starts_with(b"\x28\xb5\x2f\xfd") {
         return raw::unpack(&file, path, findings);
     }
     if vmdk::is_descriptor(&head) {
-        return vmdk::open_flat(path, report, findings);
+        return vmdk::open_flat(path, machine, findings);
     }
     if machine::is_vbox(&head) {
-        return machine::open_vbox(path, report, findings);
+        return machine::open_vbox(path, machine, findings);
     }
     if machine::is_vmx(&head) {
-        return machine::open_vmx(path, report, findings);
+        return machine::open_vmx(path, machine, findings);
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    open_file(Arc::new(file), &name, report, findings)
+    open_file(Arc::new(file), &name, machine, findings)
 }
 
 /// The disk in a file that needs no other.
 pub(crate) fn open_file(
     file: Arc<dyn Disk>,
     name: &str,
-    report: &ImageReport,
+    machine: &Made<'_>,
     findings: &mut Findings,
 ) -> Result<Arc<dyn Disk>> {
     let head = head(file.as_ref())?;
     if head.starts_with(b"QFI\xfb") {
-        return qcow2::open(file, report, findings);
+        return qcow2::open(file, machine, findings);
     }
     if vmdk::is_sparse(&head) {
-        return vmdk::open(file, name, report, findings);
+        return vmdk::open(file, name, machine, findings);
     }
     if ova::is_archive(&head) {
-        return ova::open(file, report, findings);
+        return ova::open(file, machine, findings);
     }
     if head.starts_with(b"<<< Oracle VM VirtualBox Disk Image >>>") {
-        return vdi::open(file, report, findings);
+        return vdi::open(file, machine, findings);
     }
     Ok(file)
 }
@@ -77,8 +110,8 @@ fn head(file: &dyn ReadAt) -> Result<Vec<u8>> {
 }
 
 /// Refuses a disk that is not of the size that the report says, before tables are read that grow with it.
-fn check_size(size: u64, report: &ImageReport) -> Result<()> {
-    let wanted = report.disks.first().map_or(0, |disk| disk.size);
+fn check_size(size: u64, machine: &Made<'_>) -> Result<()> {
+    let wanted = machine.report.disks.first().map_or(0, |disk| disk.size);
     if size == wanted {
         return Ok(());
     }

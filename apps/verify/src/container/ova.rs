@@ -9,10 +9,10 @@ use std::sync::Arc;
 use diskwright_core::{Error, ErrorKind, ReadAt, Result};
 use sha2::Digest;
 
+use super::Made;
 use crate::bytes::{array, first_nonzero, len, len64};
 use crate::disk::{Disk, PIECE, expect_zeros, read, read_into};
 use crate::finding::Findings;
-use crate::report::ImageReport;
 
 /// A member of the archive, as a file.
 struct Member {
@@ -31,18 +31,34 @@ pub(super) fn is_archive(head: &[u8]) -> bool {
 ///
 /// # Errors
 /// `ErrorKind::Source` when the file cannot be read or is cut off; `ErrorKind::Unsupported` for what is not written here.
-pub(super) fn open(file: Arc<dyn Disk>, report: &ImageReport, findings: &mut Findings) -> Result<Arc<dyn Disk>> {
-    let members = members(&file, report, findings)?;
-    let name = &report.machine.name;
+pub(super) fn open(
+    file: Arc<dyn Disk>,
+    machine: &Made<'_>,
+    findings: &mut Findings,
+) -> Result<Arc<dyn Disk>> {
+    let members = members(&file, machine, findings)?;
+    let name = &machine.name;
     let find = |suffix: &str| members.iter().position(|member| member.name == format!("{name}{suffix}"));
     let (Some(envelope), Some(disk)) = (find(".ovf"), find("-disk1.vmdk")) else {
         let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
-        findings.add("ova-members", "archive", None, format!("{name}.ovf and {name}-disk1.vmdk"), format!("{names:?}"));
+        findings.add(
+            "ova-members",
+            "archive",
+            None,
+            format!("{name}.ovf and {name}-disk1.vmdk"),
+            format!("{names:?}"),
+        );
         return Err(Error::new(ErrorKind::Source, "the archive has no disk of the machine's name"));
     };
     let known = 2 + usize::from(find(".mf").is_some());
     if envelope != 0 || disk != members.len() - 1 || members.len() != known {
-        findings.add("ova-members", "archive", None, "envelope, manifest if there is one, disk", format!("{} members", members.len()));
+        findings.add(
+            "ova-members",
+            "archive",
+            None,
+            "envelope, manifest if there is one, disk",
+            format!("{} members", members.len()),
+        );
     }
     if let Some(manifest) = find(".mf").and_then(|at| members.get(at)) {
         check_manifest(manifest, &members, findings)?;
@@ -51,13 +67,13 @@ pub(super) fn open(file: Arc<dyn Disk>, report: &ImageReport, findings: &mut Fin
     let disk = members.swap_remove(disk);
     let disk_size = disk.size;
     if let Some(envelope) = members.iter().find(|member| member.name.ends_with(".ovf")) {
-        check_envelope(envelope, (&disk.name, disk_size), report, findings)?;
+        check_envelope(envelope, (&disk.name, disk_size), machine, findings)?;
     }
     let name = disk.name.clone();
-    super::vmdk::open(Arc::new(disk), &name, report, findings)
+    super::vmdk::open(Arc::new(disk), &name, machine, findings)
 }
 
-fn members(file: &Arc<dyn Disk>, report: &ImageReport, findings: &mut Findings) -> Result<Vec<Member>> {
+fn members(file: &Arc<dyn Disk>, machine: &Made<'_>, findings: &mut Findings) -> Result<Vec<Member>> {
     let mut members = Vec::new();
     let mut at = 0_u64;
     loop {
@@ -68,7 +84,7 @@ fn members(file: &Arc<dyn Disk>, report: &ImageReport, findings: &mut Findings) 
         if first_nonzero(&header).is_none() {
             break;
         }
-        let (name, size) = check_header(&header, at, report.timestamp, findings)?;
+        let (name, size) = check_header(&header, at, machine.report.timestamp, findings)?;
         let start = at + BLOCK;
         let end = start.saturating_add(size);
         let next = end.div_ceil(BLOCK).saturating_mul(BLOCK);
@@ -85,7 +101,13 @@ fn members(file: &Arc<dyn Disk>, report: &ImageReport, findings: &mut Findings) 
         return Err(cut_off("the end of the archive", file.size()));
     }
     if file.size() != end {
-        findings.add("ova-members", "archive", Some(end), format!("{end} bytes"), format!("{} bytes", file.size()));
+        findings.add(
+            "ova-members",
+            "archive",
+            Some(end),
+            format!("{end} bytes"),
+            format!("{} bytes", file.size()),
+        );
     }
     expect_zeros(file.as_ref(), at, file.size(), ("ova-gap", "the end of the archive"), findings)?;
     Ok(members)
@@ -93,7 +115,8 @@ fn members(file: &Arc<dyn Disk>, report: &ImageReport, findings: &mut Findings) 
 
 /// Checks a header against the one that says the same name and size.
 fn check_header(found: &[u8], at: u64, timestamp: i64, findings: &mut Findings) -> Result<(String, u64)> {
-    let bad = |text: &str| Error::new(ErrorKind::Source, format!("a header of the archive {text}")).with_offset(at);
+    let bad =
+        |text: &str| Error::new(ErrorKind::Source, format!("a header of the archive {text}")).with_offset(at);
     let end = found.iter().position(|byte| *byte == 0).unwrap_or(100).min(100);
     let name = std::str::from_utf8(found.get(..end).unwrap_or_default()).map_err(|_| bad("has no name"))?;
     let field: [u8; 12] = array(found, 124);
@@ -115,8 +138,16 @@ fn check_header(found: &[u8], at: u64, timestamp: i64, findings: &mut Findings) 
     let sum: u32 = expected.iter().map(|byte| u32::from(*byte)).sum();
     crate::bytes::put(&mut expected, 148, format!("{sum:06o}\0 ").as_bytes());
     if let Some(wrong) = crate::bytes::first_difference(found, &expected) {
-        let shown = |bytes: &[u8]| bytes.get(wrong..(wrong + 8).min(bytes.len())).unwrap_or_default().escape_ascii().to_string();
-        findings.add("ova-header", format!("header of {}", name.escape_debug()), Some(at + len64(wrong)), shown(&expected), shown(found));
+        let shown = |bytes: &[u8]| {
+            bytes.get(wrong..(wrong + 8).min(bytes.len())).unwrap_or_default().escape_ascii().to_string()
+        };
+        findings.add(
+            "ova-header",
+            format!("header of {}", name.escape_debug()),
+            Some(at + len64(wrong)),
+            shown(&expected),
+            shown(found),
+        );
     }
     Ok((name.to_owned(), size))
 }
@@ -143,17 +174,25 @@ fn check_manifest(manifest: &Member, members: &[Member], findings: &mut Findings
         let shown: String = found.chars().take(200).flat_map(char::escape_debug).collect();
         findings.add("ova-manifest", "manifest", Some(manifest.start), wanted, shown);
     }
-    if text != expected && text.lines().eq(expected.lines()) || text.lines().count() != expected.lines().count() {
-        findings.add("ova-manifest", "manifest", Some(manifest.start), format!("{} lines", expected.lines().count()), format!("{} lines", text.lines().count()));
+    if text != expected && text.lines().eq(expected.lines())
+        || text.lines().count() != expected.lines().count()
+    {
+        findings.add(
+            "ova-manifest",
+            "manifest",
+            Some(manifest.start),
+            format!("{} lines", expected.lines().count()),
+            format!("{} lines", text.lines().count()),
+        );
     }
     Ok(())
 }
 
-/// The envelope names the disk, its length and its capacity.
+/// The envelope names machine and disk, the disk's length and its capacity.
 fn check_envelope(
     envelope: &Member,
     (disk, disk_size): (&str, u64),
-    report: &ImageReport,
+    machine: &Made<'_>,
     findings: &mut Findings,
 ) -> Result<()> {
     if envelope.size > 1 << 20 {
@@ -161,16 +200,21 @@ fn check_envelope(
     }
     let bytes = read(envelope, 0, len(envelope.size))?;
     let text = String::from_utf8_lossy(&bytes);
-    let size = report.disks.first().map_or(0, |disk| disk.size);
+    let size = machine.report.disks.first().map_or(0, |disk| disk.size);
     let wanted = [
         format!("ovf:href=\"{disk}\""),
         format!("ovf:size=\"{disk_size}\""),
         format!("ovf:capacity=\"{size}\""),
-        format!("ovf:id=\"{}\"", report.machine.name),
-        format!("{}", report.uuid(&format!("vmdk {} 1 image", report.machine.name))),
+        format!("ovf:id=\"{}\"", machine.name),
     ];
     for wanted in wanted.iter().filter(|wanted| !text.contains(wanted.as_str())) {
-        findings.add("ova-envelope", "envelope", Some(envelope.start), wanted.as_str(), "nothing of the kind");
+        findings.add(
+            "ova-envelope",
+            "envelope",
+            Some(envelope.start),
+            wanted.as_str(),
+            "nothing of the kind",
+        );
     }
     Ok(())
 }
@@ -207,7 +251,8 @@ impl ReadAt for Member {
 impl Disk for Member {}
 
 fn cut_off(what: &str, offset: u64) -> Error {
-    Error::new(ErrorKind::Source, format!("the image is cut off: {what} lies past its end")).with_offset(offset)
+    Error::new(ErrorKind::Source, format!("the image is cut off: {what} lies past its end"))
+        .with_offset(offset)
 }
 
 const BLOCK: u64 = 512;

@@ -76,32 +76,44 @@ pub(super) fn unpack(packed: &HostFile, path: &Path, findings: &mut Findings) ->
     let mut spool = spool.map_err(failed("there is no place to unpack the image"))?;
     let damaged = failed("the image cannot be unpacked");
     let size = if magic == [0x1f, 0x8b] {
-        let mut decoder = flate2::bufread::GzDecoder::new(io::BufReader::with_capacity(PIECE, stream));
-        let size = spool_sparsely(&mut decoder, &mut spool).map_err(&damaged)?;
-        let mut rest = decoder.into_inner();
-        check_end(&mut rest, findings).map_err(&damaged)?;
-        size
+        unpack_members(packed, &mut spool, findings).map_err(&damaged)?
     } else {
         let mut decoder = ZstdReader::new(io::BufReader::with_capacity(PIECE, stream)).map_err(&damaged)?;
-        spool_sparsely(&mut decoder, &mut spool).map_err(&damaged)?
+        spool_sparsely(&mut decoder, &mut spool, 0).map_err(&damaged)?
     };
     spool.set_len(size).map_err(failed("there is no room to unpack the image"))?;
     Ok(Arc::new(HostFile { file: spool, size }))
 }
 
-/// Nothing follows the stream.
-fn check_end(rest: &mut impl Read, findings: &mut Findings) -> io::Result<()> {
-    let mut one = [0];
-    if rest.read(&mut one)? > 0 {
-        findings.add("container", "gzip stream", None, "the end of the file after it", "more bytes");
+/// Unpacks the members of a gzip file; gives the size of all. Their headers say nothing but that they are gzip.
+///
+/// # Reference
+/// RFC 1952 §2.2, §2.3.
+fn unpack_members(packed: &HostFile, to: &mut File, findings: &mut Findings) -> io::Result<u64> {
+    let mut stream = io::BufReader::with_capacity(PIECE, &packed.file);
+    stream.seek(SeekFrom::Start(0))?;
+    let mut size = 0;
+    loop {
+        let at = stream.stream_position()?;
+        if at >= packed.size {
+            return Ok(size);
+        }
+        let mut header = [0; 10];
+        packed.read_exact_at(at, &mut header)?;
+        // XFL tells of the level: 0, 2 or 4.
+        let is_plain = matches!(header, [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0 | 2 | 4, 0xff]);
+        if !is_plain {
+            let found = crate::bytes::hex(&header);
+            findings.add("gzip", "gzip member", Some(at), "a header without time, name and system", found);
+        }
+        size = spool_sparsely(&mut flate2::bufread::GzDecoder::new(&mut stream), to, size)?;
     }
-    Ok(())
 }
 
-/// Writes all but zeros; gives the size.
-fn spool_sparsely(from: &mut dyn Read, to: &mut File) -> io::Result<u64> {
+/// Writes all but zeros from `start` on; gives where it ends.
+fn spool_sparsely(from: &mut dyn Read, to: &mut File, start: u64) -> io::Result<u64> {
     let mut piece = vec![0; PIECE];
-    let mut size = 0_u64;
+    let mut size = start;
     loop {
         let mut filled = 0;
         while let Some(room) = piece.get_mut(filled..).filter(|room| !room.is_empty()) {

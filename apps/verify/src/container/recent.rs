@@ -15,7 +15,11 @@ impl Recent {
     }
 
     /// The piece of a number, made if it is not kept.
-    pub(super) fn get<E>(&self, number: u64, make: impl FnOnce() -> Result<Vec<u8>, E>) -> Result<Arc<[u8]>, E> {
+    pub(super) fn get<E>(
+        &self,
+        number: u64,
+        make: impl FnOnce() -> Result<Vec<u8>, E>,
+    ) -> Result<Arc<[u8]>, E> {
         let lock = || self.pieces.lock().unwrap_or_else(PoisonError::into_inner);
         {
             let mut pieces = lock();

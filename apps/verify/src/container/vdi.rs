@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use diskwright_core::{Error, ErrorKind, ReadAt, Result};
 
+use super::Made;
 use crate::bytes::{first_difference, hex, len, len64, put, u32_le, u64_le};
 use crate::disk::{Disk, expect_zeros, read};
 use crate::finding::Findings;
-use crate::report::ImageReport;
 use crate::runs::Runs;
 
 /// An image with its map.
@@ -29,7 +29,7 @@ struct Vdi {
 /// `ErrorKind::Source` when the file cannot be read or is cut off.
 pub(super) fn open(
     file: Arc<dyn Disk>,
-    report: &ImageReport,
+    machine: &Made<'_>,
     findings: &mut Findings,
 ) -> Result<Arc<dyn Disk>> {
     if file.size() < MAP {
@@ -39,7 +39,7 @@ pub(super) fn open(
     let size = u64_le(&found, 0x170);
     let (blocks, stored) = (u64::from(u32_le(&found, 0x180)), u64::from(u32_le(&found, 0x184)));
     let data = u64::from(u32_le(&found, 0x158));
-    let mut expected = header(report);
+    let mut expected = header(machine);
     put(&mut expected, 0x170, &size.to_le_bytes());
     put(&mut expected, 0x180, &found[0x180..0x188]);
     put(&mut expected, 0x158, &found[0x158..0x15c]);
@@ -47,7 +47,7 @@ pub(super) fn open(
         let shown = |bytes: &[u8]| hex(bytes.get(at..(at + 8).min(HEADER)).unwrap_or_default());
         findings.add("vdi-header", "header", Some(len64(at)), shown(&expected), shown(&found));
     }
-    super::check_size(size, report)?;
+    super::check_size(size, machine)?;
     if size.div_ceil(BLOCK) != blocks {
         let text = format!("a disk of {size} bytes has not {blocks} blocks");
         return Err(Error::new(ErrorKind::Source, text));
@@ -60,7 +60,13 @@ pub(super) fn open(
         return Err(cut_off("the last block", end));
     }
     if end < file.size() {
-        findings.add("vdi-header", "file", Some(end), "the end after the last block", format!("{} bytes", file.size()));
+        findings.add(
+            "vdi-header",
+            "file",
+            Some(end),
+            "the end after the last block",
+            format!("{} bytes", file.size()),
+        );
     }
     let map: Vec<u32> =
         read(file.as_ref(), MAP, len(blocks * 4))?.chunks_exact(4).map(|entry| u32_le(entry, 0)).collect();
@@ -82,7 +88,13 @@ fn check_map(map: &[u32], stored: u64, findings: &mut Findings) {
         let place = u64::from(*place);
         if place >= stored || taken.take(place, 1).is_err() {
             let found = format!("block {place}");
-            findings.add("vdi-map", format!("map entry {at}"), Some(MAP + 4 * at), format!("one of {stored} blocks, for itself"), found);
+            findings.add(
+                "vdi-map",
+                format!("map entry {at}"),
+                Some(MAP + 4 * at),
+                format!("one of {stored} blocks, for itself"),
+                found,
+            );
         }
     }
     if taken.count(0, stored) != stored {
@@ -96,18 +108,24 @@ fn check_map(map: &[u32], stored: u64, findings: &mut Findings) {
 }
 
 /// The header with what the report tells.
-fn header(report: &ImageReport) -> Vec<u8> {
+fn header(machine: &Made<'_>) -> Vec<u8> {
     let mut to = vec![0; HEADER];
     put(&mut to, 0, b"<<< Oracle VM VirtualBox Disk Image >>>\n");
     let words: [(usize, u32); 8] = [
-        (0x40, 0xbeda_107f), (0x44, 0x0001_0001), (0x48, 400), (0x4c, 1),
-        (0x154, 1 << 20), (0x168, 512), (0x178, 1 << 20), (0x1d4, 512),
+        (0x40, 0xbeda_107f),
+        (0x44, 0x0001_0001),
+        (0x48, 400),
+        (0x4c, 1),
+        (0x154, 1 << 20),
+        (0x168, 512),
+        (0x178, 1 << 20),
+        (0x1d4, 512),
     ];
     for (at, word) in words {
         put(&mut to, at, &word.to_le_bytes());
     }
     for (at, what) in [(0x188, "creation"), (0x198, "modification")] {
-        put(&mut to, at, &report.uuid(&format!("vdi {} 1 {what}", report.machine.name)).to_bytes_le());
+        put(&mut to, at, &machine.uuid(&format!("vdi {} 1 {what}", machine.name)).to_bytes_le());
     }
     to
 }
@@ -117,7 +135,9 @@ impl Vdi {
     fn place(&self, offset: u64) -> (Option<u64>, u64) {
         let inside = offset % BLOCK;
         let entry = self.map.get(len(offset / BLOCK)).copied().filter(|entry| *entry != FREE);
-        let place = entry.map(|entry| self.data.saturating_add(u64::from(entry).saturating_mul(BLOCK)).saturating_add(inside));
+        let place = entry.map(|entry| {
+            self.data.saturating_add(u64::from(entry).saturating_mul(BLOCK)).saturating_add(inside)
+        });
         (place, BLOCK - inside)
     }
 }
@@ -165,7 +185,8 @@ impl Disk for Vdi {
 }
 
 fn cut_off(what: &str, offset: u64) -> Error {
-    Error::new(ErrorKind::Source, format!("the image is cut off: {what} lies past its end")).with_offset(offset)
+    Error::new(ErrorKind::Source, format!("the image is cut off: {what} lies past its end"))
+        .with_offset(offset)
 }
 
 /// Bytes of pre-header and header.

@@ -76,7 +76,9 @@ impl<'a> Comparison<'a> {
     /// # Errors
     /// Those of the listing and of reading content.
     pub(crate) fn entry(&mut self, actual: &Actual<'_>, findings: &mut Findings) -> Result<()> {
-        while let Some(expected) = self.next_if(|expected| expected.path.0 != actual.path && is_before(expected, actual))? {
+        while let Some(expected) =
+            self.next_if(|expected| expected.path.0 != actual.path && is_before(expected, actual))?
+        {
             missing(expected, findings);
         }
         match self.next_if(|expected| expected.path.0 == actual.path)? {
@@ -161,11 +163,7 @@ fn missing(expected: Expected, findings: &mut Findings) {
     findings.path = before;
 }
 
-fn compare_xattrs(
-    expected: &[(Vec<u8>, Vec<u8>)],
-    actual: &[(Vec<u8>, Vec<u8>)],
-    findings: &mut Findings,
-) {
+fn compare_xattrs(expected: &[(Vec<u8>, Vec<u8>)], actual: &[(Vec<u8>, Vec<u8>)], findings: &mut Findings) {
     let value = |list: &[(Vec<u8>, Vec<u8>)], name: &[u8]| {
         list.iter().find(|(known, _)| known == name).map(|(name, value)| normal(name, value))
     };

@@ -44,9 +44,8 @@ impl EntryLine {
             let text = format!("the entry {:?} has no usable value here", self.path);
             Error::new(ErrorKind::Source, text).with_field(field)
         };
-        let text = |field: &str, text: &Option<String>| {
-            text.as_deref().and_then(unescape).ok_or_else(|| bad(field))
-        };
+        let text =
+            |field: &str, text: &Option<String>| text.as_deref().and_then(unescape).ok_or_else(|| bad(field));
         let kind = match self.kind.as_str() {
             "directory" => ActualKind::Directory,
             "file" => ActualKind::File { size: self.size.ok_or_else(|| bad("size"))? },

@@ -38,7 +38,9 @@ impl FileDigests {
         let mut lines = Lines { list: self.clone(), reader: BufReader::new(file), number: 0, last: None };
         let head = lines.next_line()?.unwrap_or_default();
         let schema = serde_json::from_slice::<serde_json::Value>(&head).ok();
-        if schema.as_ref().and_then(|head| head.get("schema")).and_then(|schema| schema.as_str()) != Some(SCHEMA) {
+        if schema.as_ref().and_then(|head| head.get("schema")).and_then(|schema| schema.as_str())
+            != Some(SCHEMA)
+        {
             return Err(self.error("does not begin with a line of the schema diskwright-files/1"));
         }
         Ok(lines)

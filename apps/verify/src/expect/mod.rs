@@ -13,7 +13,7 @@ use diskwright_core::{ReadAt, Result};
 
 pub(crate) use compare::{Actual, ActualKind, Comparison, compare_content};
 pub use line::EntryLine;
-pub use list::{write_file_digests, FileDigests};
+pub use list::{FileDigests, write_file_digests};
 pub use scan::Scan;
 pub(crate) use scan::ScanListing;
 
@@ -131,6 +131,8 @@ mod tests {
             .collect();
         assert!(paths.is_sorted());
         let below = |path: &str, above: &str| TreePath(path.as_bytes().to_vec()).is_within(above.as_bytes());
-        assert!(below("a/b", "a") && below("a", "a") && below("a", "") && !below("ab", "a") && !below("a", "a/b"));
+        assert!(
+            below("a/b", "a") && below("a", "a") && below("a", "") && !below("ab", "a") && !below("a", "a/b")
+        );
     }
 }

@@ -41,9 +41,16 @@ impl Volume<'_> {
     ) -> Result<Vec<Name>> {
         let mut reading = Reading { inode, mapping, names: Vec::new(), reached: Runs::default() };
         let blocks = inode.size / BLOCK;
-        if inode.size == 0 || inode.size % BLOCK != 0 || mapping.blocks() != blocks || mapping.end() != blocks {
+        if inode.size == 0 || inode.size % BLOCK != 0 || mapping.blocks() != blocks || mapping.end() != blocks
+        {
             let found = format!("{} bytes, {} blocks", inode.size, mapping.blocks());
-            findings.add("ext4-directory", structure(inode.number), None, "whole blocks without holes", found);
+            findings.add(
+                "ext4-directory",
+                structure(inode.number),
+                None,
+                "whole blocks without holes",
+                found,
+            );
             return Ok(Vec::new());
         }
         if inode.flags & INDEX == 0 {
@@ -51,12 +58,19 @@ impl Volume<'_> {
                 let block = self.directory_block(mapping, at)?;
                 self.linear_block(&block, at, &mut reading, findings);
             }
-            let dots = (0..2).map(|_| if reading.names.is_empty() { None } else { Some(reading.names.remove(0)) });
+            let dots =
+                (0..2).map(|_| if reading.names.is_empty() { None } else { Some(reading.names.remove(0)) });
             let dots: Vec<Name> = dots.flatten().collect();
             let wanted = [(b".".to_vec(), inode.number), (b"..".to_vec(), parent)];
             let wanted = wanted.map(|(name, inode)| Name { name, inode, entry_type: 2 });
             if dots != wanted {
-                let shown = |names: &[Name]| names.iter().map(|name| format!("{}={}", name.name.escape_ascii(), name.inode)).collect::<Vec<_>>().join(" ");
+                let shown = |names: &[Name]| {
+                    names
+                        .iter()
+                        .map(|name| format!("{}={}", name.name.escape_ascii(), name.inode))
+                        .collect::<Vec<_>>()
+                        .join(" ")
+                };
                 findings.add("ext4-directory", structure(inode.number), None, shown(&wanted), shown(&dots));
             }
         } else {
@@ -80,12 +94,19 @@ impl Volume<'_> {
     }
 
     /// Appends the names of a block of entries; gives where its names start in the list.
-    fn linear_block(&self, block: &[u8], at: u64, reading: &mut Reading<'_>, findings: &mut Findings) -> usize {
+    fn linear_block(
+        &self,
+        block: &[u8],
+        at: u64,
+        reading: &mut Reading<'_>,
+        findings: &mut Findings,
+    ) -> usize {
         let first = reading.names.len();
         let number = reading.inode.number;
         let place = reading.mapping.block(at).map(|block| self.offset(block));
         let name = format!("block {at} of directory {number}");
-        let mut bad = |expected: &str, found: String| findings.add("ext4-directory", &*name, place, expected, found);
+        let mut bad =
+            |expected: &str, found: String| findings.add("ext4-directory", &*name, place, expected, found);
         let capacity = if self.superblock.seed.is_some() { TAIL } else { block.len() };
         let mut start = 0;
         while start < capacity {
@@ -104,8 +125,15 @@ impl Volume<'_> {
             let entry_type = entry.get(7).copied().unwrap_or(0);
             let text = entry.get(8..least).unwrap_or_default();
             let is_empty = inode == 0;
-            if is_empty != text.is_empty() || (is_empty && (length != capacity || entry_type != 0)) || text.contains(&b'/') || text.contains(&0) {
-                bad("a name and its inode, or an empty block", format!("inode {inode}, {}", text.escape_ascii()));
+            if is_empty != text.is_empty()
+                || (is_empty && (length != capacity || entry_type != 0))
+                || text.contains(&b'/')
+                || text.contains(&0)
+            {
+                bad(
+                    "a name and its inode, or an empty block",
+                    format!("inode {inode}, {}", text.escape_ascii()),
+                );
             } else if !is_empty {
                 reading.names.push(Name { name: text.to_vec(), inode, entry_type });
             }
@@ -117,7 +145,13 @@ impl Volume<'_> {
                 bad("the head of a tail", hex(tail));
             }
             if u32_le(tail, 8) != crc {
-                findings.add("ext4-checksum", &*name, place, format!("det_checksum {crc}"), format!("{}", u32_le(tail, 8)));
+                findings.add(
+                    "ext4-checksum",
+                    &*name,
+                    place,
+                    format!("det_checksum {crc}"),
+                    format!("{}", u32_le(tail, 8)),
+                );
             }
         }
         first
@@ -125,7 +159,13 @@ impl Volume<'_> {
 
     /// # Reference
     /// "ext4 Data Structures and Algorithms", Hash Tree Directories.
-    fn index_root(&mut self, parent: u32, blocks: u64, reading: &mut Reading<'_>, findings: &mut Findings) -> Result<()> {
+    fn index_root(
+        &mut self,
+        parent: u32,
+        blocks: u64,
+        reading: &mut Reading<'_>,
+        findings: &mut Findings,
+    ) -> Result<()> {
         let number = reading.inode.number;
         let name = format!("index of directory {number}");
         let root = self.directory_block(reading.mapping, 0)?;
@@ -148,7 +188,10 @@ impl Volume<'_> {
         if levels == 1 {
             let nodes = std::mem::take(&mut ranges);
             for (at, (hash, node)) in nodes.iter().enumerate() {
-                let Some(block) = self.index_block(u64::from(*node), blocks, &name, reading, findings)? else { continue };
+                let Some(block) = self.index_block(u64::from(*node), blocks, &name, reading, findings)?
+                else {
+                    continue;
+                };
                 if block.get(..8) != Some(&[0, 0, 0, 0, 0, 0x10, 0, 0]) {
                     findings.add("ext4-directory", &*name, None, "an unused entry over a node", hex(&block));
                 }
@@ -160,7 +203,9 @@ impl Volume<'_> {
             }
         }
         for (at, (hash, leaf)) in ranges.iter().enumerate() {
-            let Some(block) = self.index_block(u64::from(*leaf), blocks, &name, reading, findings)? else { continue };
+            let Some(block) = self.index_block(u64::from(*leaf), blocks, &name, reading, findings)? else {
+                continue;
+            };
             let first = self.linear_block(&block, u64::from(*leaf), reading, findings);
             let next = ranges.get(at + 1).map(|(hash, _)| *hash);
             let is_in = |name: &Name| {
@@ -174,13 +219,26 @@ impl Volume<'_> {
             }
         }
         if let Some((unreached, _)) = reading.reached.gaps(0, blocks).next() {
-            findings.add("ext4-directory", &*name, None, "an index that reaches every block", format!("block {unreached} unreached"));
+            findings.add(
+                "ext4-directory",
+                &*name,
+                None,
+                "an index that reaches every block",
+                format!("block {unreached} unreached"),
+            );
         }
         Ok(())
     }
 
     /// A block that the index leads to; `None`, with a finding, when it cannot.
-    fn index_block(&self, at: u64, blocks: u64, name: &str, reading: &mut Reading<'_>, findings: &mut Findings) -> Result<Option<Vec<u8>>> {
+    fn index_block(
+        &self,
+        at: u64,
+        blocks: u64,
+        name: &str,
+        reading: &mut Reading<'_>,
+        findings: &mut Findings,
+    ) -> Result<Option<Vec<u8>>> {
         if at >= blocks || reading.reached.take(at, 1).is_err() {
             let found = format!("block {at}");
             findings.add("ext4-directory", name, None, format!("each of {blocks} blocks once"), found);
@@ -190,7 +248,15 @@ impl Volume<'_> {
     }
 
     /// Hash and block of each entry of an index block, whose first entry's hash is that of the one above.
-    fn index_entries(&self, block: &[u8], at: usize, most: u16, name: &str, number: u32, findings: &mut Findings) -> Vec<(u32, u32)> {
+    fn index_entries(
+        &self,
+        block: &[u8],
+        at: usize,
+        most: u16,
+        name: &str,
+        number: u32,
+        findings: &mut Findings,
+    ) -> Vec<(u32, u32)> {
         let (limit, count) = (u16_le(block, at), u16_le(block, at + 2));
         if limit != most || count == 0 || count > most {
             let found = format!("limit {limit}, count {count}");
@@ -210,8 +276,9 @@ impl Volume<'_> {
             }
         }
         let entries = block.get(at..end).unwrap_or_default().chunks_exact(8).enumerate();
-        let entries: Vec<(u32, u32)> =
-            entries.map(|(at, entry)| (if at == 0 { 0 } else { u32_le(entry, 0) }, u32_le(entry, 4))).collect();
+        let entries: Vec<(u32, u32)> = entries
+            .map(|(at, entry)| (if at == 0 { 0 } else { u32_le(entry, 0) }, u32_le(entry, 4)))
+            .collect();
         if !entries.iter().map(|(hash, _)| hash & !1).is_sorted() {
             findings.add("ext4-directory", name, None, "ascending hashes", "others");
         }

@@ -34,8 +34,10 @@ impl Volume<'_> {
         let at = self.offset(1).saturating_add(group.saturating_mul(size));
         let bytes = read(self.disk, at, len(size))?;
         // Fields of the second half read as zeros where there is none.
-        let wide = |low: usize, high: usize| u64::from(u32_le(&bytes, low)) | u64::from(u32_le(&bytes, high)) << 32;
-        let count = |low: usize, high: usize| u32::from(u16_le(&bytes, low)) | u32::from(u16_le(&bytes, high)) << 16;
+        let wide =
+            |low: usize, high: usize| u64::from(u32_le(&bytes, low)) | u64::from(u32_le(&bytes, high)) << 32;
+        let count =
+            |low: usize, high: usize| u32::from(u16_le(&bytes, low)) | u32::from(u16_le(&bytes, high)) << 16;
         let descriptor = Descriptor {
             block_bitmap: wide(0x00, 0x20),
             inode_bitmap: wide(0x04, 0x24),
@@ -59,10 +61,19 @@ impl Volume<'_> {
                 return Ok(());
             }
             let copy = self.superblock.copy_blocks(group);
-            self.own(group.saturating_mul(GROUP_BLOCKS), copy, &format!("copy of the superblock in group {group}"), findings);
+            self.own(
+                group.saturating_mul(GROUP_BLOCKS),
+                copy,
+                &format!("copy of the superblock in group {group}"),
+                findings,
+            );
             let (descriptor, _) = self.descriptor(group)?;
             let table = self.superblock.inodes_per_group / (BLOCK / len64(INODE));
-            let parts = [(descriptor.block_bitmap, 1, "block bitmap"), (descriptor.inode_bitmap, 1, "inode bitmap"), (descriptor.inode_table, table, "inode table")];
+            let parts = [
+                (descriptor.block_bitmap, 1, "block bitmap"),
+                (descriptor.inode_bitmap, 1, "inode bitmap"),
+                (descriptor.inode_table, table, "inode table"),
+            ];
             for (block, blocks, what) in parts {
                 self.own(block, blocks, &format!("{what} of group {group}"), findings);
             }
@@ -83,7 +94,8 @@ impl Volume<'_> {
             // A volume has fewer than 2³² groups.
             let crc = self.superblock.descriptor_crc(u32::try_from(group).unwrap_or(0), &bytes);
             findings.equal("ext4-checksum", &name, at, ("bg_checksum", descriptor.crc, crc));
-            let reserved = bytes.get(0x14..0x18).into_iter().chain(bytes.get(0x34..0x38)).chain(bytes.get(0x3c..));
+            let reserved =
+                bytes.get(0x14..0x18).into_iter().chain(bytes.get(0x34..0x38)).chain(bytes.get(0x3c..));
             if reserved.into_iter().any(|bytes| first_nonzero(bytes).is_some()) {
                 findings.add("ext4-descriptor", &*name, Some(at), "zeros in reserved fields", hex(&bytes));
             }
@@ -100,13 +112,28 @@ impl Volume<'_> {
             self.check_copy(group, findings)?;
         }
         let at = self.start.saturating_add(OFFSET);
-        findings.equal("ext4-superblock", STRUCTURE, at, ("free blocks", self.superblock.free_blocks, free_blocks));
-        findings.equal("ext4-superblock", STRUCTURE, at, ("free inodes", self.superblock.free_inodes, free_inodes));
+        findings.equal(
+            "ext4-superblock",
+            STRUCTURE,
+            at,
+            ("free blocks", self.superblock.free_blocks, free_blocks),
+        );
+        findings.equal(
+            "ext4-superblock",
+            STRUCTURE,
+            at,
+            ("free inodes", self.superblock.free_inodes, free_inodes),
+        );
         Ok(())
     }
 
     /// Free blocks of a group, whose bitmap must say the same.
-    fn check_block_bitmap(&self, group: u64, descriptor: &Descriptor, findings: &mut Findings) -> Result<u64> {
+    fn check_block_bitmap(
+        &self,
+        group: u64,
+        descriptor: &Descriptor,
+        findings: &mut Findings,
+    ) -> Result<u64> {
         let first = group.saturating_mul(GROUP_BLOCKS);
         let end = first.saturating_add(self.superblock.group_blocks(group));
         let mut bitmap = vec![0_u8; len(BLOCK)];
@@ -117,15 +144,32 @@ impl Volume<'_> {
         let is_implied = descriptor.flags & 2 != 0;
         // Only what is a copy of the superblock alone can be told without a bitmap.
         if is_implied && self.owned.count(first, end) != self.superblock.copy_blocks(group) {
-            findings.add("ext4-bitmap", format!("block bitmap of group {group}"), None, "a bitmap", "BLOCK_UNINIT");
+            findings.add(
+                "ext4-bitmap",
+                format!("block bitmap of group {group}"),
+                None,
+                "a bitmap",
+                "BLOCK_UNINIT",
+            );
         }
         let stored = if is_implied { None } else { Some(&bitmap[..]) };
-        self.check_bitmap(("block bitmap", group), descriptor.block_bitmap, stored, descriptor.block_crc, findings)?;
+        self.check_bitmap(
+            ("block bitmap", group),
+            descriptor.block_bitmap,
+            stored,
+            descriptor.block_crc,
+            findings,
+        )?;
         Ok(free)
     }
 
     /// Free inodes of a group, whose bitmap must say the same.
-    fn check_inode_bitmap(&self, group: u64, descriptor: &Descriptor, findings: &mut Findings) -> Result<u64> {
+    fn check_inode_bitmap(
+        &self,
+        group: u64,
+        descriptor: &Descriptor,
+        findings: &mut Findings,
+    ) -> Result<u64> {
         let each = self.superblock.inodes_per_group;
         // Numbers count from 1.
         let first = group.saturating_mul(each).saturating_add(1);
@@ -138,10 +182,22 @@ impl Volume<'_> {
         let used = self.inodes.count(first, end);
         let is_implied = descriptor.flags & 1 != 0;
         if is_implied && used > 0 {
-            findings.add("ext4-bitmap", format!("inode bitmap of group {group}"), None, "a bitmap", "INODE_UNINIT");
+            findings.add(
+                "ext4-bitmap",
+                format!("inode bitmap of group {group}"),
+                None,
+                "a bitmap",
+                "INODE_UNINIT",
+            );
         }
         let stored = if is_implied { None } else { Some(&bitmap[..]) };
-        self.check_bitmap(("inode bitmap", group), descriptor.inode_bitmap, stored, descriptor.inode_crc, findings)?;
+        self.check_bitmap(
+            ("inode bitmap", group),
+            descriptor.inode_bitmap,
+            stored,
+            descriptor.inode_crc,
+            findings,
+        )?;
         // INODE_ZEROED, and bg_itable_unused, go with checksums.
         let has_checksums = self.superblock.flavour != Flavour::Classic;
         let last = self.inodes.within(first, end).last().map_or(0, |(_, to)| to - first);
@@ -175,14 +231,20 @@ impl Volume<'_> {
             let shown = |bytes: &[u8]| bytes.get(at).map_or(String::new(), |byte| format!("{byte:#010b}"));
             findings.add("ext4-bitmap", &*name, Some(place), shown(wanted), shown(&found));
         }
-        let covered = if what == "inode bitmap" { len(self.superblock.inodes_per_group / 8) } else { len(BLOCK) };
+        let covered =
+            if what == "inode bitmap" { len(self.superblock.inodes_per_group / 8) } else { len(BLOCK) };
         let sum = expected.and_then(|_| self.superblock.crc(&[found.get(..covered).unwrap_or_default()]));
         findings.equal("ext4-checksum", &name, self.offset(block), ("checksum", crc, sum.unwrap_or(0)));
         Ok(())
     }
 
     /// Inodes that nothing uses are zeros.
-    fn check_unused_inodes(&self, group: u64, descriptor: &Descriptor, findings: &mut Findings) -> Result<()> {
+    fn check_unused_inodes(
+        &self,
+        group: u64,
+        descriptor: &Descriptor,
+        findings: &mut Findings,
+    ) -> Result<()> {
         let each = self.superblock.inodes_per_group;
         let first = group.saturating_mul(each).saturating_add(1);
         let blocks = each.saturating_mul(len64(INODE)) / BLOCK;
@@ -191,7 +253,8 @@ impl Volume<'_> {
         }
         let table = self.offset(descriptor.inode_table);
         let reserved = [1_u64, 3, 4, 5, 6, 9, 10].map(|number| (number, number + 1));
-        let reserved = reserved.into_iter().filter(|(number, _)| (first..first.saturating_add(each)).contains(number));
+        let reserved =
+            reserved.into_iter().filter(|(number, _)| (first..first.saturating_add(each)).contains(number));
         let unused = self.inodes.gaps(first, first.saturating_add(each)).chain(reserved);
         for (from, to) in unused {
             let place = |number: u64| table.saturating_add((number - first).saturating_mul(len64(INODE)));
@@ -211,7 +274,11 @@ impl Volume<'_> {
         let name = format!("copy of the superblock in group {group}");
         let head = self.block(first)?;
         let mut expected = if group == 0 { vec![0; len(OFFSET)] } else { Vec::new() };
-        expected.extend_from_slice(&if group == 0 { self.superblock.bytes.clone() } else { self.superblock.copy(group) });
+        expected.extend_from_slice(&if group == 0 {
+            self.superblock.bytes.clone()
+        } else {
+            self.superblock.copy(group)
+        });
         expected.resize(len(BLOCK), 0);
         if let Some(at) = first_difference(&head, &expected) {
             let shown = |bytes: &[u8]| hex(bytes.get(at..(at + 4).min(bytes.len())).unwrap_or_default());
@@ -226,7 +293,8 @@ impl Volume<'_> {
             if let Some(inside) = first_difference(&own, &other) {
                 let name = format!("copy of the descriptors in group {group}");
                 let place = place.saturating_add(len64(inside));
-                let shown = |bytes: &[u8]| bytes.get(inside).map_or(String::new(), |byte| format!("{byte:#04x}"));
+                let shown =
+                    |bytes: &[u8]| bytes.get(inside).map_or(String::new(), |byte| format!("{byte:#04x}"));
                 findings.add("ext4-copy", name, Some(place), shown(&other), shown(&own));
             }
             let end = len(used.saturating_sub(at.saturating_mul(BLOCK)));

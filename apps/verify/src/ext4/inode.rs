@@ -31,6 +31,12 @@ impl Inode {
         self.format == 0x4000
     }
 
+    /// Whether it is root's and has no attributes.
+    pub(super) fn is_plain(&self) -> bool {
+        let area = self.bytes.get(0xa0..).unwrap_or_default();
+        (self.uid, self.gid, self.xattr_block) == (0, 0, 0) && first_nonzero(area).is_none()
+    }
+
     /// Whether extents or a block map lead to content.
     pub(super) fn has_blocks(&self) -> bool {
         match self.format {
@@ -77,7 +83,11 @@ impl Inode {
     /// Old form (8:8) in the first word, new form (12:20) in the second.
     fn device(&self) -> (u32, u32) {
         let (old, new) = (u32_le(&self.bytes, 0x28), u32_le(&self.bytes, 0x2c));
-        if old != 0 { (old >> 8 & 0xff, old & 0xff) } else { (new >> 8 & 0xfff, new & 0xff | new >> 12 & 0xfff00) }
+        if old != 0 {
+            (old >> 8 & 0xff, old & 0xff)
+        } else {
+            (new >> 8 & 0xfff, new & 0xff | new >> 12 & 0xfff00)
+        }
     }
 
     /// Bytes of i_block that its type does not use.
@@ -99,11 +109,18 @@ impl Volume<'_> {
     pub(super) fn inode(&mut self, number: u32, findings: &mut Findings) -> Result<Option<Inode>> {
         let Some(at) = self.inode_offset(number)? else {
             let most = self.superblock.inodes;
-            findings.add("ext4-inode", "directory entry", None, format!("an inode from 1 to {most}"), format!("inode {number}"));
+            findings.add(
+                "ext4-inode",
+                "directory entry",
+                None,
+                format!("an inode from 1 to {most}"),
+                format!("inode {number}"),
+            );
             return Ok(None);
         };
         let bytes = crate::disk::read(self.disk, at, INODE)?;
-        let high16 = |low: usize, high: usize| u32::from(u16_le(&bytes, low)) | u32::from(u16_le(&bytes, high)) << 16;
+        let high16 =
+            |low: usize, high: usize| u32::from(u16_le(&bytes, low)) | u32::from(u16_le(&bytes, high)) << 16;
         let mode = u16_le(&bytes, 0);
         let sectors = u64::from(u32_le(&bytes, 0x1c)) | u64::from(u16_le(&bytes, 0x74)) << 32;
         let inode = Inode {
@@ -122,7 +139,13 @@ impl Volume<'_> {
         };
         self.check_inode(&inode, at, findings);
         if sectors % 8 != 0 {
-            findings.add("ext4-inode", structure(number), Some(at), "whole blocks", format!("{sectors} sectors"));
+            findings.add(
+                "ext4-inode",
+                structure(number),
+                Some(at),
+                "whole blocks",
+                format!("{sectors} sectors"),
+            );
         }
         Ok(Some(inode))
     }
@@ -139,10 +162,17 @@ impl Volume<'_> {
         findings.equal("ext4-checksum", &name, at, ("i_checksum", stored, crc.unwrap_or(0)));
         // i_dtime, i_osd1, i_generation, i_obso_faddr, i_reserved, i_version_hi and i_projid; what a type leaves of i_block.
         let used = inode.unused_of_block();
-        let zeros = [(0x14, 4), (0x24, 4), (0x64, 4), (0x70, 4), (0x7e, 2), (0x98, 8), (0x28 + used, 60 - used)];
+        let zeros =
+            [(0x14, 4), (0x24, 4), (0x64, 4), (0x70, 4), (0x7e, 2), (0x98, 8), (0x28 + used, 60 - used)];
         for (from, len) in zeros {
             if first_nonzero(part(from, len)).is_some() {
-                findings.add("ext4-inode", &*name, Some(at), format!("zeros at {from:#x}"), hex(part(from, len)));
+                findings.add(
+                    "ext4-inode",
+                    &*name,
+                    Some(at),
+                    format!("zeros at {from:#x}"),
+                    hex(part(from, len)),
+                );
             }
         }
         findings.equal("ext4-inode", &name, at, ("i_extra_isize", u16_le(bytes, 0x80), 32));
@@ -160,7 +190,8 @@ impl Volume<'_> {
         if is_special {
             findings.equal("ext4-inode", &name, at, ("mtime", inode.mtime.0, self.timestamp));
         }
-        let extents = u32::from(inode.has_blocks() && self.superblock.flavour != Flavour::Classic && inode.number != 7);
+        let extents =
+            u32::from(inode.has_blocks() && self.superblock.flavour != Flavour::Classic && inode.number != 7);
         findings.equal("ext4-inode", &name, at, ("extents flag", inode.flags >> 19 & 1, extents));
         let others = inode.flags & !(EXTENTS | INDEX | KEPT);
         findings.equal("ext4-inode", &name, at, ("other flags", others, 0));

@@ -102,7 +102,13 @@ impl Volume<'_> {
         for entry in node.get(12..end).unwrap_or_default().chunks_exact(12) {
             let logical = u64::from(u32_le(entry, 0));
             if logical < first.max(mapping.end()) {
-                findings.add("ext4-extents", structure(number), None, "ascending blocks", format!("block {logical} again"));
+                findings.add(
+                    "ext4-extents",
+                    structure(number),
+                    None,
+                    "ascending blocks",
+                    format!("block {logical} again"),
+                );
                 return Ok(());
             }
             if depth == 0 {
@@ -118,7 +124,13 @@ impl Volume<'_> {
         let len = u64::from(u16_le(entry, 4));
         let block = u64::from(u16_le(entry, 6)) << 32 | u64::from(u32_le(entry, 8));
         if len == 0 || len > 32_768 {
-            findings.add("ext4-extents", structure(number), None, "1 to 32768 blocks", format!("{len} blocks"));
+            findings.add(
+                "ext4-extents",
+                structure(number),
+                None,
+                "1 to 32768 blocks",
+                format!("{len} blocks"),
+            );
             return;
         }
         if self.own(block, len, &structure(number), findings) {
@@ -144,12 +156,22 @@ impl Volume<'_> {
         mapping.pointers = mapping.pointers.saturating_add(1);
         let node = self.block(block)?;
         let crc = self.superblock.inode_crc(number, &[node.get(..TAIL).unwrap_or_default()]).unwrap_or(0);
-        findings.equal("ext4-checksum", &structure(number), self.offset(block), ("et_checksum", u32_le(&node, TAIL), crc));
+        findings.equal(
+            "ext4-checksum",
+            &structure(number),
+            self.offset(block),
+            ("et_checksum", u32_le(&node, TAIL), crc),
+        );
         self.extent_node(number, &node, (340, depth - 1, u64::from(u32_le(entry, 0))), mapping, findings)
     }
 
     /// The blocks of an inode of ext2 or ext3: twelve, then by one, two and three steps.
-    pub(super) fn block_map(&mut self, number: u32, inode: &[u8], findings: &mut Findings) -> Result<Mapping> {
+    pub(super) fn block_map(
+        &mut self,
+        number: u32,
+        inode: &[u8],
+        findings: &mut Findings,
+    ) -> Result<Mapping> {
         let mut mapping = Mapping::default();
         let map = inode.get(0x28..0x64).unwrap_or_default().to_vec();
         let (mut logical, mut steps) = (0_u64, 0_u32);

@@ -144,7 +144,13 @@ impl Volume<'_> {
             Ok(()) => true,
             Err(taken) => {
                 let at = Some(self.offset(taken));
-                findings.add("ext4-blocks", structure, at, "blocks of its own", format!("block {taken} of another"));
+                findings.add(
+                    "ext4-blocks",
+                    structure,
+                    at,
+                    "blocks of its own",
+                    format!("block {taken} of another"),
+                );
                 false
             }
         }
@@ -176,7 +182,13 @@ impl Volume<'_> {
         for (number, links) in wrong {
             findings.path.clone_from(&links.path);
             let found = format!("i_links_count {}", links.counted);
-            findings.add("ext4-links", inode::structure(*number), None, format!("i_links_count {}", links.seen), found);
+            findings.add(
+                "ext4-links",
+                inode::structure(*number),
+                None,
+                format!("i_links_count {}", links.seen),
+                found,
+            );
         }
         findings.path = None;
     }

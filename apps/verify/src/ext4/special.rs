@@ -20,12 +20,24 @@ impl Volume<'_> {
         let Some(inode) = self.inode(JOURNAL, findings)? else { return Ok(()) };
         let mapping = self.mapping_of(&inode, findings)?;
         let name = "journal";
-        let (found, size) = ((inode.format | inode.mode, inode.links, inode.uid, inode.gid), inode.size);
-        if found != (0o100_600, 1, 0, 0) || inode.xattr_block != 0 || crate::bytes::first_nonzero(inode.bytes.get(0xa0..).unwrap_or_default()).is_some() {
-            findings.add("ext4-journal", name, None, "a file of mode 0600 of root, named once", format!("{found:?}"));
+        let (found, size) = ((inode.format | inode.mode, inode.links), inode.size);
+        if found != (0o100_600, 1) || !inode.is_plain() {
+            findings.add(
+                "ext4-journal",
+                name,
+                None,
+                "a file of mode 0600 of root, named once",
+                format!("{found:?}"),
+            );
         }
         if mapping.end() != size / BLOCK || mapping.blocks() != mapping.end() || size % BLOCK != 0 {
-            findings.add("ext4-journal", name, None, format!("{size} bytes without holes"), format!("{} blocks", mapping.blocks()));
+            findings.add(
+                "ext4-journal",
+                name,
+                None,
+                format!("{size} bytes without holes"),
+                format!("{} blocks", mapping.blocks()),
+            );
         }
         let sums = mapping.blocks().saturating_add(mapping.pointers);
         findings.equal("ext4-journal", name, self.start, ("blocks", inode.blocks, sums));
@@ -35,7 +47,13 @@ impl Volume<'_> {
         let stored = self.superblock.bytes.get(0x10c..0x150).unwrap_or_default();
         if let Some(at) = first_difference(stored, &backup) {
             let place = self.start.saturating_add(OFFSET + 0x10c).saturating_add(len64(at));
-            findings.add("ext4-superblock", STRUCTURE, Some(place), "the journal's blocks", hex(stored.get(at..).unwrap_or_default()));
+            findings.add(
+                "ext4-superblock",
+                STRUCTURE,
+                Some(place),
+                "the journal's blocks",
+                hex(stored.get(at..).unwrap_or_default()),
+            );
         }
         self.check_journal_blocks(&mapping, findings)
     }
@@ -57,7 +75,13 @@ impl Volume<'_> {
                 if let Some(at) = first_difference(&found, &expected) {
                     let at = at / 4 * 4;
                     let place = start.saturating_add(len64(at));
-                    findings.add("ext4-journal", "journal superblock", Some(place), format!("{:#x}", u32_be(&expected, at)), format!("{:#x}", u32_be(&found, at)));
+                    findings.add(
+                        "ext4-journal",
+                        "journal superblock",
+                        Some(place),
+                        format!("{:#x}", u32_be(&expected, at)),
+                        format!("{:#x}", u32_be(&found, at)),
+                    );
                 }
                 zeros_from = start.saturating_add(BLOCK);
             }
@@ -79,18 +103,29 @@ impl Volume<'_> {
         let wanted_blocks = reserved.saturating_mul(len64(copies.len()) + 1).saturating_add(1);
         let found = (inode.format | inode.mode, inode.links, inode.size, inode.blocks, inode.flags);
         let wanted = (0o100_600, 1, wanted_size, wanted_blocks, 0);
-        if found != wanted || inode.xattr_block != 0 {
+        if found != wanted || !inode.is_plain() {
             findings.add("ext4-resize", name, None, format!("{wanted:?}"), format!("{found:?}"));
         }
-        let map: Vec<u64> =
-            inode.bytes.get(0x28..0x64).unwrap_or_default().chunks_exact(4).map(|word| u64::from(crate::bytes::u32_le(word, 0))).collect();
+        let map: Vec<u64> = inode
+            .bytes
+            .get(0x28..0x64)
+            .unwrap_or_default()
+            .chunks_exact(4)
+            .map(|word| u64::from(crate::bytes::u32_le(word, 0)))
+            .collect();
         let double = map.get(13).copied().unwrap_or(0);
-        if map.iter().enumerate().any(|(at, block)| at != 13 && *block != 0) || !self.own(double, 1, name, findings) {
+        if map.iter().enumerate().any(|(at, block)| at != 13 && *block != 0)
+            || !self.own(double, 1, name, findings)
+        {
             findings.add("ext4-resize", name, None, "one double indirect block", format!("{map:?}"));
             return Ok(());
         }
         let first_of = |group: u64, at: u64| {
-            group.saturating_mul(GROUP_BLOCKS).saturating_add(1).saturating_add(self.superblock.descriptor_blocks()).saturating_add(at)
+            group
+                .saturating_mul(GROUP_BLOCKS)
+                .saturating_add(1)
+                .saturating_add(self.superblock.descriptor_blocks())
+                .saturating_add(at)
         };
         let word = |block: u64| u32::try_from(block).unwrap_or(u32::MAX).to_le_bytes();
         let mut top = vec![0; len(BLOCK)];

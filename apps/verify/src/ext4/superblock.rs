@@ -59,7 +59,13 @@ impl Superblock {
         let at = start.saturating_add(OFFSET);
         let bytes = read(disk, at, LEN)?;
         let mut bad = |field: &str, expected: &str, found: u32| {
-            findings.add("ext4-superblock", STRUCTURE, Some(at), format!("{field} {expected}"), format!("{field} {found:#x}"));
+            findings.add(
+                "ext4-superblock",
+                STRUCTURE,
+                Some(at),
+                format!("{field} {expected}"),
+                format!("{field} {found:#x}"),
+            );
         };
         if u16_le(&bytes, 0x38) != 0xef53 {
             bad("s_magic", "0xef53", u32::from(u16_le(&bytes, 0x38)));
@@ -78,7 +84,8 @@ impl Superblock {
         if compat & !0x3c != 0 || compat & 0x28 != 0x28 {
             bad("s_feature_compat", "0x28, with 0x4 and 0x10 as it may be", compat);
         }
-        let high = |at: usize| if flavour == Flavour::Modern { u64::from(u32_le(&bytes, at)) << 32 } else { 0 };
+        let high =
+            |at: usize| if flavour == Flavour::Modern { u64::from(u32_le(&bytes, at)) << 32 } else { 0 };
         let blocks = u64::from(u32_le(&bytes, 0x04)) | high(0x150);
         let uuid: [u8; 16] = array(&bytes, 0x68);
         let groups = blocks.div_ceil(GROUP_BLOCKS);
@@ -116,7 +123,8 @@ impl Superblock {
 
     /// Blocks that a copy of superblock and descriptors, with their reserve, takes at a group's start.
     pub(super) fn copy_blocks(&self, group: u64) -> u64 {
-        let copy = 1_u64.saturating_add(self.descriptor_blocks()).saturating_add(self.reserved_descriptor_blocks);
+        let copy =
+            1_u64.saturating_add(self.descriptor_blocks()).saturating_add(self.reserved_descriptor_blocks);
         if has_copy(group) { copy } else { 0 }
     }
 
@@ -137,7 +145,13 @@ impl Superblock {
         f.equal("ext4-superblock", STRUCTURE, at, ("s_inodes_count", self.inodes, inodes));
         if self.reserved_descriptor_blocks > 1024 {
             let found = self.reserved_descriptor_blocks.to_string();
-            f.add("ext4-superblock", STRUCTURE, Some(at), "at most 1024 blocks for descriptors to come", found);
+            f.add(
+                "ext4-superblock",
+                STRUCTURE,
+                Some(at),
+                "at most 1024 blocks for descriptors to come",
+                found,
+            );
         }
         f.count() == before
     }
@@ -145,11 +159,17 @@ impl Superblock {
     fn check_identity(&self, at: u64, record: &FileSystemRecord, findings: &mut Findings) {
         let uuid = uuid::Uuid::from_bytes(self.uuid).hyphenated().to_string();
         findings.equal("ext4-superblock", STRUCTURE, at, ("s_uuid", uuid, record.uuid.to_lowercase()));
+        if let Some(wanted) = &record.hash_seed {
+            let seed = uuid::Uuid::from_bytes(self.hash_seed).hyphenated().to_string();
+            findings.equal("ext4-superblock", STRUCTURE, at, ("s_hash_seed", seed, wanted.to_lowercase()));
+        }
         let mut label = record.label.clone().into_bytes();
         label.resize(16, 0);
         let found: [u8; 16] = array(&self.bytes, 0x78);
         if found[..] != label[..] {
-            let name = |bytes: &[u8]| format!("s_volume_name {:?}", String::from_utf8_lossy(bytes).trim_end_matches('\0'));
+            let name = |bytes: &[u8]| {
+                format!("s_volume_name {:?}", String::from_utf8_lossy(bytes).trim_end_matches('\0'))
+            };
             findings.add("ext4-superblock", STRUCTURE, Some(at), name(&label), name(&found));
         }
     }
@@ -160,13 +180,12 @@ impl Superblock {
         let mut expected = vec![0; LEN];
         let to = &mut expected;
         // Checked elsewhere: counts, features, identifiers, the journal's place, the reserve, the checksum.
-        let elsewhere = [
-            (0x00, 8), (0x0c, 8), (0x28, 4), (0x5c, 12), (0x68, 32), (0xec, 16), (0x3fc, 4),
-        ];
+        let elsewhere = [(0x00, 8), (0x0c, 8), (0x28, 4), (0x5c, 12), (0x68, 32), (0xec, 16)];
         for (field, len) in elsewhere {
             put(to, field, bytes.get(field..field.saturating_add(len)).unwrap_or_default());
         }
         if self.flavour == Flavour::Modern {
+            put(to, 0x3fc, &bytes[0x3fc..]);
             put(to, 0x150, &bytes[0x150..0x154]);
             put(to, 0x158, &bytes[0x158..0x15c]);
             put(to, 0xfe, &64_u16.to_le_bytes());
@@ -175,7 +194,14 @@ impl Superblock {
         // s_r_blocks_count: 5 %, at most 1 GiB.
         put(to, 0x08, &array::<4>(&(self.blocks / 20).min(262_144).to_le_bytes(), 0));
         let words: [(usize, u32); 9] = [
-            (0x18, 2), (0x1c, 2), (0x20, 32_768), (0x24, 32_768), (0x4c, 1), (0x54, 11), (0x100, 0x0c), (0x160, 1),
+            (0x18, 2),
+            (0x1c, 2),
+            (0x20, 32_768),
+            (0x24, 32_768),
+            (0x4c, 1),
+            (0x54, 11),
+            (0x100, 0x0c),
+            (0x160, 1),
             (0xce, u32::from(u16_le(bytes, 0xce))),
         ];
         for (field, word) in words {
@@ -200,7 +226,8 @@ impl Superblock {
         if let Some(wrong) = first_difference(bytes, to) {
             let around = wrong..wrong.saturating_add(4).min(LEN);
             let place = at.saturating_add(len64(wrong));
-            let shown = |of: &[u8]| format!("{} at {wrong:#x}", hex(of.get(around.clone()).unwrap_or_default()));
+            let shown =
+                |of: &[u8]| format!("{} at {wrong:#x}", hex(of.get(around.clone()).unwrap_or_default()));
             findings.add("ext4-superblock", STRUCTURE, Some(place), shown(to), shown(bytes));
         }
         if self.seed.is_some() {

@@ -86,7 +86,13 @@ impl Volume<'_> {
         let _ = self.inodes.take(u64::from(number), 1);
         if inode.entry_type() != name.entry_type {
             let found = format!("type {} in the directory", name.entry_type);
-            findings.add("ext4-directory", structure(number), None, format!("type {}", inode.entry_type()), found);
+            findings.add(
+                "ext4-directory",
+                structure(number),
+                None,
+                format!("type {}", inode.entry_type()),
+                found,
+            );
         }
         let mapping = self.mapping_of(&inode, findings)?;
         let xattrs = self.xattrs(&inode, findings)?;
@@ -147,7 +153,13 @@ impl Volume<'_> {
         // Looked at before: this time only for its type.
         let Some(inode) = self.inode(number, &mut Findings::default())? else { return Ok(()) };
         if inode.is_directory() || inode.entry_type() != name.entry_type {
-            findings.add("ext4-directory", structure(number), None, "a directory named once", format!("type {} again", name.entry_type));
+            findings.add(
+                "ext4-directory",
+                structure(number),
+                None,
+                "a directory named once",
+                format!("type {} again", name.entry_type),
+            );
         }
         let kind = inode.kind(None).unwrap_or(ActualKind::Socket);
         let actual = Actual {
@@ -185,7 +197,13 @@ impl Volume<'_> {
         findings.equal("ext4-inode", &name, self.start, ("i_blocks", inode.blocks, blocks));
         let most = inode.size.div_ceil(BLOCK);
         if mapping.end() > most {
-            findings.add("ext4-inode", name, None, format!("{most} blocks at most"), format!("block {}", mapping.end() - 1));
+            findings.add(
+                "ext4-inode",
+                name,
+                None,
+                format!("{most} blocks at most"),
+                format!("block {}", mapping.end() - 1),
+            );
         }
     }
 
@@ -208,7 +226,13 @@ impl Volume<'_> {
         if frame.links != wanted {
             findings.path = Some(frame.path.clone());
             let found = format!("i_links_count {}", frame.links);
-            findings.add("ext4-links", structure(frame.number), None, format!("i_links_count {wanted}"), found);
+            findings.add(
+                "ext4-links",
+                structure(frame.number),
+                None,
+                format!("i_links_count {wanted}"),
+                found,
+            );
         }
     }
 }

@@ -57,7 +57,8 @@ impl Volume<'_> {
         let at = self.offset(block);
         let (references, blocks) = (u32_le(&bytes, 4), u32_le(&bytes, 8));
         let part = |from: usize, to: usize| bytes.get(from..to).unwrap_or_default();
-        let crc = self.superblock.crc(&[&block.to_le_bytes(), part(0, 16), &[0; 4], part(20, 4096)]).unwrap_or(0);
+        let crc =
+            self.superblock.crc(&[&block.to_le_bytes(), part(0, 16), &[0; 4], part(20, 4096)]).unwrap_or(0);
         findings.equal("ext4-xattr", &name, at, ("h_magic", u32_le(&bytes, 0), MAGIC));
         findings.equal("ext4-xattr", &name, at, ("h_blocks", blocks, 1));
         findings.equal("ext4-checksum", &name, at, ("h_checksum", u32_le(&bytes, 16), crc));
@@ -65,9 +66,9 @@ impl Volume<'_> {
             findings.add("ext4-xattr", &*name, Some(at), "zeros in h_reserved", hex(part(20, HEADER)));
         }
         let hashes = entries_of(part(HEADER, 4096), HEADER, &name, xattrs, findings);
-        let hash = hashes.iter().try_fold(0_u32, |hash, entry| {
-            (*entry != 0).then_some(hash.rotate_left(16) ^ entry)
-        });
+        let hash = hashes
+            .iter()
+            .try_fold(0_u32, |hash, entry| (*entry != 0).then_some(hash.rotate_left(16) ^ entry));
         findings.equal("ext4-xattr", &name, at, ("h_hash", u32_le(&bytes, 12), hash.unwrap_or(0)));
         if let btree_map::Entry::Vacant(slot) = self.xattr_blocks.entry(block) {
             slot.insert(SharedBlock { references, seen: 1, path: findings.path.clone() });
@@ -80,7 +81,12 @@ impl Volume<'_> {
         for (block, shared) in &self.xattr_blocks {
             findings.path.clone_from(&shared.path);
             let name = format!("block of attributes {block}");
-            findings.equal("ext4-xattr", &name, self.offset(*block), ("h_refcount", shared.references, shared.seen));
+            findings.equal(
+                "ext4-xattr",
+                &name,
+                self.offset(*block),
+                ("h_refcount", shared.references, shared.seen),
+            );
         }
         findings.path = None;
     }
@@ -98,7 +104,8 @@ fn entries_of(
     let mut used = vec![false; area.len()];
     let mut hashes = Vec::new();
     let mut at: usize = 0;
-    let mut bad = |expected: &str, found: String| findings.add("ext4-xattr", structure, None, expected, found);
+    let mut bad =
+        |expected: &str, found: String| findings.add("ext4-xattr", structure, None, expected, found);
     while u32_le(area, at) != 0 && at + ENTRY <= area.len() {
         let entry = area.get(at..).unwrap_or_default();
         let (name_len, index) = (usize::from(entry[0]), entry[1]);
@@ -136,7 +143,10 @@ fn entries_of(
     }
     let stray = area.iter().zip(&used).position(|(byte, used)| *byte != 0 && !used);
     if let Some(stray) = stray {
-        bad("zeros between entries and values", format!("{:#04x} at {stray}", area.get(stray).copied().unwrap_or(0)));
+        bad(
+            "zeros between entries and values",
+            format!("{:#04x} at {stray}", area.get(stray).copied().unwrap_or(0)),
+        );
     }
     hashes
 }

@@ -46,7 +46,13 @@ impl Geometry {
         let expected = boot_sector(partition, record, sector, &found);
         if let Some(at) = first_difference(&found, &expected) {
             let shown = |bytes: &[u8]| hex(bytes.get(at..(at + 4).min(bytes.len())).unwrap_or_default());
-            findings.add("fat-boot", BOOT, Some(start.saturating_add(len64(at))), shown(&expected), shown(&found));
+            findings.add(
+                "fat-boot",
+                BOOT,
+                Some(start.saturating_add(len64(at))),
+                shown(&expected),
+                shown(&found),
+            );
         }
         let per_cluster = u64::from(found.get(13).copied().unwrap_or(0));
         let reserved = u64::from(u16_le(&found, 14));
@@ -54,8 +60,14 @@ impl Geometry {
         let data = reserved.saturating_add(table_sectors.saturating_mul(2));
         let clusters = sectors.saturating_sub(data).checked_div(per_cluster).unwrap_or(0);
         let fits = table_sectors.saturating_mul(sector) / 4 >= clusters.saturating_add(2);
-        if !per_cluster.is_power_of_two() || reserved < 32 || !(65_525..0x0fff_fff5).contains(&clusters) || !fits {
-            let found = format!("{reserved} reserved, {table_sectors} of the FAT, {clusters} clusters of {per_cluster} sectors");
+        if !per_cluster.is_power_of_two()
+            || reserved < 32
+            || !(65_525..0x0fff_fff5).contains(&clusters)
+            || !fits
+        {
+            let found = format!(
+                "{reserved} reserved, {table_sectors} of the FAT, {clusters} clusters of {per_cluster} sectors"
+            );
             findings.add("fat-boot", BOOT, Some(start), "a volume of FAT32", found);
             return Ok(None);
         }
@@ -99,12 +111,24 @@ impl Geometry {
         for sector in [&mut expected, &mut third] {
             put(sector, 510, &[0x55, 0xaa]);
         }
-        for (number, wanted, name) in [(1, &expected, "FSInfo"), (2, &third, "third boot sector"), (7, &expected, "copy of FSInfo"), (8, &third, "copy of the third boot sector")] {
+        for (number, wanted, name) in [
+            (1, &expected, "FSInfo"),
+            (2, &third, "third boot sector"),
+            (7, &expected, "copy of FSInfo"),
+            (8, &third, "copy of the third boot sector"),
+        ] {
             let at = start.saturating_add(number * self.sector);
             let found = read(disk, at, len(self.sector))?;
             if let Some(wrong) = first_difference(&found, wanted) {
-                let shown = |bytes: &[u8]| hex(bytes.get(wrong..(wrong + 4).min(bytes.len())).unwrap_or_default());
-                findings.add("fat-boot", name, Some(at.saturating_add(len64(wrong))), shown(wanted), shown(&found));
+                let shown =
+                    |bytes: &[u8]| hex(bytes.get(wrong..(wrong + 4).min(bytes.len())).unwrap_or_default());
+                findings.add(
+                    "fat-boot",
+                    name,
+                    Some(at.saturating_add(len64(wrong))),
+                    shown(wanted),
+                    shown(&found),
+                );
             }
         }
         for (from, to) in [(3 * self.sector, 6 * self.sector), (9 * self.sector, self.reserved)] {

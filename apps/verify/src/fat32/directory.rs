@@ -43,28 +43,55 @@ impl Volume<'_> {
             let name = structure("directory", directory.first);
             let chain = self.chain(directory.first, &name, findings)?;
             let size = chain.clusters().saturating_mul(self.geometry.cluster_size);
-            if size > most_directory_bytes().saturating_add(self.geometry.cluster_size) || directory.depth > MAX_DEPTH {
-                findings.add("fat-directory", &*name, None, "at most 65536 entries, 128 levels", format!("{size} bytes"));
+            if size > most_directory_bytes().saturating_add(self.geometry.cluster_size)
+                || directory.depth > MAX_DEPTH
+            {
+                findings.add(
+                    "fat-directory",
+                    &*name,
+                    None,
+                    "at most 65536 entries, 128 levels",
+                    format!("{size} bytes"),
+                );
                 continue;
             }
-            let content = FileContent { disk: self.disk, data: self.offset(2), cluster: self.geometry.cluster_size, chain: &chain, size };
+            let content = FileContent {
+                disk: self.disk,
+                data: self.offset(2),
+                cluster: self.geometry.cluster_size,
+                chain: &chain,
+                size,
+            };
             let mut bytes = vec![0; len(size)];
             content.read_exact_at(0, &mut bytes).map_err(|error| {
-                diskwright_core::Error::new(diskwright_core::ErrorKind::Source, "the disk cannot be read").with_source(error)
+                diskwright_core::Error::new(diskwright_core::ErrorKind::Source, "the disk cannot be read")
+                    .with_source(error)
             })?;
             self.entries(&directory, &bytes, &mut left, findings)?;
         }
         Ok(())
     }
 
-    fn entries(&mut self, directory: &Directory, bytes: &[u8], left: &mut Vec<Directory>, findings: &mut Findings) -> Result<()> {
+    fn entries(
+        &mut self,
+        directory: &Directory,
+        bytes: &[u8],
+        left: &mut Vec<Directory>,
+        findings: &mut Findings,
+    ) -> Result<()> {
         let name = structure("directory", directory.first);
         let mut slots = bytes.chunks_exact(ENTRY).enumerate().peekable();
         for (expected, what) in self.own_entries(directory) {
             let found = slots.next().map_or(&[][..], |(_, slot)| slot);
             if let Some(at) = first_difference(found, &expected) {
                 let shown = |bytes: &[u8]| hex(bytes.get(at..).unwrap_or_default());
-                findings.add("fat-directory", format!("{what} of {name}"), None, shown(&expected), shown(found));
+                findings.add(
+                    "fat-directory",
+                    format!("{what} of {name}"),
+                    None,
+                    shown(&expected),
+                    shown(found),
+                );
             }
         }
         let mut long = LongName::default();
@@ -97,7 +124,10 @@ impl Volume<'_> {
         let created = (self.timestamp, 0);
         if directory.depth > 0 {
             let own = |name, cluster| self.short_entry(name, (0x10, 0), directory.mtime, (cluster, 0));
-            return vec![(own(*b".          ", directory.first), "."), (own(*b"..         ", directory.parent), "..")];
+            return vec![
+                (own(*b".          ", directory.first), "."),
+                (own(*b"..         ", directory.parent), ".."),
+            ];
         }
         if self.label.is_empty() {
             return Vec::new();
@@ -105,7 +135,13 @@ impl Volume<'_> {
         vec![(self.short_entry(label(self.label), (0x08, 0), created, (0, 0)), "label")]
     }
 
-    fn short_entry(&self, name: [u8; 11], (attributes, case): (u8, u8), mtime: (i64, u32), (cluster, size): (u64, u32)) -> [u8; ENTRY] {
+    fn short_entry(
+        &self,
+        name: [u8; 11],
+        (attributes, case): (u8, u8),
+        mtime: (i64, u32),
+        (cluster, size): (u64, u32),
+    ) -> [u8; ENTRY] {
         let (created_date, created_time, hundredths) = fat_time((self.timestamp, 0));
         let (date, time, _) = fat_time(mtime);
         let [low0, low1, high0, high1, ..] = cluster.to_le_bytes();
@@ -123,13 +159,26 @@ impl Volume<'_> {
         entry
     }
 
-    fn entry(&mut self, directory: &Directory, slot: &[u8], long: &LongName, left: &mut Vec<Directory>, findings: &mut Findings) -> Result<()> {
+    fn entry(
+        &mut self,
+        directory: &Directory,
+        slot: &[u8],
+        long: &LongName,
+        left: &mut Vec<Directory>,
+        findings: &mut Findings,
+    ) -> Result<()> {
         let short: [u8; 11] = array(slot, 0);
         let name = match long.name(&short) {
             Some(Ok(name)) => name,
             Some(Err(problem)) => {
                 findings.path = Some(directory.path.clone());
-                findings.add("fat-directory", "long name", None, "one that belongs to its short name", problem);
+                findings.add(
+                    "fat-directory",
+                    "long name",
+                    None,
+                    "one that belongs to its short name",
+                    problem,
+                );
                 return Ok(());
             }
             None => short_name(&short, slot[12]),
@@ -148,7 +197,12 @@ impl Volume<'_> {
         let mtime = expected.as_ref().map_or(created, |file| file.mtime);
         let case = if long.units.is_empty() { slot[12] & case_flags(&short) } else { 0 };
         let attributes = if is_directory { 0x10 } else { 0x20 };
-        let wanted = self.short_entry(short, (attributes, case), mtime, (cluster, if is_directory { 0 } else { size }));
+        let wanted = self.short_entry(
+            short,
+            (attributes, case),
+            mtime,
+            (cluster, if is_directory { 0 } else { size }),
+        );
         let mut found: [u8; ENTRY] = array(slot, 0);
         if self.files.is_none() {
             // Nothing is known of its time.
@@ -156,14 +210,22 @@ impl Volume<'_> {
             put(&mut found, 22, &wanted[22..26]);
         }
         if let Some(at) = first_difference(&found, &wanted) {
-            findings.add("fat-directory", "directory entry", None, format!("{} at {at}", hex(&wanted[at..])), format!("{} at {at}", hex(&found[at..])));
+            findings.add(
+                "fat-directory",
+                "directory entry",
+                None,
+                format!("{} at {at}", hex(&wanted[at..])),
+                format!("{} at {at}", hex(&found[at..])),
+            );
         }
         if is_directory {
             let parent = if directory.depth == 0 { 0 } else { directory.first };
             left.push(Directory { path, first: cluster, parent, mtime, depth: directory.depth + 1 });
             return Ok(());
         }
-        if let Some(wanted) = expected.as_ref().and_then(|file| file.size).filter(|wanted| *wanted != u64::from(size)) {
+        if let Some(wanted) =
+            expected.as_ref().and_then(|file| file.size).filter(|wanted| *wanted != u64::from(size))
+        {
             findings.entry("size", format!("{wanted} bytes"), format!("{size} bytes"));
         }
         let chain = self.chain(cluster, &structure("file", cluster), findings)?;
@@ -175,7 +237,8 @@ impl Volume<'_> {
         let files = self.files.as_mut()?;
         let implied = FatFile { size: None, mtime: (self.timestamp, 0), content: Content::Unknown };
         let prefix = [path, b"/"].concat();
-        let has_below = || files.range(prefix.clone()..).next().is_some_and(|(below, _)| below.starts_with(&prefix));
+        let has_below =
+            || files.range(prefix.clone()..).next().is_some_and(|(below, _)| below.starts_with(&prefix));
         let expected = match files.get(path) {
             Some(file) => Some(file.clone()),
             None if is_directory && has_below() => Some(implied),
@@ -203,9 +266,15 @@ impl LongName {
         let (ordinal, checksum) = (slot[0], slot[13]);
         let is_first = ordinal & 0x40 != 0;
         let number = ordinal & 0x3f;
-        let is_next = if is_first { self.units.is_empty() && number > 0 } else { number > 0 && number == self.next && checksum == self.checksum };
+        let is_next = if is_first {
+            self.units.is_empty() && number > 0
+        } else {
+            number > 0 && number == self.next && checksum == self.checksum
+        };
         let is_plain = slot[12] == 0 && slot[26] == 0 && slot[27] == 0 && ordinal & 0x80 == 0;
-        let units = [1..11, 14..26, 28..32].into_iter().flat_map(|range| slot.get(range).unwrap_or_default().chunks_exact(2));
+        let units = [1..11, 14..26, 28..32]
+            .into_iter()
+            .flat_map(|range| slot.get(range).unwrap_or_default().chunks_exact(2));
         let mut units: Vec<u16> = units.map(|unit| u16_le(unit, 0)).collect();
         let mut is_filled = true;
         if is_first {
@@ -226,7 +295,12 @@ impl LongName {
         }
         let sum = short.iter().fold(0_u8, |sum, byte| sum.rotate_right(1).wrapping_add(*byte));
         if self.next != 0 || sum != self.checksum {
-            return Some(Err(format!("checksum {:#x} of {}, {} slots missing", self.checksum, short.escape_ascii(), self.next)));
+            return Some(Err(format!(
+                "checksum {:#x} of {}, {} slots missing",
+                self.checksum,
+                short.escape_ascii(),
+                self.next
+            )));
         }
         Some(String::from_utf16(&self.units).map(String::into_bytes).map_err(|error| error.to_string()))
     }

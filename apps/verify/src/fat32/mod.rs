@@ -58,7 +58,9 @@ pub(crate) fn check(
     files: Option<FatFiles>,
     findings: &mut Findings,
 ) -> Result<()> {
-    let Some(geometry) = Geometry::read(disk, partition, record, sector_size, findings)? else { return Ok(()) };
+    let Some(geometry) = Geometry::read(disk, partition, record, sector_size, findings)? else {
+        return Ok(());
+    };
     let (start, label) = (partition.start, record.label.as_str());
     let mut volume = Volume { disk, start, geometry, label, timestamp, files, clusters: Runs::default() };
     volume.walk(findings)?;
@@ -87,14 +89,26 @@ impl Volume<'_> {
     }
 
     /// Content against what it should be; what follows in the last cluster is zero.
-    fn check_file(&self, chain: &Chain, size: u64, expected: Option<&Content>, findings: &mut Findings) -> Result<()> {
+    fn check_file(
+        &self,
+        chain: &Chain,
+        size: u64,
+        expected: Option<&Content>,
+        findings: &mut Findings,
+    ) -> Result<()> {
         let clusters = size.div_ceil(self.geometry.cluster_size);
         if chain.clusters() != clusters {
             let found = format!("{} clusters", chain.clusters());
             findings.add("fat-chain", "clusters of a file", None, format!("{clusters} clusters"), found);
             return Ok(());
         }
-        let content = table::FileContent { disk: self.disk, data: self.offset(2), cluster: self.geometry.cluster_size, chain, size };
+        let content = table::FileContent {
+            disk: self.disk,
+            data: self.offset(2),
+            cluster: self.geometry.cluster_size,
+            chain,
+            size,
+        };
         if let Some(expected) = expected {
             compare_content(expected, &content, findings)?;
         }
@@ -113,14 +127,38 @@ impl Volume<'_> {
         let first = self.start.saturating_add(self.geometry.table_start(0));
         for (from, to) in self.clusters.gaps(2, end) {
             let place = |cluster: u64| first.saturating_add(cluster.saturating_mul(4));
-            expect_zeros(self.disk, place(from), place(to), ("fat-table", "FAT entries of free clusters"), findings)?;
-            expect_zeros(self.disk, self.offset(from), self.offset(to), ("free-space", "free clusters"), findings)?;
+            expect_zeros(
+                self.disk,
+                place(from),
+                place(to),
+                ("fat-table", "FAT entries of free clusters"),
+                findings,
+            )?;
+            expect_zeros(
+                self.disk,
+                self.offset(from),
+                self.offset(to),
+                ("free-space", "free clusters"),
+                findings,
+            )?;
         }
         let table_end = self.start.saturating_add(self.geometry.table_start(1));
-        expect_zeros(self.disk, first.saturating_add(end.saturating_mul(4)), table_end, ("fat-table", "after the FAT"), findings)?;
+        expect_zeros(
+            self.disk,
+            first.saturating_add(end.saturating_mul(4)),
+            table_end,
+            ("fat-table", "after the FAT"),
+            findings,
+        )?;
         Table::new(self.disk, first).check_copy(self.geometry.table_size, findings)?;
         let volume_end = partition.start.saturating_add(partition.size);
-        expect_zeros(self.disk, self.offset(end), volume_end, ("free-space", "after the last cluster"), findings)
+        expect_zeros(
+            self.disk,
+            self.offset(end),
+            volume_end,
+            ("free-space", "after the last cluster"),
+            findings,
+        )
     }
 }
 

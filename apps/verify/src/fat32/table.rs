@@ -72,7 +72,13 @@ impl<'a> Table<'a> {
         while cluster != 0 {
             if !(2..end).contains(&cluster) || taken.take(cluster, 1).is_err() {
                 let found = format!("cluster {cluster}");
-                findings.add("fat-chain", structure, None, format!("clusters of its own from 2 to {}", end - 1), found);
+                findings.add(
+                    "fat-chain",
+                    structure,
+                    None,
+                    format!("clusters of its own from 2 to {}", end - 1),
+                    found,
+                );
                 return Ok(chain);
             }
             match chain.0.last_mut() {
@@ -85,7 +91,13 @@ impl<'a> Table<'a> {
             }
             if entry & 0xf000_0000 != 0 || entry == 0 {
                 let place = self.start.saturating_add(cluster.saturating_mul(4));
-                findings.add("fat-chain", structure, Some(place), "a cluster or the end of the chain", format!("{entry:#x}"));
+                findings.add(
+                    "fat-chain",
+                    structure,
+                    Some(place),
+                    "a cluster or the end of the chain",
+                    format!("{entry:#x}"),
+                );
                 return Ok(chain);
             }
             cluster = u64::from(entry);
@@ -106,7 +118,8 @@ impl<'a> Table<'a> {
             let part = len(size - at).min(PIECE);
             let [first, second] = &mut pieces;
             let (Some(first), Some(second)) = (first.get_mut(..part), second.get_mut(..part)) else { break };
-            let (own, other) = (self.start.saturating_add(at), self.start.saturating_add(size).saturating_add(at));
+            let (own, other) =
+                (self.start.saturating_add(at), self.start.saturating_add(size).saturating_add(at));
             read_into(self.disk, own, first)?;
             read_into(self.disk, other, second)?;
             if let Some(wrong) = first_difference(second, first) {

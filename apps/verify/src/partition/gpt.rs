@@ -98,7 +98,12 @@ fn header(
     let mut head = found.get(..92).unwrap_or_default().to_vec();
     put(&mut head, 16, &[0; 4]);
     f.equal("gpt-checksum", &name, at, ("HeaderCRC32", u32_le(&found, 16), crc32fast::hash(&head)));
-    f.equal("gpt-checksum", &name, at, ("PartitionEntryArrayCRC32", u32_le(&found, 88), crc32fast::hash(array)));
+    f.equal(
+        "gpt-checksum",
+        &name,
+        at,
+        ("PartitionEntryArrayCRC32", u32_le(&found, 88), crc32fast::hash(array)),
+    );
     let first_usable = 2 + array_sectors;
     let fields = [
         ("Reserved", u64::from(u32_le(&found, 20)), 0),
@@ -132,7 +137,13 @@ fn entries(record: &DiskRecord, name: &str, at: u64, bytes: &[u8], findings: &mu
         let partition = record.partitions.iter().find(|partition| partition.number == number);
         let Some(partition) = partition else {
             if first_nonzero(found).is_some() {
-                findings.add("gpt", format!("{name} entry {number}"), Some(place), "an unused entry", hex(found));
+                findings.add(
+                    "gpt",
+                    format!("{name} entry {number}"),
+                    Some(place),
+                    "an unused entry",
+                    hex(found),
+                );
             }
             continue;
         };

@@ -38,7 +38,8 @@ pub(super) fn check(
             number @ 1..=4 => {
                 let slot = len(u64::from(number) - 1);
                 free_slot[slot] = false;
-                let entry = entry(sector, (partition.start, partition.size), kind_of(partition), 0, partition.active);
+                let entry =
+                    entry(sector, (partition.start, partition.size), kind_of(partition), 0, partition.active);
                 put(&mut expected, 446 + 16 * slot, &entry);
             }
             _ => logical.push(partition),
@@ -48,13 +49,18 @@ pub(super) fn check(
     let mut extended = None;
     if !logical.is_empty() {
         // Which slot it has, and where it ends, no report says; it holds all logical partitions.
-        let slot = (0..4).find(|slot| free_slot[*slot] && matches!(found.get(446 + 16 * slot + 4), Some(0x05 | 0x0f)));
+        let slot = (0..4)
+            .find(|slot| free_slot[*slot] && matches!(found.get(446 + 16 * slot + 4), Some(0x05 | 0x0f)));
         let slot = slot.unwrap_or(3);
         let stored = found.get(446 + 16 * slot..462 + 16 * slot).unwrap_or_default();
         let start = u64::from(u32_le(stored, 8)) * sector;
         let size = u64::from(u32_le(stored, 12)) * sector;
         let is_far = chs(start.saturating_add(size) / sector - u64::from(size > 0)) == FAR;
-        put(&mut expected, 446 + 16 * slot, &entry(sector, (start, size), if is_far { 0x0f } else { 0x05 }, 0, false));
+        put(
+            &mut expected,
+            446 + 16 * slot,
+            &entry(sector, (start, size), if is_far { 0x0f } else { 0x05 }, 0, false),
+        );
         extended = Some((start, size));
     }
     put(&mut expected, 510, &[0x55, 0xaa]);
@@ -77,7 +83,9 @@ fn records(
     let mut at = start;
     for (index, partition) in logical.iter().enumerate() {
         let name = format!("extended boot record of partition {}", partition.number);
-        let is_inside = at >= start && at.saturating_add(sector) <= partition.start && partition.start.saturating_add(partition.size) <= end;
+        let is_inside = at >= start
+            && at.saturating_add(sector) <= partition.start
+            && partition.start.saturating_add(partition.size) <= end;
         if !is_inside || end > disk.size() {
             let found = format!("a record at {at}, the extended partition {start}..{end}");
             findings.add("mbr", name, Some(at), "a record before its partition, both inside", found);
@@ -92,7 +100,11 @@ fn records(
         if let Some(next) = logical.get(index + 1) {
             next_at = start.saturating_add(u64::from(u32_le(&found, 462 + 8)) * sector);
             let next_end = next.start.saturating_add(next.size);
-            put(&mut expected, 462, &entry(sector, (next_at, next_end.saturating_sub(next_at)), 0x05, start, false));
+            put(
+                &mut expected,
+                462,
+                &entry(sector, (next_at, next_end.saturating_sub(next_at)), 0x05, start, false),
+            );
             // MiB before its partition, as far as there is room, and never elsewhere.
             let wanted = next.start.saturating_sub(MIB).max(partition.start.saturating_add(partition.size));
             findings.equal("mbr", &name, at, ("the next record at", next_at, wanted));

@@ -39,7 +39,13 @@ pub(crate) fn check(disk: &dyn Disk, record: &DiskRecord, findings: &mut Finding
     for partition in &record.partitions {
         if taken.take(partition.start, partition.size).is_err() {
             let found = format!("{} bytes from {}", partition.size, partition.start);
-            findings.add("partition", format!("partition {}", partition.number), Some(partition.start), "room of its own", found);
+            findings.add(
+                "partition",
+                format!("partition {}", partition.number),
+                Some(partition.start),
+                "room of its own",
+                found,
+            );
         }
     }
     if let Some(bios) = &record.bios_boot {
@@ -70,7 +76,13 @@ pub(crate) fn check_bios_boot(
 fn check_core(disk: &dyn Disk, bios: &BiosBootRecord, findings: &mut Findings) -> Result<()> {
     let code = sha256(disk, 0, 440)?;
     if digest(&bios.boot_code_sha256) != Some(code) {
-        findings.add("boot-code", "boot code", Some(0), format!("sha256 {}", bios.boot_code_sha256), format!("sha256 {}", hex(&code)));
+        findings.add(
+            "boot-code",
+            "boot code",
+            Some(0),
+            format!("sha256 {}", bios.boot_code_sha256),
+            format!("sha256 {}", hex(&code)),
+        );
     }
     if bios.core_start.checked_add(bios.core_size).is_none_or(|end| end > disk.size()) {
         findings.add("boot-code", "core image", Some(bios.core_start), "room on the disk", "none");
@@ -78,7 +90,13 @@ fn check_core(disk: &dyn Disk, bios: &BiosBootRecord, findings: &mut Findings) -
     }
     let core = sha256(disk, bios.core_start, bios.core_size)?;
     if digest(&bios.core_sha256) != Some(core) {
-        findings.add("boot-code", "core image", Some(bios.core_start), format!("sha256 {}", bios.core_sha256), format!("sha256 {}", hex(&core)));
+        findings.add(
+            "boot-code",
+            "core image",
+            Some(bios.core_start),
+            format!("sha256 {}", bios.core_sha256),
+            format!("sha256 {}", hex(&core)),
+        );
     }
     Ok(())
 }

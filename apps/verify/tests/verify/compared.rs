@@ -15,13 +15,15 @@ fn findings(change: impl FnOnce(&mut Rich)) -> Vec<Finding> {
     let mut tree = Rich::new();
     change(&mut tree);
     let scan = Scan::new(vec![Arc::new(tree.clone())], Whiteouts::Plain);
-    let by = |verifier: Verifier| verifier.with_own_digests(OwnDigests::Skip).verify(&made.path(".raw")).unwrap();
+    let by =
+        |verifier: Verifier| verifier.with_own_digests(OwnDigests::Skip).verify(&made.path(".raw")).unwrap();
     let by_scan = by(Verifier::new(made.report.clone()).with_scan(&scan).unwrap()).findings;
     // A list of digests finds the same.
     let list = list_of(Arc::new(tree));
     let path = made.folder.path().join("list");
     std::fs::write(&path, list).unwrap();
-    let by_list = by(Verifier::new(made.report.clone()).with_digests(FileDigests::open(&path).unwrap())).findings;
+    let by_list =
+        by(Verifier::new(made.report.clone()).with_digests(FileDigests::open(&path).unwrap())).findings;
     let places = |findings: &[Finding]| -> Vec<_> {
         findings.iter().map(|finding| (finding.code, finding.path.clone())).collect()
     };
@@ -68,18 +70,25 @@ fn every_attribute_that_differs_is_named_with_partition_and_path() {
 #[test]
 fn entries_too_few_and_too_many_are_named() {
     let found = findings(|tree| tree.entries.retain(|entry| entry.path != b"var/pipe"));
-    assert!(matches!(&found[..], [one] if one.code == "unexpected-entry" && one.path.as_deref() == Some("/var/pipe")));
+    assert!(
+        matches!(&found[..], [one] if one.code == "unexpected-entry" && one.path.as_deref() == Some("/var/pipe"))
+    );
     let found = findings(|tree| {
         let mut more = tree.entry("var/pipe").clone();
         more.path = b"var/zzz".to_vec();
         tree.entries.push(more);
     });
-    assert!(matches!(&found[..], [one] if one.code == "missing-entry" && one.path.as_deref() == Some("/var/zzz")));
+    assert!(
+        matches!(&found[..], [one] if one.code == "missing-entry" && one.path.as_deref() == Some("/var/zzz"))
+    );
     let found = findings(|tree| {
         let content = tree.entry("etc/passwd").object.clone();
         let attributes = tree.entry("etc/passwd").attributes.clone();
         let again = tree.entry("var/again");
         (again.object, again.attributes) = (content, attributes);
     });
-    assert!(found.iter().any(|one| one.code == "hard-link" && one.path.as_deref() == Some("/var/again")), "{found:#?}");
+    assert!(
+        found.iter().any(|one| one.code == "hard-link" && one.path.as_deref() == Some("/var/again")),
+        "{found:#?}"
+    );
 }

@@ -3,6 +3,7 @@
 mod clean;
 mod compared;
 mod containers;
+mod hostile;
 mod mutation;
 mod rich;
 mod support;

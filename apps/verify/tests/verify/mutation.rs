@@ -20,10 +20,12 @@ fn unnoticed(verifier: &Verifier, base: &Base, offsets: &[usize]) -> Vec<String>
             let disk = Flipped { base, at: *at as u64, mask };
             let Ok(outcome) = verifier.verify_disk("disk", &disk) else { continue };
             let partitions = &verifier.report().disks[0].partitions;
-            let inside = |at: u64| partitions.iter().find(|one| (one.start..one.start + one.size).contains(&at));
+            let inside =
+                |at: u64| partitions.iter().find(|one| (one.start..one.start + one.size).contains(&at));
             let partition = inside(*at as u64).map(|one| one.number);
             if !outcome.findings.iter().any(|finding| partition.is_none() || finding.partition == partition) {
-                unnoticed.push(format!("{at:#x} {mask:#04x} in partition {partition:?}: {:?}", outcome.findings));
+                unnoticed
+                    .push(format!("{at:#x} {mask:#04x} in partition {partition:?}: {:?}", outcome.findings));
             }
         }
         unnoticed
@@ -39,7 +41,9 @@ fn offsets(base: &Base, step: usize) -> Vec<usize> {
     let is_wanted = |at: &usize| {
         let line = &base.bytes[at / 64 * 64..at / 64 * 64 + 64];
         let holds = base.has_data(*at) && line.iter().any(|byte| *byte != 0);
-        (holds && at % step == 0) || (base.has_data(*at) && at % (8 * step) == at / 64 % 8) || at % 40_009 == 0
+        (holds && at % step == 0)
+            || (base.has_data(*at) && at % (8 * step) == at / 64 % 8)
+            || at % 40_009 == 0
     };
     (0..base.bytes.len()).filter(is_wanted).collect()
 }
@@ -56,7 +60,13 @@ fn check(profile: &str, step: usize) {
     let offsets = offsets(&base, step);
     println!("{} bytes are flipped", offsets.len());
     let unnoticed = unnoticed(&verifier, &base, &offsets);
-    assert!(unnoticed.is_empty(), "{profile}: {} of {}: {:#?}", unnoticed.len(), offsets.len(), &unnoticed[..unnoticed.len().min(20)]);
+    assert!(
+        unnoticed.is_empty(),
+        "{profile}: {} of {}: {:#?}",
+        unnoticed.len(),
+        offsets.len(),
+        &unnoticed[..unnoticed.len().min(20)]
+    );
 }
 
 #[test]

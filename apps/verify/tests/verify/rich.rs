@@ -21,7 +21,12 @@ impl Rich {
         for directory in ["", "boot", "boot/sub", "etc", "many", "var"] {
             tree.push(directory, EntryObject::Directory);
         }
-        for name in ["boot/KERNEL.IMG", "boot/config.txt", "boot/sub/A long name of mixed case.conf", "boot/sub/\u{e9}t\u{e9}"] {
+        for name in [
+            "boot/KERNEL.IMG",
+            "boot/config.txt",
+            "boot/sub/A long name of mixed case.conf",
+            "boot/sub/\u{e9}t\u{e9}",
+        ] {
             tree.file(name, name.repeat(40).into_bytes(), None);
         }
         tree.file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n".repeat(7), None);
@@ -38,14 +43,18 @@ impl Rich {
         tree.push("var/disk", EntryObject::BlockDevice(DeviceNumber { major: 259, minor: 70_000 }));
         tree.push("var/tty", EntryObject::CharDevice(DeviceNumber { major: 4, minor: 1 }));
         for number in 0..90 {
-            tree.push(&format!("many/a-name-that-fills-blocks-of-directories-{number:04}"), EntryObject::Fifo);
+            tree.push(
+                &format!("many/a-name-that-fills-blocks-of-directories-{number:04}"),
+                EntryObject::Fifo,
+            );
         }
         tree.entry("etc/passwd").attributes.xattrs = vec![
             (b"user.small".to_vec(), b"in the inode".to_vec()),
             (b"user.large".to_vec(), vec![b'v'; 700]),
             (b"system.posix_acl_access".to_vec(), acl()),
         ];
-        tree.entry("etc/empty").attributes.xattrs = vec![(b"security.selinux".to_vec(), b"system_u".to_vec())];
+        tree.entry("etc/empty").attributes.xattrs =
+            vec![(b"security.selinux".to_vec(), b"system_u".to_vec())];
         tree.entry("var/two-blocks").attributes.uid = 70_000;
         tree
     }
@@ -65,7 +74,8 @@ impl Rich {
         let size = content.len() as u64;
         let mut content = content;
         if let Some(data) = &data {
-            let is_data = |at: u64| data.iter().any(|range| (range.offset..range.offset + range.len).contains(&at));
+            let is_data =
+                |at: u64| data.iter().any(|range| (range.offset..range.offset + range.len).contains(&at));
             for (at, byte) in (0..).zip(&mut content) {
                 *byte = if is_data(at) { *byte } else { 0 };
             }
@@ -91,6 +101,12 @@ fn acl() -> Vec<u8> {
     let entry = |tag: u16, permissions: u16, id: u32| {
         [&tag.to_le_bytes()[..], &permissions.to_le_bytes(), &id.to_le_bytes()].concat()
     };
-    let entries = [entry(1, 7, u32::MAX), entry(2, 5, 1000), entry(4, 5, u32::MAX), entry(16, 7, u32::MAX), entry(32, 5, u32::MAX)];
+    let entries = [
+        entry(1, 7, u32::MAX),
+        entry(2, 5, 1000),
+        entry(4, 5, u32::MAX),
+        entry(16, 7, u32::MAX),
+        entry(32, 5, u32::MAX),
+    ];
     [vec![2, 0, 0, 0], entries.concat()].concat()
 }

@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::volumes::{DiskPlan, PartitionDraft, PartitionId};
 use crate::boot::grub_bios::BiosBoot;
 use crate::boot::{BootPlan, EspPlan};
@@ -328,11 +330,16 @@ fn append_volume(
     }
 }
 
+/// What the names of an ext volume's directories are hashed with.
+pub(super) fn hash_seed(draft: &PartitionDraft, ingredients: &Ingredients<'_>) -> Uuid {
+    ingredients.seed.uuid(&format!("directory hash of {}", draft.planned.name))
+}
+
 fn ext4_options(draft: &PartitionDraft, ingredients: &Ingredients<'_>) -> Result<Ext4Options> {
     let Some(VolumeId::Uuid(uuid)) = draft.volume else {
         return Err(Error::new(ErrorKind::Internal, "ext4 has a UUID"));
     };
-    let hash_seed = ingredients.seed.uuid(&format!("directory hash of {}", draft.planned.name));
+    let hash_seed = hash_seed(draft, ingredients);
     let features = match draft.planned.file_system {
         Some(FileSystemKind::Ext3) => Ext4Features::Ext3,
         Some(FileSystemKind::Ext2) => Ext4Features::Ext2,

@@ -319,6 +319,7 @@ fn disk_entry(
                 uuid: id.to_string(),
                 label: draft.label.clone(),
                 mount_point: draft.planned.mount_point.clone(),
+                hash_seed: kind.is_ext().then(|| disk::hash_seed(draft, ingredients).to_string()),
                 taken_from: ingredients
                     .esp
                     .filter(|_| is_esp(draft))

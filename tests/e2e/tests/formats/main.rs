@@ -8,4 +8,5 @@ mod bytes;
 mod large;
 mod lint;
 mod memory;
+mod verify;
 mod virtualbox;

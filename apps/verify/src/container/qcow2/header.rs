@@ -27,7 +27,9 @@ impl Header {
         let found = read(file, 0, LEN)?;
         let (version, bits) = (u32_be(&found, 4), u32_be(&found, 20));
         if version != 3 || !(12..=21).contains(&bits) {
-            let text = format!("QCOW2 of version {version} with clusters of 2^{bits} bytes is nothing that is written here");
+            let text = format!(
+                "QCOW2 of version {version} with clusters of 2^{bits} bytes is nothing that is written here"
+            );
             return Err(Error::new(ErrorKind::Unsupported, text));
         }
         let header = Self {
@@ -70,10 +72,14 @@ impl Header {
         expect_zeros(file, len64(LEN), cluster, ("qcow2-header", "after the header"), findings)?;
         let entries = self.size.div_ceil(cluster).div_ceil(cluster / 8).max(1);
         if self.l1_entries != entries {
-            let text = format!("L1 has {} entries, a disk of {} bytes has {entries}", self.l1_entries, self.size);
+            let text =
+                format!("L1 has {} entries, a disk of {} bytes has {entries}", self.l1_entries, self.size);
             return Err(Error::new(ErrorKind::Source, text));
         }
-        let parts = [("L1", self.l1_offset, self.l1_entries.saturating_mul(8)), ("the refcount table", self.refcount_offset, self.refcount_clusters.saturating_mul(cluster))];
+        let parts = [
+            ("L1", self.l1_offset, self.l1_entries.saturating_mul(8)),
+            ("the refcount table", self.refcount_offset, self.refcount_clusters.saturating_mul(cluster)),
+        ];
         for (what, offset, size) in parts {
             if offset % cluster != 0 || offset.checked_add(size).is_none_or(|end| end > file.size()) {
                 return Err(cut_off(what, offset));

@@ -12,12 +12,12 @@ use std::sync::Arc;
 
 use diskwright_core::{Error, ErrorKind, ReadAt, Result};
 
+use super::Made;
 use super::inflate::{inflate_raw, unpack_zstd};
 use super::recent::Recent;
 use crate::bytes::{len, len64, u64_be};
 use crate::disk::Disk;
 use crate::finding::Findings;
-use crate::report::ImageReport;
 use header::Header;
 use tables::Entry;
 
@@ -37,11 +37,11 @@ pub(super) struct Qcow2 {
 /// `ErrorKind::Source` when the file cannot be read or is cut off; `ErrorKind::Unsupported` for what Diskwright does not write.
 pub(super) fn open(
     file: Arc<dyn Disk>,
-    report: &ImageReport,
+    machine: &Made<'_>,
     findings: &mut Findings,
 ) -> Result<Arc<dyn Disk>> {
     let header = Header::read(file.as_ref(), findings)?;
-    super::check_size(header.size, report)?;
+    super::check_size(header.size, machine)?;
     let l1 = tables::read_l1(file.as_ref(), &header, findings)?;
     let image = Qcow2 { file, header, l1, tables: Recent::new(TABLES), clusters: Recent::new(CLUSTERS) };
     image.check(findings)?;
@@ -65,7 +65,8 @@ impl Qcow2 {
             Ok(table)
         })?;
         let stored = u64_be(&table, len(number % each) * 8);
-        Entry::of(stored, self.header.cluster_bits).map_err(|text| io::Error::new(io::ErrorKind::InvalidData, text))
+        Entry::of(stored, self.header.cluster_bits)
+            .map_err(|text| io::Error::new(io::ErrorKind::InvalidData, text))
     }
 
     /// A cluster of the disk; `None` for zeros.
@@ -94,8 +95,11 @@ impl Qcow2 {
                 let end = end.min(self.file.size());
                 let mut packed = vec![0; len(end.saturating_sub(offset)).min(2 * size + 1024)];
                 self.file.read_exact_at(offset, &mut packed)?;
-                let (bytes, used) =
-                    if self.header.is_zstd { unpack_zstd(&packed, left)? } else { inflate_raw(&packed, left)? };
+                let (bytes, used) = if self.header.is_zstd {
+                    unpack_zstd(&packed, left)?
+                } else {
+                    inflate_raw(&packed, left)?
+                };
                 Ok((bytes, len64(used)))
             }
         }
@@ -133,7 +137,8 @@ impl Disk for Qcow2 {
 }
 
 fn cut_off(what: &str, offset: u64) -> Error {
-    Error::new(ErrorKind::Source, format!("the image is cut off: {what} lies past its end")).with_offset(offset)
+    Error::new(ErrorKind::Source, format!("the image is cut off: {what} lies past its end"))
+        .with_offset(offset)
 }
 
 /// Tables and clusters that are kept: 1 MiB and 4 MiB with clusters of 64 KiB.

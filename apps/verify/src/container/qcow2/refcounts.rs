@@ -2,8 +2,8 @@
 
 use diskwright_core::{Error, ErrorKind, Result};
 
-use super::header::Header;
 use super::cut_off;
+use super::header::Header;
 use crate::bytes::{array, len, len64};
 use crate::disk::{Disk, read};
 use crate::finding::Findings;
@@ -50,7 +50,13 @@ impl Uses {
             let offset = u64::from_be_bytes(array(&read(file, place, 8)?, 0));
             let is_needed = at / 8 < blocks_needed;
             if (offset != 0) != is_needed || offset % cluster != 0 {
-                findings.add("qcow2-refcount-table", "refcount table", Some(place), format!("{blocks_needed} blocks, then nothing"), format!("{offset:#x}"));
+                findings.add(
+                    "qcow2-refcount-table",
+                    "refcount table",
+                    Some(place),
+                    format!("{blocks_needed} blocks, then nothing"),
+                    format!("{offset:#x}"),
+                );
                 if findings.is_full() {
                     return Ok(());
                 }
@@ -72,7 +78,8 @@ impl Uses {
                 let found = u16::from_be_bytes(array(count, 0));
                 if found != wanted || (wanted == 0 && number < len64(self.counts.len())) {
                     let name = format!("refcount of cluster {number}");
-                    let text = if wanted == 0 { "a use of every cluster".to_owned() } else { wanted.to_string() };
+                    let text =
+                        if wanted == 0 { "a use of every cluster".to_owned() } else { wanted.to_string() };
                     findings.add("qcow2-refcount", name, Some(offset + 2 * at), text, found.to_string());
                 }
             }

@@ -16,7 +16,10 @@ pub(super) enum Entry {
     /// A host offset, a cluster's start.
     Stored(u64),
     /// A host offset, and how many sectors follow the first.
-    Packed { offset: u64, sectors: u64 },
+    Packed {
+        offset: u64,
+        sectors: u64,
+    },
 }
 
 impl Entry {
@@ -34,7 +37,11 @@ impl Entry {
         }
         let offset = stored & !ONCE;
         let is_plain = stored & ONCE != 0 && offset % cluster == 0 && offset > 0 && offset < 1 << 56;
-        if is_plain { Ok(Self::Stored(offset)) } else { Err(format!("{stored:#018x} is no entry that is written")) }
+        if is_plain {
+            Ok(Self::Stored(offset))
+        } else {
+            Err(format!("{stored:#018x} is no entry that is written"))
+        }
     }
 }
 
@@ -55,7 +62,13 @@ pub(super) fn read_l1(file: &dyn Disk, header: &Header, findings: &mut Findings)
             Ok(Entry::Stored(offset)) => offset,
             _ => {
                 let place = header.l1_offset + 8 * len64(at);
-                findings.add("qcow2-l1", "L1", Some(place), "nothing or a table used once", format!("{stored:#018x}"));
+                findings.add(
+                    "qcow2-l1",
+                    "L1",
+                    Some(place),
+                    "nothing or a table used once",
+                    format!("{stored:#018x}"),
+                );
                 0
             }
         };
@@ -92,7 +105,13 @@ impl Qcow2 {
                 let number = table * each + at;
                 let entry = Entry::of(u64_be(stored, 0), self.header.cluster_bits);
                 if entry != Ok(Entry::Zero) && number >= end {
-                    findings.add("qcow2-l2", "L2", Some(place), "nothing past the disk's end", format!("{entry:?}"));
+                    findings.add(
+                        "qcow2-l2",
+                        "L2",
+                        Some(place),
+                        "nothing past the disk's end",
+                        format!("{entry:?}"),
+                    );
                     continue;
                 }
                 match entry {
@@ -123,7 +142,12 @@ impl Qcow2 {
     }
 
     /// Compressed clusters follow each other byte by byte; where none follows, zeros do up to the cluster's end.
-    fn check_packing(&self, before: Option<(Entry, u64, u64)>, next: Option<u64>, findings: &mut Findings) -> Result<()> {
+    fn check_packing(
+        &self,
+        before: Option<(Entry, u64, u64)>,
+        next: Option<u64>,
+        findings: &mut Findings,
+    ) -> Result<()> {
         let Some((entry, end, number)) = before else { return Ok(()) };
         let Entry::Packed { offset, .. } = entry else { return Ok(()) };
         if let Some(next) = next
@@ -133,16 +157,29 @@ impl Qcow2 {
             return Ok(());
         }
         let read = self.read_cluster(&entry, number).map_err(|error| {
-            let error = Error::new(ErrorKind::Source, "a compressed cluster cannot be read").with_source(error);
+            let error =
+                Error::new(ErrorKind::Source, "a compressed cluster cannot be read").with_source(error);
             error.with_offset(offset)
         })?;
         let data_end = offset.saturating_add(read.1);
         let cluster_end = data_end.next_multiple_of(self.cluster());
         if data_end > end || data_end + 511 < end {
             let found = format!("sectors up to {end:#x}");
-            findings.add("qcow2-l2", "compressed cluster", Some(offset), format!("data up to {data_end:#x}"), found);
+            findings.add(
+                "qcow2-l2",
+                "compressed cluster",
+                Some(offset),
+                format!("data up to {data_end:#x}"),
+                found,
+            );
         }
-        expect_zeros(self.file.as_ref(), data_end, cluster_end.min(self.file.size()), ("qcow2-gap", "after compressed data"), findings)
+        expect_zeros(
+            self.file.as_ref(),
+            data_end,
+            cluster_end.min(self.file.size()),
+            ("qcow2-gap", "after compressed data"),
+            findings,
+        )
     }
 
     /// What a cluster has past the disk's end is zero.

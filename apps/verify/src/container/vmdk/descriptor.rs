@@ -1,6 +1,6 @@
+use super::super::Made;
 use crate::bytes::{first_nonzero, len64};
 use crate::finding::Findings;
-use crate::report::ImageReport;
 
 /// Checks a descriptor line by line; identifiers are those that the seed gives.
 ///
@@ -11,16 +11,22 @@ pub(super) fn check(
     sectors: u64,
     create_type: &str,
     extent: &str,
-    report: &ImageReport,
+    machine: &Made<'_>,
     findings: &mut Findings,
 ) {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     let text = String::from_utf8_lossy(bytes.get(..end).unwrap_or_default());
     if let Some(stray) = first_nonzero(bytes.get(end..).unwrap_or_default()) {
-        findings.add("vmdk-descriptor", "descriptor", Some(len64(end + stray)), "zeros after the text", "bytes");
+        findings.add(
+            "vmdk-descriptor",
+            "descriptor",
+            Some(len64(end + stray)),
+            "zeros after the text",
+            "bytes",
+        );
     }
-    let id = |what: &str| report.uuid(&format!("vmdk {} 1 {what}", report.machine.name));
-    let drawn = report.number(&format!("vmdk {} 1 content", report.machine.name));
+    let id = |what: &str| machine.uuid(&format!("vmdk {} 1 {what}", machine.name));
+    let drawn = machine.number(&format!("vmdk {} 1 content", machine.name));
     // The two highest mean "none".
     let content = if drawn >= 0xffff_fffe { drawn & 0x7fff_ffff } else { drawn };
     let long: String = id("long content").simple().to_string().chars().take(24).collect();
@@ -62,7 +68,8 @@ pub(super) fn check(
     let expected: Vec<String> = before.into_iter().chain(geometry).chain(after).collect();
     let found: Vec<&str> = text.split('\n').collect();
     for line in 0..expected.len().max(found.len()) {
-        let (wanted, found) = (expected.get(line).map_or("", String::as_str), found.get(line).copied().unwrap_or(""));
+        let (wanted, found) =
+            (expected.get(line).map_or("", String::as_str), found.get(line).copied().unwrap_or(""));
         if wanted != found {
             let name = format!("descriptor line {}", line + 1);
             let shown: String = found.chars().take(80).flat_map(char::escape_debug).collect();
@@ -71,6 +78,12 @@ pub(super) fn check(
         }
     }
     if found.len() != expected.len() {
-        findings.add("vmdk-descriptor", "descriptor", None, format!("{} lines", expected.len()), format!("{} lines", found.len()));
+        findings.add(
+            "vmdk-descriptor",
+            "descriptor",
+            None,
+            format!("{} lines", expected.len()),
+            format!("{} lines", found.len()),
+        );
     }
 }

@@ -14,12 +14,12 @@ use std::sync::Arc;
 use diskwright_core::{Error, ErrorKind, ReadAt, Result};
 
 use super::HostFile;
+use super::Made;
 use super::inflate::inflate_zlib;
 use super::recent::Recent;
 use crate::bytes::{array, first_difference, hex, len, len64, put, u32_le, u64_le};
 use crate::disk::{Disk, read};
 use crate::finding::Findings;
-use crate::report::ImageReport;
 
 /// A sparse extent whose tables were checked.
 struct Sparse {
@@ -59,15 +59,15 @@ pub(super) fn is_descriptor(head: &[u8]) -> bool {
 pub(super) fn open(
     file: Arc<dyn Disk>,
     name: &str,
-    report: &ImageReport,
+    machine: &Made<'_>,
     findings: &mut Findings,
 ) -> Result<Arc<dyn Disk>> {
     let header = Header::read(file.as_ref(), 0, "header", findings)?;
-    super::check_size(header.capacity.saturating_mul(SECTOR), report)?;
+    super::check_size(header.capacity.saturating_mul(SECTOR), machine)?;
     let create_type = if header.is_stream { "streamOptimized" } else { "monolithicSparse" };
     let extent = format!("RW {} SPARSE \"{name}\"", header.capacity);
     let text = read(file.as_ref(), SECTOR, len(DESCRIPTOR_SECTORS * SECTOR))?;
-    descriptor::check(&text, header.capacity, create_type, &extent, report, findings);
+    descriptor::check(&text, header.capacity, create_type, &extent, machine, findings);
     let grains = if header.is_stream {
         stream::grains(file.as_ref(), &header, findings)?
     } else {
@@ -81,7 +81,7 @@ pub(super) fn open(
 ///
 /// # Errors
 /// As [`open`].
-pub(super) fn open_flat(path: &Path, report: &ImageReport, findings: &mut Findings) -> Result<Arc<dyn Disk>> {
+pub(super) fn open_flat(path: &Path, machine: &Made<'_>, findings: &mut Findings) -> Result<Arc<dyn Disk>> {
     let text = HostFile::open(path)?;
     if text.size() > 64 * 1024 {
         return Err(Error::new(ErrorKind::Unsupported, "the descriptor has more than 64 KiB"));
@@ -92,7 +92,7 @@ pub(super) fn open_flat(path: &Path, report: &ImageReport, findings: &mut Findin
     let flat = HostFile::open(&path.with_file_name(&name))?;
     let sectors = flat.size() / SECTOR;
     let extent = format!("RW {sectors} FLAT \"{name}\" 0");
-    descriptor::check(&bytes, sectors, "monolithicFlat", &extent, report, findings);
+    descriptor::check(&bytes, sectors, "monolithicFlat", &extent, machine, findings);
     Ok(Arc::new(flat))
 }
 
@@ -116,7 +116,8 @@ impl Header {
         put(&mut expected, 73, b"\n \r\n");
         put(&mut expected, 77, &[u8::from(is_stream)]);
         if let Some(wrong) = first_difference(&found, &expected) {
-            let shown = |bytes: &[u8]| hex(bytes.get(wrong..(wrong + 8).min(bytes.len())).unwrap_or_default());
+            let shown =
+                |bytes: &[u8]| hex(bytes.get(wrong..(wrong + 8).min(bytes.len())).unwrap_or_default());
             findings.add("vmdk-header", name, Some(at + len64(wrong)), shown(&expected), shown(&found));
         }
         let header = Self {
@@ -196,7 +197,8 @@ impl Disk for Sparse {
 }
 
 fn cut_off(what: &str, offset: u64) -> Error {
-    Error::new(ErrorKind::Source, format!("the image is cut off: {what} lies past its end")).with_offset(offset)
+    Error::new(ErrorKind::Source, format!("the image is cut off: {what} lies past its end"))
+        .with_offset(offset)
 }
 
 const SECTOR: u64 = 512;

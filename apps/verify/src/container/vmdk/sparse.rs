@@ -2,7 +2,7 @@
 
 use diskwright_core::Result;
 
-use super::{GRAIN_SECTORS, Header, SECTOR, TABLE_LEN, TABLE_SECTORS, cut_off, DESCRIPTOR_SECTORS};
+use super::{DESCRIPTOR_SECTORS, GRAIN_SECTORS, Header, SECTOR, TABLE_LEN, TABLE_SECTORS, cut_off};
 use crate::bytes::{len, u32_le};
 use crate::disk::{Disk, expect_zeros, read};
 use crate::finding::Findings;
@@ -12,7 +12,10 @@ use crate::runs::Runs;
 pub(super) fn grains(file: &dyn Disk, header: &Header, findings: &mut Findings) -> Result<Vec<u32>> {
     let copy = header.directory_sectors() + header.tables() * TABLE_SECTORS;
     let first = 1 + DESCRIPTOR_SECTORS;
-    let starts = [("redundant directory", header.redundant_directory, first), ("directory", header.directory, first + copy)];
+    let starts = [
+        ("redundant directory", header.redundant_directory, first),
+        ("directory", header.directory, first + copy),
+    ];
     for (name, found, wanted) in starts {
         findings.equal("vmdk-header", "header", 0, (name, found, wanted));
     }
@@ -38,7 +41,13 @@ pub(super) fn grains(file: &dyn Disk, header: &Header, findings: &mut Findings) 
     Ok(grains)
 }
 
-fn read_copy(file: &dyn Disk, header: &Header, start: u64, name: &str, findings: &mut Findings) -> Result<Vec<u32>> {
+fn read_copy(
+    file: &dyn Disk,
+    header: &Header,
+    start: u64,
+    name: &str,
+    findings: &mut Findings,
+) -> Result<Vec<u32>> {
     let tables = start + header.directory_sectors();
     let directory = read(file, start * SECTOR, len(header.directory_sectors() * SECTOR))?;
     for (at, entry) in (0..).zip(directory.chunks_exact(4)) {
@@ -67,7 +76,13 @@ fn check_grains(file: &dyn Disk, grains: &[u32], overhead: u64, findings: &mut F
             return Err(cut_off("a grain", sector * SECTOR));
         }
         if sector != wanted || taken.take(sector, GRAIN_SECTORS).is_err() {
-            findings.add("vmdk-table", format!("stored grain {at}"), None, format!("sector {wanted}"), format!("sector {sector}"));
+            findings.add(
+                "vmdk-table",
+                format!("stored grain {at}"),
+                None,
+                format!("sector {wanted}"),
+                format!("sector {sector}"),
+            );
             break;
         }
     }

@@ -3,7 +3,7 @@
 use diskwright_core::{Error, ErrorKind, Result};
 
 use super::super::inflate::inflate_zlib;
-use super::{GRAIN, GRAIN_SECTORS, Header, SECTOR, TABLE_LEN, TABLE_SECTORS, cut_off, DESCRIPTOR_SECTORS};
+use super::{DESCRIPTOR_SECTORS, GRAIN, GRAIN_SECTORS, Header, SECTOR, TABLE_LEN, TABLE_SECTORS, cut_off};
 use crate::bytes::{first_nonzero, hex, len, len64, u32_le, u64_le};
 use crate::disk::{Disk, expect_zeros, read};
 use crate::finding::Findings;
@@ -32,7 +32,14 @@ struct Walk<'a> {
 /// VMware, Virtual Disk Format 5.0, "Stream-Optimized Compressed Sparse Extents".
 pub(super) fn grains(file: &dyn Disk, header: &Header, findings: &mut Findings) -> Result<Vec<u32>> {
     let (grains, tables) = (len(header.grains()), len(header.tables()));
-    let mut walk = Walk { file, at: GRAIN_SECTORS * SECTOR, grains: Vec::new(), tables: Vec::new(), last: None, open: None };
+    let mut walk = Walk {
+        file,
+        at: GRAIN_SECTORS * SECTOR,
+        grains: Vec::new(),
+        tables: Vec::new(),
+        last: None,
+        open: None,
+    };
     let fits = walk.grains.try_reserve_exact(grains).is_ok() && walk.tables.try_reserve_exact(tables).is_ok();
     if !fits || header.grains() > MAX_GRAINS {
         return Err(Error::new(ErrorKind::LimitExceeded, format!("a disk of {} grains", header.grains())));
@@ -62,7 +69,13 @@ impl Walk<'_> {
                 continue;
             }
             if first_nonzero(marker.get(16..).unwrap_or_default()).is_some() {
-                findings.add("vmdk-marker", "marker", Some(place), "zeros after its type", hex(&marker[16..]));
+                findings.add(
+                    "vmdk-marker",
+                    "marker",
+                    Some(place),
+                    "zeros after its type",
+                    hex(&marker[16..]),
+                );
             }
             match (kind, value) {
                 (1, TABLE_SECTORS) => self.table(place, findings)?,
@@ -87,15 +100,30 @@ impl Walk<'_> {
         Ok(bytes)
     }
 
-    fn grain(&mut self, place: u64, lba: u64, size: u32, _marker: &[u8], findings: &mut Findings) -> Result<()> {
+    fn grain(
+        &mut self,
+        place: u64,
+        lba: u64,
+        size: u32,
+        _marker: &[u8],
+        findings: &mut Findings,
+    ) -> Result<()> {
         let number = lba / GRAIN_SECTORS;
-        let is_next = lba % GRAIN_SECTORS == 0 && self.last.is_none_or(|last| last < number) && number < len64(self.grains.len());
+        let is_next = lba % GRAIN_SECTORS == 0
+            && self.last.is_none_or(|last| last < number)
+            && number < len64(self.grains.len());
         if !is_next {
             let text = format!("a grain of sector {lba}, which cannot come here");
             return Err(Error::new(ErrorKind::Source, text).with_offset(place));
         }
         if self.open.is_some_and(|open| open != number / TABLE_LEN) {
-            findings.add("vmdk-marker", "grain", Some(place), "the table of the grains before", format!("grain {number}"));
+            findings.add(
+                "vmdk-marker",
+                "grain",
+                Some(place),
+                "the table of the grains before",
+                format!("grain {number}"),
+            );
         }
         let data = place + 12;
         let end = data.saturating_add(u64::from(size));
@@ -106,7 +134,13 @@ impl Walk<'_> {
         match inflate_zlib(&packed, GRAIN) {
             Ok((_, used)) if used == packed.len() => {}
             Ok((_, used)) => {
-                findings.add("vmdk-grain", format!("grain {number}"), Some(place), format!("{size} bytes"), format!("{used} used"));
+                findings.add(
+                    "vmdk-grain",
+                    format!("grain {number}"),
+                    Some(place),
+                    format!("{size} bytes"),
+                    format!("{used} used"),
+                );
             }
             Err(error) => {
                 let text = format!("grain {number} cannot be unpacked");
@@ -136,7 +170,12 @@ impl Walk<'_> {
         for (at, entry) in (0..).zip(bytes.chunks_exact(4)) {
             let wanted = self.grains.get(len(open * TABLE_LEN + at)).copied().unwrap_or(0);
             let name = format!("grain table {open}");
-            findings.equal("vmdk-table", &name, start * SECTOR + 4 * at, ("sector", u32_le(entry, 0), wanted));
+            findings.equal(
+                "vmdk-table",
+                &name,
+                start * SECTOR + 4 * at,
+                ("sector", u32_le(entry, 0), wanted),
+            );
         }
         if let Some(slot) = self.tables.get_mut(len(open)) {
             *slot = u32::try_from(start).unwrap_or(0);
@@ -147,20 +186,37 @@ impl Walk<'_> {
     /// The directory, the footer and the end of the stream.
     fn end(&mut self, header: &Header, place: u64, findings: &mut Findings) -> Result<()> {
         if self.open.is_some() {
-            findings.add("vmdk-marker", "grain directory", Some(place), "the table of the last grains", "none");
+            findings.add(
+                "vmdk-marker",
+                "grain directory",
+                Some(place),
+                "the table of the last grains",
+                "none",
+            );
         }
         let start = self.at / SECTOR;
         let bytes = self.take(header.directory_sectors() * SECTOR, "the grain directory")?;
         for (at, entry) in (0..).zip(bytes.chunks_exact(4)) {
             let wanted = self.tables.get(len(at)).copied().unwrap_or(0);
-            findings.equal("vmdk-table", "grain directory", start * SECTOR + 4 * at, ("sector", u32_le(entry, 0), wanted));
+            findings.equal(
+                "vmdk-table",
+                "grain directory",
+                start * SECTOR + 4 * at,
+                ("sector", u32_le(entry, 0), wanted),
+            );
         }
         let marker = self.take(SECTOR, "the footer's marker")?;
         let mut wanted = vec![0; len(SECTOR)];
         crate::bytes::put(&mut wanted, 0, &[1]);
         crate::bytes::put(&mut wanted, 12, &[3]);
         if marker != wanted {
-            findings.add("vmdk-marker", "footer", Some(self.at - SECTOR), "a marker of one sector, type 3", hex(&marker));
+            findings.add(
+                "vmdk-marker",
+                "footer",
+                Some(self.at - SECTOR),
+                "a marker of one sector, type 3",
+                hex(&marker),
+            );
         }
         let at = self.at;
         self.take(SECTOR, "the footer")?;
@@ -178,7 +234,13 @@ impl Walk<'_> {
         let last = self.take(SECTOR, "the end of the stream")?;
         if first_nonzero(&last).is_some() || self.at != self.file.size() {
             let found = format!("{}, {} bytes after it", hex(&last), self.file.size() - self.at);
-            findings.add("vmdk-marker", "end of the stream", Some(self.at - SECTOR), "a sector of zeros, the last", found);
+            findings.add(
+                "vmdk-marker",
+                "end of the stream",
+                Some(self.at - SECTOR),
+                "a sector of zeros, the last",
+                found,
+            );
         }
         Ok(())
     }
