@@ -139,22 +139,33 @@ impl Volume<'_> {
             }
             start += length;
         }
+        self.check_tail(block, number, (&name, place), findings);
+        first
+    }
+
+    /// ext4_dir_entry_tail.
+    fn check_tail(
+        &self,
+        block: &[u8],
+        number: u32,
+        (name, place): (&str, Option<u64>),
+        findings: &mut Findings,
+    ) {
         if let Some(crc) = self.superblock.inode_crc(number, &[block.get(..TAIL).unwrap_or_default()]) {
             let tail = block.get(TAIL..).unwrap_or_default();
             if tail.get(..8) != Some(&[0, 0, 0, 0, 12, 0, 0, 0xde]) {
-                bad("the head of a tail", hex(tail));
+                findings.add("ext4-directory", name, place, "the head of a tail", hex(tail));
             }
             if u32_le(tail, 8) != crc {
                 findings.add(
                     "ext4-checksum",
-                    &*name,
+                    name,
                     place,
                     format!("det_checksum {crc}"),
                     format!("{}", u32_le(tail, 8)),
                 );
             }
         }
-        first
     }
 
     /// # Reference
@@ -202,8 +213,30 @@ impl Volume<'_> {
                 ranges.extend(below);
             }
         }
+        self.index_leaves(&ranges, blocks, &name, reading, findings)?;
+        if let Some((unreached, _)) = reading.reached.gaps(0, blocks).next() {
+            findings.add(
+                "ext4-directory",
+                &*name,
+                None,
+                "an index that reaches every block",
+                format!("block {unreached} unreached"),
+            );
+        }
+        Ok(())
+    }
+
+    /// The blocks of names that an index leads to, each with the hashes that lead there.
+    fn index_leaves(
+        &self,
+        ranges: &[(u32, u32)],
+        blocks: u64,
+        name: &str,
+        reading: &mut Reading<'_>,
+        findings: &mut Findings,
+    ) -> Result<()> {
         for (at, (hash, leaf)) in ranges.iter().enumerate() {
-            let Some(block) = self.index_block(u64::from(*leaf), blocks, &name, reading, findings)? else {
+            let Some(block) = self.index_block(u64::from(*leaf), blocks, name, reading, findings)? else {
                 continue;
             };
             let first = self.linear_block(&block, u64::from(*leaf), reading, findings);
@@ -215,17 +248,8 @@ impl Volume<'_> {
             };
             if let Some(stray) = reading.names.iter().skip(first).find(|name| !is_in(name)) {
                 let found = format!("{} in block {leaf}", stray.name.escape_ascii());
-                findings.add("ext4-directory", &*name, None, "names where their hashes lead", found);
+                findings.add("ext4-directory", name, None, "names where their hashes lead", found);
             }
-        }
-        if let Some((unreached, _)) = reading.reached.gaps(0, blocks).next() {
-            findings.add(
-                "ext4-directory",
-                &*name,
-                None,
-                "an index that reaches every block",
-                format!("block {unreached} unreached"),
-            );
         }
         Ok(())
     }

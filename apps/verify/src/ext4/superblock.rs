@@ -40,6 +40,18 @@ pub(super) enum Flavour {
     Classic,
 }
 
+impl Flavour {
+    /// The flavour of these features: incompatible, read-only compatible.
+    fn of(incompat: u32, ro_compat: u32) -> Option<Self> {
+        match (incompat, ro_compat) {
+            (0x2c2, 0x46b) => Some(Self::Modern),
+            (0x242, 0x7b) => Some(Self::Legacy),
+            (0x2, 0x3) => Some(Self::Classic),
+            _ => None,
+        }
+    }
+}
+
 impl Superblock {
     /// The primary superblock; `None`, with a finding, when nothing behind it can be understood.
     ///
@@ -72,14 +84,9 @@ impl Superblock {
             return Ok(None);
         }
         let compat = u32_le(&bytes, 0x5c);
-        let flavour = match (u32_le(&bytes, 0x60), u32_le(&bytes, 0x64)) {
-            (0x2c2, 0x46b) => Flavour::Modern,
-            (0x242, 0x7b) => Flavour::Legacy,
-            (0x2, 0x3) => Flavour::Classic,
-            (incompat, _) => {
-                bad("features", "that Diskwright writes", incompat);
-                return Ok(None);
-            }
+        let Some(flavour) = Flavour::of(u32_le(&bytes, 0x60), u32_le(&bytes, 0x64)) else {
+            bad("features", "that Diskwright writes", u32_le(&bytes, 0x60));
+            return Ok(None);
         };
         if compat & !0x3c != 0 || compat & 0x28 != 0x28 {
             bad("s_feature_compat", "0x28, with 0x4 and 0x10 as it may be", compat);

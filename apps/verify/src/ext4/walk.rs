@@ -95,20 +95,46 @@ impl Volume<'_> {
             );
         }
         let mapping = self.mapping_of(&inode, findings)?;
-        let xattrs = self.xattrs(&inode, findings)?;
-        self.check_blocks(&inode, &mapping, findings);
-        let target = self.target(&inode, &mapping)?;
+        self.compare(&path, &inode, &mapping, comparisons, findings)?;
+        if !inode.is_directory() {
+            // Most files have one name: nothing is kept of those.
+            if inode.links != 1 {
+                let links = Links { counted: inode.links, seen: 1, path: Some(path) };
+                self.links.insert(number, links);
+            }
+            return Ok(None);
+        }
+        let group = u64::from(number - 1).checked_div(self.superblock.inodes_per_group).unwrap_or(0);
+        let count = self.directories.entry(group).or_default();
+        *count = count.saturating_add(1);
+        let names = self.names(&inode, &mapping, parent, findings)?.into_iter();
+        Ok(Some(Frame { path, number, names, links: inode.links, subdirectories: 0 }))
+    }
+
+    /// Holds an inode against what should be there, and checks what belongs to it.
+    fn compare(
+        &mut self,
+        path: &[u8],
+        inode: &Inode,
+        mapping: &Mapping,
+        comparisons: &mut [Comparison<'_>],
+        findings: &mut Findings,
+    ) -> Result<()> {
+        let number = inode.number;
+        let xattrs = self.xattrs(inode, findings)?;
+        self.check_blocks(inode, mapping, findings);
+        let target = self.target(inode, mapping)?;
         let Some(kind) = inode.kind(target) else {
             findings.add("ext4-inode", structure(number), None, "a type", format!("{:#o}", inode.format));
-            return Ok(None);
+            return Ok(());
         };
-        self.check_slack(&mapping, inode.size, findings)?;
+        self.check_slack(mapping, inode.size, findings)?;
         if !matches!(kind, ActualKind::Directory | ActualKind::File { .. } | ActualKind::Symlink(_)) {
             findings.equal("ext4-inode", &structure(number), self.start, ("i_size", inode.size, 0));
         }
-        let content = matches!(kind, ActualKind::File { .. }).then(|| self.content(&mapping, inode.size));
+        let content = matches!(kind, ActualKind::File { .. }).then(|| self.content(mapping, inode.size));
         let actual = Actual {
-            path: &path,
+            path,
             kind,
             mode: inode.mode,
             uid: inode.uid,
@@ -123,19 +149,7 @@ impl Volume<'_> {
         for comparison in comparisons {
             comparison.entry(&actual, findings)?;
         }
-        if !inode.is_directory() {
-            // Most files have one name: nothing is kept of those.
-            if inode.links != 1 {
-                let links = Links { counted: inode.links, seen: 1, path: Some(path) };
-                self.links.insert(number, links);
-            }
-            return Ok(None);
-        }
-        let group = u64::from(number - 1).checked_div(self.superblock.inodes_per_group).unwrap_or(0);
-        let count = self.directories.entry(group).or_default();
-        *count = count.saturating_add(1);
-        let names = self.names(&inode, &mapping, parent, findings)?.into_iter();
-        Ok(Some(Frame { path, number, names, links: inode.links, subdirectories: 0 }))
+        Ok(())
     }
 
     /// One more name of an inode.

@@ -203,21 +203,7 @@ impl Volume<'_> {
             mtime,
             (cluster, if is_directory { 0 } else { size }),
         );
-        let mut found: [u8; ENTRY] = array(slot, 0);
-        if self.files.is_none() {
-            // Nothing is known of its time.
-            put(&mut found, 18, &wanted[18..20]);
-            put(&mut found, 22, &wanted[22..26]);
-        }
-        if let Some(at) = first_difference(&found, &wanted) {
-            findings.add(
-                "fat-directory",
-                "directory entry",
-                None,
-                format!("{} at {at}", hex(&wanted[at..])),
-                format!("{} at {at}", hex(&found[at..])),
-            );
-        }
+        self.compare_entry(array(slot, 0), &wanted, findings);
         if is_directory {
             let parent = if directory.depth == 0 { 0 } else { directory.first };
             left.push(Directory { path, first: cluster, parent, mtime, depth: directory.depth + 1 });
@@ -230,6 +216,23 @@ impl Volume<'_> {
         }
         let chain = self.chain(cluster, &structure("file", cluster), findings)?;
         self.check_file(&chain, u64::from(size), expected.as_ref().map(|file| &file.content), findings)
+    }
+
+    fn compare_entry(&self, mut found: [u8; ENTRY], wanted: &[u8; ENTRY], findings: &mut Findings) {
+        if self.files.is_none() {
+            // Nothing is known of its time.
+            put(&mut found, 18, &wanted[18..20]);
+            put(&mut found, 22, &wanted[22..26]);
+        }
+        if let Some(at) = first_difference(&found, wanted) {
+            findings.add(
+                "fat-directory",
+                "directory entry",
+                None,
+                format!("{} at {at}", hex(&wanted[at..])),
+                format!("{} at {at}", hex(&found[at..])),
+            );
+        }
     }
 
     /// What should be at a path; what stands above a file needs no entry of its own.

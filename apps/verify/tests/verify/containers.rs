@@ -1,5 +1,6 @@
 //! Every container: clean as written, and what is flipped in its tables or cut off its end is found.
 
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -59,40 +60,50 @@ fn every_container_is_clean_with_its_own_digests_and_names_what_they_miss() {
     assert!(verifier(&made).verify(&made.path(".ova")).unwrap().is_clean());
 }
 
-/// Bytes before the data of the disk, where a container's own structures are, and the last ones.
-fn structure_offsets(file: &[u8], suffix: &str) -> Vec<usize> {
-    let head = match suffix {
-        ".vbox" | ".vdi" => 2 << 20,
-        _ => 128 << 10,
-    };
-    let is_head = |at: usize| at < head || at + (128 << 10) > file.len();
-    let lines =
+/// Where a container has its own structures: so many bytes at its start and at its end. Packed data is left out: bits of it
+/// may flip without changing what it holds.
+fn structures((format, compress, options, _): Container) -> (usize, usize) {
+    match (format, compress) {
+        // Header; tables of L2, L1 and refcounts.
+        ("qcow2", true) if options.contains(&("cluster-size", "2M")) => (2 << 20, 8 << 20),
+        ("qcow2", true) => (64 << 10, 256 << 10),
+        // Header and descriptor; the last table, directory, footer, end.
+        ("vmdk", true) => (64 << 10, 9 * 512),
+        ("vdi" | "virtualbox", false) => (2 << 20, 0),
+        _ => (128 << 10, 128 << 10),
+    }
+}
+
+fn structure_offsets(file: &[u8], container: Container) -> Vec<usize> {
+    let (head, tail) = structures(container);
+    let is_structure = |at: usize| at < head || at + tail >= file.len();
+    let holds =
         |at: usize| file[at / 64 * 64..file.len().min(at / 64 * 64 + 64)].iter().any(|byte| *byte != 0);
-    (0..file.len())
-        .filter(|at| is_head(*at) && if lines(*at) { at % 7 == 0 } else { at % 4099 == 0 })
-        .collect()
+    let is_wanted = |at: &usize| is_structure(*at) && if holds(*at) { at % 7 == 0 } else { at % 4099 == 0 };
+    (0..file.len()).filter(is_wanted).collect()
 }
 
 #[test]
 fn a_byte_flipped_in_the_structures_of_a_container_is_found() {
-    for (format, compress, options, suffix) in CONTAINERS {
-        // Of raw disks the mutation of disks has every byte; bits of a zstd stream may flip without changing what it holds.
-        if matches!(suffix, ".raw" | ".raw.zst") {
+    for container in CONTAINERS {
+        let (format, compress, options, suffix) = container;
+        // Of raw disks the mutation of disks has every byte.
+        if format == "raw" {
             continue;
         }
         let made = Made::of(Arc::new(Rich::new()), format, compress, options, PROFILE);
         let path = disk_file(&made, suffix);
         let verifier = verifier(&made).with_own_digests(OwnDigests::Skip);
-        let mut file = std::fs::read(&path).unwrap();
-        let offsets = structure_offsets(&file, suffix);
+        let bytes = std::fs::read(&path).unwrap();
+        let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        let offsets = structure_offsets(&bytes, container);
         let mut unnoticed = Vec::new();
-        for at in offsets.iter().copied().step_by(1 + offsets.len() / 1500) {
-            file[at] ^= 0x11;
-            std::fs::write(&path, &file).unwrap();
+        for at in offsets.iter().copied().step_by(1 + offsets.len() / 600) {
+            file.write_all_at(&[bytes[at] ^ 0x11], at as u64).unwrap();
             if verifier.verify(&made.path(suffix)).is_ok_and(|outcome| outcome.is_clean()) {
                 unnoticed.push(at);
             }
-            file[at] ^= 0x11;
+            file.write_all_at(&bytes[at..=at], at as u64).unwrap();
         }
         assert!(unnoticed.is_empty(), "{format} {compress} {options:?}: {unnoticed:x?}");
     }

@@ -25,6 +25,37 @@ pub(super) fn check(
             "bytes",
         );
     }
+    let expected = expected_lines(sectors, create_type, extent, text.contains("\"ide\""), machine);
+    let found: Vec<&str> = text.split('\n').collect();
+    for line in 0..expected.len().max(found.len()) {
+        let (wanted, found) =
+            (expected.get(line).map_or("", String::as_str), found.get(line).copied().unwrap_or(""));
+        if wanted != found {
+            let name = format!("descriptor line {}", line + 1);
+            let shown: String = found.chars().take(80).flat_map(char::escape_debug).collect();
+            findings.add("vmdk-descriptor", name, None, wanted, shown);
+            return;
+        }
+    }
+    if found.len() != expected.len() {
+        findings.add(
+            "vmdk-descriptor",
+            "descriptor",
+            None,
+            format!("{} lines", expected.len()),
+            format!("{} lines", found.len()),
+        );
+    }
+}
+
+/// The lines of a descriptor. Which controller the machine has stands in another file.
+fn expected_lines(
+    sectors: u64,
+    create_type: &str,
+    extent: &str,
+    is_ide: bool,
+    machine: &Made<'_>,
+) -> Vec<String> {
     let id = |what: &str| machine.uuid(&format!("vmdk {} 1 {what}", machine.name));
     let drawn = machine.number(&format!("vmdk {} 1 content", machine.name));
     // The two highest mean "none".
@@ -39,8 +70,6 @@ pub(super) fn check(
             "ddb.geometry.sectors = \"63\"".to_owned(),
         ]
     };
-    // Which controller the machine has stands in another file.
-    let is_ide = text.contains("\"ide\"");
     let geometry = if is_ide { geometry("ide", 16, 16_383) } else { geometry("lsilogic", 255, 65_535) };
     let before = [
         "# Disk DescriptorFile".to_owned(),
@@ -65,25 +94,5 @@ pub(super) fn check(
         "ddb.virtualHWVersion = \"4\"".to_owned(),
         String::new(),
     ];
-    let expected: Vec<String> = before.into_iter().chain(geometry).chain(after).collect();
-    let found: Vec<&str> = text.split('\n').collect();
-    for line in 0..expected.len().max(found.len()) {
-        let (wanted, found) =
-            (expected.get(line).map_or("", String::as_str), found.get(line).copied().unwrap_or(""));
-        if wanted != found {
-            let name = format!("descriptor line {}", line + 1);
-            let shown: String = found.chars().take(80).flat_map(char::escape_debug).collect();
-            findings.add("vmdk-descriptor", name, None, wanted, shown);
-            return;
-        }
-    }
-    if found.len() != expected.len() {
-        findings.add(
-            "vmdk-descriptor",
-            "descriptor",
-            None,
-            format!("{} lines", expected.len()),
-            format!("{} lines", found.len()),
-        );
-    }
+    before.into_iter().chain(geometry).chain(after).collect()
 }
