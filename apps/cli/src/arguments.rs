@@ -32,6 +32,12 @@ pub(crate) enum Command {
     /// Takes OVA, OVF, VMDK, VMX, VBOX, VDI and QCOW2 files, ours or others', and those beside them that they name. Prints
     /// a line for each rule broken; exits with 1 if one is whose severity is an error.
     Lint(LintArguments),
+    /// Read images again and compare them with their scan and report
+    ///
+    /// Reads container, partition table and file systems with code that shares nothing with what wrote them, and compares
+    /// every file and attribute with the scan, or with a list that `generate --file-digests` wrote. Prints a line for each
+    /// finding; exits with 1 if there is one, with 2 if an image cannot be read.
+    Verify(VerifyArguments),
     /// Print a completion script for a shell
     Completions(CompletionsArguments),
     /// Print a manual page in roff: `diskwright man generate | man -l -`
@@ -54,6 +60,10 @@ pub(crate) struct GenerateArguments {
     /// Make a plain SHA-256 of every output, not only of those that are downloaded
     #[arg(long, help_heading = "Output")]
     pub(crate) sha256: bool,
+
+    /// Write a list of all files of the guest with their attributes and SHA-256, for `verify`; reads the scan once more
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub(crate) file_digests: Option<PathBuf>,
 
     /// Number of worker threads, at most 256 [default: one for each processor]; the outputs do not depend on it
     #[arg(long, value_name = "N", help_heading = "Output", value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -102,6 +112,41 @@ pub(crate) struct LintArguments {
     /// List all rules instead
     #[arg(long, conflicts_with_all = ["files", "strict"])]
     pub(crate) rules: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// The images: raw (plain, gzip, zstd), QCOW2, VDI, VMDK, OVA, VBOX and VMX files
+    #[arg(value_name = "IMAGE", required = true, value_hint = ValueHint::FilePath)]
+    pub(crate) images: Vec<PathBuf>,
+
+    /// What was written with them [default: report.json beside the first image]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) report: Option<PathBuf>,
+
+    /// The scan that they were made of, as `generate` took it
+    #[arg(long, value_name = "PATH", num_args = 1.., value_hint = ValueHint::AnyPath)]
+    pub(crate) scan: Vec<PathBuf>,
+
+    /// Read `.wh.` files of the second and later scans as OCI whiteouts
+    #[arg(long, requires = "scan")]
+    pub(crate) oci_whiteouts: bool,
+
+    /// Take in file systems mounted below a scanned directory
+    #[arg(long, requires = "scan")]
+    pub(crate) cross_file_systems: bool,
+
+    /// A list that `generate --file-digests` wrote
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) digests: Option<PathBuf>,
+
+    /// Do not check the digests that the report has of the images themselves
+    #[arg(long)]
+    pub(crate) skip_own_digests: bool,
+
+    /// How the findings are printed
+    #[arg(long, value_enum, default_value_t = OutputMode::Text)]
+    pub(crate) output: OutputMode,
 }
 
 #[derive(Debug, Args)]

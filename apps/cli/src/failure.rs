@@ -15,6 +15,8 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// What was asked for was done, and the answer, already printed, is bad.
     Answered,
+    /// Something could not be read, which was said already.
+    Unreadable,
 }
 
 impl Failure {
@@ -39,6 +41,7 @@ impl Failure {
                 ExitCode::from(if is_usage(&error) { USAGE } else { FAILED })
             }
             Self::Answered => ExitCode::from(FAILED),
+            Self::Unreadable => ExitCode::from(USAGE),
             // A closed pipe has no reader to tell.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(FAILED),
             Self::Output(error) => {

@@ -19,6 +19,7 @@ mod lint;
 mod pages;
 mod plan;
 mod prepare;
+mod verify;
 mod watch;
 
 use std::ffi::OsString;
@@ -49,6 +50,7 @@ pub fn run(registry: &Registry, arguments: impl IntoIterator<Item = OsString>) -
         Command::Plan(arguments) => plan::plan(registry, &arguments),
         Command::Formats(arguments) => formats::formats(registry, arguments.output),
         Command::Lint(arguments) => lint::lint(&arguments),
+        Command::Verify(arguments) => verify::verify(&arguments),
         Command::Completions(arguments) => pages::completions(arguments.shell),
         Command::Man(arguments) => pages::man(arguments.command.as_deref()),
     };

@@ -43,7 +43,7 @@ pub(crate) fn prepare(
     let files = Files::default();
     let mut scans = Vec::new();
     for path in &arguments.scan {
-        scans.push(open_scan(path, arguments, &files, spool_directory, threads)?);
+        scans.push(open_scan(path, arguments.cross_file_systems, &files, spool_directory, threads)?);
     }
     let layers = [&flags, &request.profile, &profile];
     let name = match layers.iter().find_map(|layer| layer.name.clone()) {
@@ -76,9 +76,10 @@ pub(crate) fn prepare(
     Ok((order, request.notes))
 }
 
-fn open_scan(
+/// The scan at a path: a directory, or an archive of one.
+pub(crate) fn open_scan(
     path: &Path,
-    arguments: &OrderArguments,
+    cross_file_systems: bool,
     files: &Files,
     spool_directory: &Path,
     threads: usize,
@@ -88,8 +89,7 @@ fn open_scan(
         error.with_path(path.as_os_str().as_bytes())
     };
     if path.metadata().map_err(failed)?.is_dir() {
-        let one_file_system =
-            if arguments.cross_file_systems { OneFileSystem::Cross } else { OneFileSystem::Stay };
+        let one_file_system = if cross_file_systems { OneFileSystem::Cross } else { OneFileSystem::Stay };
         let source = DirectorySource::new(path, one_file_system, files.clone())?;
         return Ok(Arc::new(source.with_threads(threads)));
     }

@@ -22,7 +22,8 @@ use std::time::Instant;
 pub use generation::{Canceller, Generation, GenerationFuture, GenerationId};
 pub use order::{Digests, Order};
 pub use report::{
-    DiskEntry, FileSystemEntry, MachineEntry, OutputEntry, PartitionEntry, PhaseEntry, Report, RunEntry,
+    BiosBootEntry, DiskEntry, FatFileEntry, FileSystemEntry, MachineEntry, OutputEntry, PartitionEntry,
+    PhaseEntry, Report, RunEntry,
 };
 
 use claim::Claim;
@@ -37,6 +38,7 @@ use crate::format::{Machine, OutputSpec, TargetFormat};
 use crate::layout::DiskLayout;
 use crate::pipeline;
 use crate::sink::Sink;
+use crate::tree::FileTree;
 use crate::{Error, ErrorKind, Monitor, Phase, Result};
 
 /// Runs orders. Clones are the same engine: they share its queue and its limits.
@@ -263,6 +265,11 @@ impl Plan {
     /// The disks.
     pub fn disks(&self) -> &[DiskLayout] {
         &self.composition.disks
+    }
+
+    /// The guest as the disks hold it: the scan with all edits.
+    pub fn tree(&self) -> &FileTree {
+        &self.composition.tree
     }
 
     /// The outputs, each with the id of its format.

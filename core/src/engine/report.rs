@@ -3,7 +3,7 @@ use serde::Serialize;
 use crate::format::{Firmware, OperatingSystem, OutputRole};
 use crate::guest::Edit;
 use crate::profile::Settings;
-use crate::tree::Finding;
+use crate::tree::{EntryRecord, Finding};
 
 /// What a generation made: `report.json`, schema `diskwright-report/1`.
 ///
@@ -29,6 +29,8 @@ pub struct Report {
     pub outputs: Vec<OutputEntry>,
     /// What was changed in the guest.
     pub edits: Vec<Edit>,
+    /// The entries of the guest that edits made or changed, as they are on the disk, in the order of the tree.
+    pub changed: Vec<EntryRecord>,
     /// What there is to know about the scan and the decisions taken.
     pub warnings: Vec<Finding>,
     /// How this run went; differs from run to run.
@@ -68,6 +70,22 @@ pub struct DiskEntry {
     pub id: String,
     /// In disk order.
     pub partitions: Vec<PartitionEntry>,
+    /// What a BIOS starts, if it starts anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bios_boot: Option<BiosBootEntry>,
+}
+
+/// The parts of a disk that a BIOS starts and that no file system holds.
+#[derive(Clone, Debug, Serialize)]
+pub struct BiosBootEntry {
+    /// SHA-256 of the disk's first 440 bytes.
+    pub boot_code_sha256: String,
+    /// First byte on the disk of the boot loader's core.
+    pub core_start: u64,
+    /// Its bytes.
+    pub core_size: u64,
+    /// SHA-256 of them.
+    pub core_sha256: String,
 }
 
 /// A partition.
@@ -85,6 +103,9 @@ pub struct PartitionEntry {
     pub id: String,
     /// Name of the GPT entry, or what it would be.
     pub name: String,
+    /// Whether an MBR marks it as the one to boot from.
+    #[serde(skip_serializing_if = "is_false")]
+    pub active: bool,
     /// File system, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file_system: Option<FileSystemEntry>,
@@ -103,6 +124,35 @@ pub struct FileSystemEntry {
     /// Where the guest mounts it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mount_point: Option<String>,
+    /// The UUID from which ext4, ext3 and ext2 hash the names of directories.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hash_seed: Option<String>,
+    /// The directory of the guest whose content is on this file system in place of the one that holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken_from: Option<String>,
+    /// All that stands on an EFI system partition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<Vec<FatFileEntry>>,
+}
+
+/// A file or directory of an EFI system partition.
+#[derive(Clone, Debug, Serialize)]
+pub struct FatFileEntry {
+    /// Path in the partition, with a leading slash.
+    pub path: String,
+    /// Last modification: seconds since the epoch. FAT keeps the nearest that it has.
+    pub mtime: i64,
+    /// Nanoseconds after that.
+    pub mtime_nanos: u32,
+    /// Bytes of a file; a directory has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// SHA-256 of content that was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// The file of the guest whose content it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copy_of: Option<String>,
 }
 
 /// A file that was made.
@@ -162,6 +212,10 @@ impl Report {
         json.push(b'\n');
         Ok(json)
     }
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// Lower-case hexadecimal digits.

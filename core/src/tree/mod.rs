@@ -6,6 +6,7 @@
 mod builder;
 mod change;
 mod finding;
+mod record;
 mod view;
 mod xattrs;
 
@@ -16,6 +17,7 @@ use std::sync::Arc;
 pub use builder::{TreeBuilder, Whiteouts};
 pub use change::{Change, NewFile};
 pub use finding::{Finding, Findings, Severity, Strictness};
+pub use record::EntryRecord;
 pub use view::TreeView;
 
 use crate::scan::{DataRange, DeviceNumber, ScanSource, SourceContent};

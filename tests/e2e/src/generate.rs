@@ -98,6 +98,22 @@ pub fn generate<Argument: AsRef<OsStr>>(
     Ok(Generated { outputs, report: serde_json::from_slice(&report)? })
 }
 
+/// Runs `diskwright verify IMAGE… --report REPORT` with `more` arguments.
+///
+/// # Errors
+/// With all it wrote, if it finds anything or cannot read.
+pub fn verify<Argument: AsRef<OsStr>>(images: &[PathBuf], report: &Path, more: &[Argument]) -> Result<()> {
+    let mut command = Command::new(program()?);
+    command.arg("verify").args(images).arg("--report").arg(report).args(more);
+    let finished = command.stdin(Stdio::null()).output().with_context(|| format!("{command:?}"))?;
+    let (out, errors) =
+        (String::from_utf8_lossy(&finished.stdout), String::from_utf8_lossy(&finished.stderr));
+    if !finished.status.success() || !out.is_empty() {
+        bail!("{command:?}: {}\n{out}{errors}", finished.status);
+    }
+    Ok(())
+}
+
 fn program() -> Result<&'static Path> {
     static PROGRAM: Program = Program::new("diskwright-cli", "diskwright");
     PROGRAM.path()

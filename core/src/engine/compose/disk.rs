@@ -1,6 +1,9 @@
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::volumes::{DiskPlan, PartitionDraft, PartitionId};
+use crate::boot::grub_bios::BiosBoot;
 use crate::boot::{BootPlan, EspPlan};
 use crate::filesystem::ext4::{Ext4Features, Ext4Label, Ext4Options, Ext4Plan};
 use crate::filesystem::fat32::{Fat32File, Fat32Options, Fat32Plan};
@@ -118,19 +121,36 @@ impl<'a> ArrangedDisk<'a> {
         self.plan.partitions.iter().zip(&self.arrangement.partitions)
     }
 
+    /// What a BIOS starts, if anything, and where its core starts.
+    pub(super) fn bios(&self, boot: &BootPlan) -> Result<Option<(u64, BiosBoot)>> {
+        let Some(offset) = self.core_offset() else { return Ok(None) };
+        Ok(boot.bios(offset / 512)?.map(|bios| (offset, bios)))
+    }
+
+    /// Whether an MBR marks the partition as the one to boot from.
+    pub(super) fn is_active(&self, draft: &PartitionDraft, boots_bios: bool) -> bool {
+        let is_asked = |draft: &PartitionDraft| draft.planned.flags.contains(&PartitionFlag::Active);
+        let is_root = draft.planned.mount_point.as_deref() == Some("/");
+        // Some BIOSes boot no disk without an active partition.
+        let default =
+            boots_bios && !self.plan.partitions.iter().any(is_asked) && is_root && draft.number <= 4;
+        self.plan.table == TableKind::Mbr && (default || is_asked(draft))
+    }
+
     /// Lays the whole disk out.
-    pub(super) fn lay_out(&self, ingredients: &Ingredients<'_>, boot: &BootPlan) -> Result<DiskLayout> {
-        let bios = self.core_offset().and_then(|offset| boot.bios(offset / 512).transpose()).transpose()?;
-        let boot_code = bios.as_ref().map_or(&[][..], |bios| &bios.boot_code);
+    pub(super) fn lay_out(
+        &self,
+        ingredients: &Ingredients<'_>,
+        bios: Option<&(u64, BiosBoot)>,
+    ) -> Result<DiskLayout> {
+        let boot_code = bios.map_or(&[][..], |(_, bios)| &bios.boot_code);
         let mut pieces: Vec<(u64, Piece<'_>)> = self
             .table(boot_code, bios.is_some())?
             .into_regions()
             .into_iter()
             .map(|region| (region.offset, Piece::Bytes(region.bytes, region.label)))
             .collect();
-        if let Some(bios) = bios
-            && let Some(offset) = self.core_offset()
-        {
+        if let Some((offset, bios)) = bios {
             if bios.core.len() as u64 > self.core_room() {
                 let text = format!(
                     "GRUB's core image has {} bytes, its place {}",
@@ -139,7 +159,7 @@ impl<'a> ArrangedDisk<'a> {
                 );
                 return Err(Error::new(ErrorKind::DoesNotFit, text));
             }
-            pieces.push((offset, Piece::Bytes(bios.core, "GRUB core image")));
+            pieces.push((*offset, Piece::Bytes(bios.core.clone(), "GRUB core image")));
         }
         for (draft, placement) in self.partitions() {
             if draft.planned.file_system.is_some() {
@@ -175,8 +195,6 @@ impl<'a> ArrangedDisk<'a> {
     }
 
     fn table(&self, boot_code: &[u8], boots_bios: bool) -> Result<PartitionTable> {
-        let asked_active =
-            self.plan.partitions.iter().any(|draft| draft.planned.flags.contains(&PartitionFlag::Active));
         let mut entries = Vec::new();
         for (draft, placement) in self.partitions() {
             let kind = match draft.planned.role {
@@ -196,12 +214,7 @@ impl<'a> ArrangedDisk<'a> {
                     entry.name = draft.name.clone();
                     entry.attributes = attributes(&draft.planned.flags);
                 }
-                PartitionId::Mbr { .. } => {
-                    let is_root = draft.planned.mount_point.as_deref() == Some("/");
-                    // Some BIOSes boot no disk without an active partition.
-                    let default = boots_bios && !asked_active && is_root && draft.number <= 4;
-                    entry.active = default || draft.planned.flags.contains(&PartitionFlag::Active);
-                }
+                PartitionId::Mbr { .. } => entry.active = self.is_active(draft, boots_bios),
             }
             entries.push(entry);
         }
@@ -317,11 +330,16 @@ fn append_volume(
     }
 }
 
+/// What the names of an ext volume's directories are hashed with.
+pub(super) fn hash_seed(draft: &PartitionDraft, ingredients: &Ingredients<'_>) -> Uuid {
+    ingredients.seed.uuid(&format!("directory hash of {}", draft.planned.name))
+}
+
 fn ext4_options(draft: &PartitionDraft, ingredients: &Ingredients<'_>) -> Result<Ext4Options> {
     let Some(VolumeId::Uuid(uuid)) = draft.volume else {
         return Err(Error::new(ErrorKind::Internal, "ext4 has a UUID"));
     };
-    let hash_seed = ingredients.seed.uuid(&format!("directory hash of {}", draft.planned.name));
+    let hash_seed = hash_seed(draft, ingredients);
     let features = match draft.planned.file_system {
         Some(FileSystemKind::Ext3) => Ext4Features::Ext3,
         Some(FileSystemKind::Ext2) => Ext4Features::Ext2,

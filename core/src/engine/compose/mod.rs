@@ -1,18 +1,21 @@
 //! From a tree and what is asked to a disk: settings, partitions, identifiers, edits, layout.
 
+mod changed;
 mod disk;
 mod volumes;
 
 use std::sync::Arc;
 
+use changed::ChangedContent;
 use disk::{ArrangedDisk, Ingredients};
-use volumes::{DiskPlan, KeptPartitionIds, fs_type};
+use volumes::{DiskPlan, KeptPartitionIds, PartitionDraft, fs_type};
 
 use super::report::{
     DiskEntry, FileSystemEntry, MachineEntry, OutputEntry, PartitionEntry, Report, RunEntry,
 };
 use super::{Order, Scanned, Sources};
 use crate::Result;
+use crate::boot::grub_bios::BiosBoot;
 use crate::boot::{BootLoaders, BootRequest, EspPlan};
 use crate::filesystem::ext4::Ext4Features;
 use crate::filesystem::fat32::{self, Fat32File};
@@ -27,16 +30,19 @@ use crate::profile::{
     FileSystemKind, FirmwareParts, IdentityPolicy, Layer, Origin, PartitionPlan, PartitionRole, Settings,
     TreeFacts, TreeMount, TreeSwap,
 };
-use crate::tree::{FileTree, Finding, Findings, Severity, TreeView};
+use crate::tree::{EntryRecord, FileTree, Finding, Findings, Severity, TreeView};
 
 /// Everything about an order but its outputs.
 pub(super) struct Composition {
+    /// The guest with all edits.
+    pub(super) tree: Arc<FileTree>,
     pub(super) disks: Vec<DiskLayout>,
     pub(super) machine: Machine,
     pub(super) settings: Settings,
     boots_under: Vec<Firmware>,
     disk_entries: Vec<DiskEntry>,
     edits: Vec<Edit>,
+    changed: Vec<EntryRecord>,
     findings: Vec<Finding>,
 }
 
@@ -90,7 +96,9 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
     monitor.check()?;
 
     let (changes, edits) = workspace.finish();
+    let changed = ChangedContent::of(&changes);
     let tree = Arc::new(tree.with_changes(changes, order.timestamp)?);
+    let changed = changed.entries(&tree);
     monitor.check()?;
     let ingredients = Ingredients {
         tree: &tree,
@@ -107,18 +115,21 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
     };
     disk::record_fat_losses(&plan, &ingredients, &mut findings)?;
     let arranged = ArrangedDisk::new(&plan, &ingredients)?;
-    let layout = arranged.lay_out(&ingredients, &boot)?;
+    let bios = arranged.bios(&boot)?;
+    let layout = arranged.lay_out(&ingredients, bios.as_ref())?;
     monitor.check()?;
-    let disk_entries = vec![disk_entry(&plan, &arranged)];
+    let disk_entries = vec![disk_entry(&plan, &arranged, &ingredients, bios.as_ref())];
     let machine = machine(order, name, &settings, &facts, boots);
     let findings = told.into_iter().chain(findings.into_vec()).collect();
     Ok(Composition {
+        tree,
         disks: vec![layout],
         machine,
         settings,
         boots_under: firmwares(boots),
         disk_entries,
         edits,
+        changed,
         findings,
     })
 }
@@ -150,6 +161,7 @@ impl Composition {
             disks: self.disk_entries.clone(),
             outputs,
             edits: self.edits.clone(),
+            changed: self.changed.clone(),
             warnings: self.findings.clone(),
             run: RunEntry::default(),
         }
@@ -308,7 +320,13 @@ fn firmwares(parts: FirmwareParts) -> Vec<Firmware> {
     of(parts.bios, Firmware::Bios).into_iter().chain(of(parts.uefi, Firmware::Uefi)).collect()
 }
 
-fn disk_entry(plan: &DiskPlan, arranged: &ArrangedDisk<'_>) -> DiskEntry {
+fn disk_entry(
+    plan: &DiskPlan,
+    arranged: &ArrangedDisk<'_>,
+    ingredients: &Ingredients<'_>,
+    bios: Option<&(u64, BiosBoot)>,
+) -> DiskEntry {
+    let is_esp = |draft: &PartitionDraft| draft.planned.role == PartitionRole::Esp;
     let partitions = arranged
         .partitions()
         .map(|(draft, placement)| PartitionEntry {
@@ -318,11 +336,18 @@ fn disk_entry(plan: &DiskPlan, arranged: &ArrangedDisk<'_>) -> DiskEntry {
             role: draft.planned.role.name().to_owned(),
             id: draft.id.to_string(),
             name: draft.name.clone(),
+            active: arranged.is_active(draft, bios.is_some()),
             file_system: draft.planned.file_system.zip(draft.volume).map(|(kind, id)| FileSystemEntry {
                 kind: fs_type(kind).to_owned(),
                 uuid: id.to_string(),
                 label: draft.label.clone(),
                 mount_point: draft.planned.mount_point.clone(),
+                hash_seed: kind.is_ext().then(|| disk::hash_seed(draft, ingredients).to_string()),
+                taken_from: ingredients
+                    .esp
+                    .filter(|_| is_esp(draft))
+                    .and_then(|esp| esp.scanned_directory().map(str::to_owned)),
+                files: is_esp(draft).then(|| changed::fat_files(&ingredients.esp_files, ingredients.tree)),
             }),
         })
         .collect();
@@ -335,5 +360,6 @@ fn disk_entry(plan: &DiskPlan, arranged: &ArrangedDisk<'_>) -> DiskEntry {
             TableKind::Mbr => format!("{:08x}", plan.signature),
         },
         partitions,
+        bios_boot: bios.map(|(start, bios)| changed::bios_boot(bios, *start)),
     }
 }

@@ -7,4 +7,5 @@ mod built;
 mod bytes;
 mod lint;
 mod memory;
+mod verify;
 mod virtualbox;

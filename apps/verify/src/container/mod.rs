@@ -1,0 +1,152 @@
+//! Image files: the disks in them, read by code of its own, and what is wrong with the files themselves.
+
+mod inflate;
+mod machine;
+mod ova;
+mod qcow2;
+mod raw;
+mod recent;
+mod vdi;
+mod vmdk;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use diskwright_core::{Error, ErrorKind, ReadAt, Result, Seed};
+use uuid::Uuid;
+
+use crate::bytes::{len, len64};
+use crate::disk::Disk;
+use crate::finding::Findings;
+use crate::report::ImageReport;
+
+pub(crate) use raw::HostFile;
+
+/// The machine that an image was made for.
+pub(crate) struct Made<'a> {
+    pub(crate) report: &'a ImageReport,
+    /// Its name in this image: where formats of one order would have written the same file, each has its own.
+    name: String,
+}
+
+impl<'a> Made<'a> {
+    /// The machine in the image of that file name.
+    pub(crate) fn new(report: &'a ImageReport, file_name: &str) -> Self {
+        let name = &report.machine.name;
+        let output = report.outputs.iter().find(|output| output.path == file_name);
+        let own = output.map(|output| format!("{name}-{}", output.format));
+        let has_own = |own: &String| {
+            file_name
+                .strip_prefix(own.as_str())
+                .is_some_and(|rest| rest.starts_with('.') || rest.starts_with("-flat."))
+        };
+        Self { report, name: own.filter(has_own).unwrap_or_else(|| name.clone()) }
+    }
+
+    /// The identifier that the seed gives for a label (UUIDv5).
+    fn uuid(&self, label: &str) -> Uuid {
+        Seed::from_text(self.report.seed.clone()).uuid(label)
+    }
+
+    /// As [`Made::uuid`], 32 bits.
+    fn number(&self, label: &str) -> u32 {
+        Seed::from_text(self.report.seed.clone()).u32(label)
+    }
+}
+
+/// The disk in an image.
+///
+/// # Errors
+/// `ErrorKind::Source` when a file cannot be read or is cut off; `ErrorKind::Unsupported` for what is of no known kind, or of a
+/// kind that Diskwright does not write.
+pub(crate) fn open(path: &Path, machine: &Made<'_>, findings: &mut Findings) -> Result<Arc<dyn Disk>> {
+    let file = HostFile::open(path)?;
+    let head = head(&file)?;
+    if head.starts_with(b"\x1f\x8b") || head.starts_with(b"\x28\xb5\x2f\xfd") {
+        return raw::unpack(&file, path, findings);
+    }
+    if vmdk::is_descriptor(&head) {
+        return vmdk::open_flat(path, machine, findings);
+    }
+    if machine::is_vbox(&head) {
+        return machine::open_vbox(path, machine, findings);
+    }
+    if machine::is_vmx(&head) {
+        return machine::open_vmx(path, machine, findings);
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    open_file(Arc::new(file), &name, machine, findings)
+}
+
+/// The disk in a file that needs no other.
+pub(crate) fn open_file(
+    file: Arc<dyn Disk>,
+    name: &str,
+    machine: &Made<'_>,
+    findings: &mut Findings,
+) -> Result<Arc<dyn Disk>> {
+    let head = head(file.as_ref())?;
+    if head.starts_with(b"QFI\xfb") {
+        return qcow2::open(file, machine, findings);
+    }
+    if vmdk::is_sparse(&head) {
+        return vmdk::open(file, name, machine, findings);
+    }
+    if ova::is_archive(&head) {
+        return ova::open(file, machine, findings);
+    }
+    if head.starts_with(b"<<< Oracle VM VirtualBox Disk Image >>>") {
+        return vdi::open(file, machine, findings);
+    }
+    Ok(file)
+}
+
+fn head(file: &dyn ReadAt) -> Result<Vec<u8>> {
+    let mut head = vec![0; len(file.size()).min(HEAD)];
+    file.read_exact_at(0, &mut head)
+        .map_err(|error| Error::new(ErrorKind::Source, "the image cannot be read").with_source(error))?;
+    Ok(head)
+}
+
+/// Refuses a disk that is not of the size that the report says, before tables are read that grow with it.
+fn check_size(size: u64, machine: &Made<'_>) -> Result<()> {
+    let wanted = machine.report.disks.first().map_or(0, |disk| disk.size);
+    if size == wanted {
+        return Ok(());
+    }
+    let text = format!("the image is of a disk of {size} bytes, the report of one of {wanted}");
+    Err(Error::new(ErrorKind::Source, text))
+}
+
+/// Fills `buf` from pieces of `size` bytes, of which `piece` gives each; `None` for zeros.
+fn read_pieces(
+    total: u64,
+    size: u64,
+    offset: u64,
+    buf: &mut [u8],
+    piece: impl Fn(u64) -> io::Result<Option<Arc<[u8]>>>,
+) -> io::Result<()> {
+    if offset.checked_add(len64(buf.len())).is_none_or(|end| end > total) {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let mut at = offset;
+    let mut rest = buf;
+    while !rest.is_empty() {
+        let (number, inside) = (at / size, len(at % size));
+        let (part, left) = rest.split_at_mut(len(size).saturating_sub(inside).min(rest.len()));
+        match piece(number)? {
+            None => part.fill(0),
+            Some(bytes) => {
+                let range = inside..inside.saturating_add(part.len());
+                part.copy_from_slice(bytes.get(range).ok_or(io::ErrorKind::UnexpectedEof)?);
+            }
+        }
+        at = at.saturating_add(len64(part.len()));
+        rest = left;
+    }
+    Ok(())
+}
+
+/// Bytes by which kinds are told.
+const HEAD: usize = 4096;

@@ -1,0 +1,135 @@
+//! Every container: clean as written, and what is flipped in its tables or cut off its end is found.
+
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use diskwright::tree::Whiteouts;
+use diskwright_verify::{OwnDigests, Scan, Verifier};
+
+use crate::rich::Rich;
+use crate::support::{Made, PROFILE};
+
+/// Format, compression, options, and the suffix of the file that is verified.
+type Container = (&'static str, bool, &'static [(&'static str, &'static str)], &'static str);
+
+const CONTAINERS: [Container; 14] = [
+    ("raw", false, &[], ".raw"),
+    ("raw", true, &[], ".raw.gz"),
+    ("raw", true, &[("compression", "zstd")], ".raw.zst"),
+    ("qcow2", false, &[], ".qcow2"),
+    ("qcow2", false, &[("cluster-size", "4K")], ".qcow2"),
+    ("qcow2", true, &[("cluster-size", "2M")], ".qcow2"),
+    ("qcow2", true, &[("compression", "zstd")], ".qcow2"),
+    ("vdi", false, &[], ".vdi"),
+    ("vmdk", false, &[], ".vmdk"),
+    ("vmdk", false, &[("subformat", "flat")], ".vmdk"),
+    ("vmdk", true, &[], ".vmdk"),
+    ("virtualbox", false, &[], ".vbox"),
+    ("vmware", false, &[], ".vmx"),
+    ("virtualbox", true, &[], ".ova"),
+];
+
+fn verifier(made: &Made) -> Verifier {
+    let scan = Scan::new(vec![Arc::new(Rich::new())], Whiteouts::Plain);
+    Verifier::new(made.report.clone()).with_scan(&scan).unwrap()
+}
+
+/// The file that a byte is flipped in: the disk beside a machine, the file itself else.
+fn disk_file(made: &Made, suffix: &str) -> std::path::PathBuf {
+    match suffix {
+        ".vbox" => made.path(".vdi"),
+        ".vmx" => made.path(".vmdk"),
+        _ => made.path(suffix),
+    }
+}
+
+#[test]
+fn every_container_is_clean_with_its_own_digests_and_names_what_they_miss() {
+    for (format, compress, options, suffix) in CONTAINERS {
+        let made = Made::of(Arc::new(Rich::new()), format, compress, options, PROFILE);
+        let path = made.path(suffix);
+        let outcome = verifier(&made).verify(&path).unwrap();
+        assert!(
+            outcome.is_clean(),
+            "{format} {compress} {options:?}: {:#?}",
+            &outcome.findings[..outcome.findings.len().min(4)]
+        );
+    }
+    let made = Made::of(Arc::new(Rich::new()), "vmware", true, &[("digest", "sha512")], PROFILE);
+    assert!(verifier(&made).verify(&made.path(".ova")).unwrap().is_clean());
+}
+
+/// Where a container has its own structures: so many bytes at its start and at its end. Packed data is left out: bits of it
+/// may flip without changing what it holds.
+fn structures((format, compress, options, _): Container) -> (usize, usize) {
+    match (format, compress) {
+        // Header; tables of L2, L1 and refcounts.
+        ("qcow2", true) if options.contains(&("cluster-size", "2M")) => (2 << 20, 8 << 20),
+        ("qcow2", true) => (64 << 10, 256 << 10),
+        // Header and descriptor; the last table, directory, footer, end.
+        ("vmdk", true) => (64 << 10, 9 * 512),
+        ("vdi" | "virtualbox", false) => (2 << 20, 0),
+        _ => (128 << 10, 128 << 10),
+    }
+}
+
+fn structure_offsets(file: &[u8], container: Container) -> Vec<usize> {
+    let (head, tail) = structures(container);
+    let is_structure = |at: usize| at < head || at + tail >= file.len();
+    let holds =
+        |at: usize| file[at / 64 * 64..file.len().min(at / 64 * 64 + 64)].iter().any(|byte| *byte != 0);
+    let is_wanted = |at: &usize| is_structure(*at) && if holds(*at) { at % 7 == 0 } else { at % 4099 == 0 };
+    (0..file.len()).filter(is_wanted).collect()
+}
+
+#[test]
+fn a_byte_flipped_in_the_structures_of_a_container_is_found() {
+    for container in CONTAINERS {
+        let (format, compress, options, suffix) = container;
+        // Of raw disks the mutation of disks has every byte.
+        if format == "raw" {
+            continue;
+        }
+        let made = Made::of(Arc::new(Rich::new()), format, compress, options, PROFILE);
+        let path = disk_file(&made, suffix);
+        let verifier = verifier(&made).with_own_digests(OwnDigests::Skip);
+        let bytes = std::fs::read(&path).unwrap();
+        let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        let offsets = structure_offsets(&bytes, container);
+        let mut unnoticed = Vec::new();
+        for at in offsets.iter().copied().step_by(1 + offsets.len() / 600) {
+            file.write_all_at(&[bytes[at] ^ 0x11], at as u64).unwrap();
+            if verifier.verify(&made.path(suffix)).is_ok_and(|outcome| outcome.is_clean()) {
+                unnoticed.push(at);
+            }
+            file.write_all_at(&bytes[at..=at], at as u64).unwrap();
+        }
+        assert!(unnoticed.is_empty(), "{format} {compress} {options:?}: {unnoticed:x?}");
+    }
+}
+
+#[test]
+fn every_truncation_is_an_error_and_never_a_panic() {
+    for (format, compress, options, suffix) in CONTAINERS {
+        let made = Made::of(Arc::new(Rich::new()), format, compress, options, PROFILE);
+        let path = disk_file(&made, suffix);
+        let verifier = verifier(&made).with_own_digests(OwnDigests::Skip);
+        let len = std::fs::metadata(&path).unwrap().len();
+        let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        let step = (len / 97).max(1);
+        for cut in (1..600).chain((600..len).step_by(usize::try_from(step).unwrap())) {
+            file.set_len(len - cut.min(len)).unwrap();
+            assert_noticed(&verifier, &made.path(suffix), cut);
+        }
+    }
+}
+
+fn assert_noticed(verifier: &Verifier, path: &Path, cut: u64) {
+    let outcome = verifier.verify(path);
+    assert!(
+        !outcome.is_ok_and(|outcome| outcome.is_clean()),
+        "{} without its last {cut} bytes",
+        path.display()
+    );
+}

@@ -1,0 +1,9 @@
+//! What was written is verified, what was changed afterwards is found.
+
+mod clean;
+mod compared;
+mod containers;
+mod hostile;
+mod mutation;
+mod rich;
+mod support;
