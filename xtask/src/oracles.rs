@@ -172,6 +172,7 @@ const ORACLES: &[Oracle] = &[
     package("python3-libqcow"),
     package("python3-venv"),
     program("time", "time"),
+    program("valgrind", "valgrind"),
     program("chromium", "chromium"),
     program("chromedriver", "chromium-driver"),
 ];
