@@ -289,6 +289,7 @@ fn accepted_archives_are_read_the_same_by_three_other_readers() {
         "every accepted one is listed by all, entries and contents",
         format_args!("{} of {} accepted, {refused} refused", accepted.len() - found.len(), accepted.len()),
         "all accepted",
+        found.is_empty(),
     );
     for one in &found {
         let kept = std::env::temp_dir().join(format!("diskwright-{}.tar", one.name));

@@ -7,10 +7,9 @@ pub fn is_full() -> bool {
 }
 
 /// Tells a figure to `cargo xtask reliability`, which reads it from standard output: what was measured and how, the value
-/// found, and the goal that the test held it to.
-pub fn figure(name: &str, how: &str, found: impl Display, goal: impl Display) {
+/// found, the goal, and whether it is reached. The test that tells it also fails where it is not.
+pub fn figure(name: &str, how: &str, found: impl Display, goal: &str, is_reached: bool) {
     let found = found.to_string();
-    let goal = goal.to_string();
-    let line = serde_json::json!({ "figure": name, "how": how, "found": found, "goal": goal });
+    let line = serde_json::json!({ "figure": name, "how": how, "found": found, "goal": goal, "reached": is_reached });
     println!("figure {line}");
 }
