@@ -39,7 +39,8 @@ def python(path):
     return lines
 
 
-GNU_LINE = re.compile(rb"^(.)\S+\s+\S+\s+(\S+)\s+\S+\s+\S+\s+(.*)$")
+# A time that has no calendar day is one number.
+GNU_LINE = re.compile(rb"^(.)\S+\s+\S+\s+(\S+)\s+(?:-?\d+-\d\d-\d\d \S+|-?\d+)\s+(.*)$")
 ESCAPES = {b"n": b"\n", b"t": b"\t", b"b": b"\b", b"a": b"\a", b"f": b"\f", b"v": b"\v", b"r": b"\r"}
 
 

@@ -178,6 +178,7 @@ const ORACLES: &[Oracle] = &[
     program("vagrant", "vagrant"),
     program("ruby", "ruby"),
     program("time", "time"),
+    program("valgrind", "valgrind"),
     program("chromium", "chromium"),
     program("chromedriver", "chromium-driver"),
 ];

@@ -75,34 +75,54 @@ impl DirectorySink {
         for name in &self.outputs {
             self.refuse_standing(name)?;
         }
-        if self.overwrite == Overwrite::Replace
-            && let Some(last) = self.outputs.last()
-        {
-            // A set without its report is no result: the old one ends here, before any of its files is replaced.
-            match self.files.remove_file(&self.directory.join(last)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(failed("cannot replace the output", &self.directory.join(last), error));
-                }
-                _ => {}
-            }
-        }
-        for (at, name) in self.outputs.iter().enumerate() {
-            let to = self.directory.join(name);
-            if let Err(error) = self.files.rename(&self.work.join(name), &to) {
-                for earlier in &self.outputs[..at] {
-                    let _ = self.files.remove_file(&self.directory.join(earlier));
-                }
-                return Err(failed("cannot give the output its name", &to, error));
-            }
-        }
-        let synced = self.files.sync_dir(&self.directory);
-        if let Err(error) = synced {
-            for name in &self.outputs {
+        self.end_standing_set()?;
+        let mut given = 0;
+        let published = self.give_names(&mut given);
+        if published.is_err() {
+            for name in &self.outputs[..given] {
                 let _ = self.files.remove_file(&self.directory.join(name));
             }
-            return Err(failed("cannot make the outputs' names durable", &self.directory, error));
         }
-        Ok(())
+        published
+    }
+
+    /// Takes the report of the set that stands there: without it a set is no result, and no power cut may leave it beside
+    /// files of the new one.
+    fn end_standing_set(&self) -> Result<()> {
+        let Some(last) = self.outputs.last().filter(|_| self.overwrite == Overwrite::Replace) else {
+            return Ok(());
+        };
+        let report = self.directory.join(last);
+        match self.files.remove_file(&report) {
+            Ok(()) => self.sync_names(&self.directory),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(failed("cannot replace the output", &report, error)),
+        }
+    }
+
+    /// Gives all outputs their names, counting them in `given`; the last one, the report, when the others are durable.
+    fn give_names(&self, given: &mut usize) -> Result<()> {
+        if let Some(parent) = self.directory.parent().filter(|_| self.created) {
+            let here = parent.as_os_str().is_empty();
+            self.sync_names(if here { Path::new(".") } else { parent })?;
+        }
+        for (at, name) in self.outputs.iter().enumerate() {
+            if at > 0 && at + 1 == self.outputs.len() {
+                self.sync_names(&self.directory)?;
+            }
+            let to = self.directory.join(name);
+            self.files
+                .rename(&self.work.join(name), &to)
+                .map_err(|error| failed("cannot give the output its name", &to, error))?;
+            *given = at + 1;
+        }
+        self.sync_names(&self.directory)
+    }
+
+    fn sync_names(&self, directory: &Path) -> Result<()> {
+        self.files
+            .sync_dir(directory)
+            .map_err(|error| failed("cannot make the outputs' names durable", directory, error))
     }
 
     fn refuse_standing(&self, name: &str) -> Result<()> {

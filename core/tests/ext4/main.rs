@@ -10,3 +10,4 @@ mod plain;
 mod random;
 mod scan;
 mod sizes;
+mod writers;

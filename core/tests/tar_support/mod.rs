@@ -1,6 +1,8 @@
 //! Archives made block by block for tests of tar scans.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
 
+pub mod readers;
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;

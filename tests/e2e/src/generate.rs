@@ -79,7 +79,34 @@ pub fn generate<Argument: AsRef<OsStr>>(
     output: &Path,
     more: &[Argument],
 ) -> Result<Generated> {
-    let mut command = Command::new(program()?);
+    run(Command::new(program()?), scan, formats, output, more)
+}
+
+/// As [`generate`], with these variables of the environment and this umask, in octal digits.
+///
+/// # Errors
+/// As [`generate`].
+pub fn generate_in(
+    scan: &Path,
+    formats: &[&str],
+    output: &Path,
+    more: &[&str],
+    environment: &[(&str, &str)],
+    umask: &str,
+) -> Result<Generated> {
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(format!("umask {umask}; exec \"$0\" \"$@\"")).arg(program()?);
+    shell.envs(environment.iter().copied());
+    run(shell, scan, formats, output, more)
+}
+
+fn run<Argument: AsRef<OsStr>>(
+    mut command: Command,
+    scan: &Path,
+    formats: &[&str],
+    output: &Path,
+    more: &[Argument],
+) -> Result<Generated> {
     command.args(["generate", "--seed", "end to end", "--timestamp", "1700000000"]);
     command.args(formats.iter().flat_map(|format| ["--format", format]));
     command.args(["--progress", "none", "--scan"]).arg(scan).arg("--output").arg(output).args(more);

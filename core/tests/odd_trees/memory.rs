@@ -1,15 +1,16 @@
 //! Trees in memory for the tests of odd trees.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
 
+use std::io;
 use std::sync::Arc;
 
 use diskwright_core::scan::{
     Attributes, DataRange, Entry, EntryObject, ScanSource, ScanSummary, ScanVisitor, SourceContent,
 };
 use diskwright_core::tree::{FileTree, Object};
-use diskwright_core::{BytesReader, Error, ErrorKind, ReadAt, Result};
+use diskwright_core::{Error, ErrorKind, ReadAt, Result};
 
-/// Entries in memory; the content of each file is its path.
+/// Entries in memory; the content of each file is its path, and the letter `d` after it.
 #[derive(Clone, Default)]
 pub struct Memory(pub Vec<Entry>);
 
@@ -22,7 +23,32 @@ impl ScanSource for Memory {
     fn open(&self, content: SourceContent) -> Result<Arc<dyn ReadAt>> {
         let entry = self.0.get(content.0 as usize);
         let entry = entry.ok_or_else(|| Error::new(ErrorKind::Source, "no such content"))?;
-        Ok(Arc::new(BytesReader(entry.path.clone().into())))
+        let EntryObject::File { size, .. } = &entry.object else {
+            return Err(Error::new(ErrorKind::Source, "not a file"));
+        };
+        Ok(Arc::new(PathContent { path: entry.path.clone(), size: *size }))
+    }
+}
+
+struct PathContent {
+    path: Vec<u8>,
+    size: u64,
+}
+
+impl ReadAt for PathContent {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        if offset.checked_add(buf.len() as u64).is_none_or(|end| end > self.size) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        for (at, byte) in buf.iter_mut().enumerate() {
+            let place = usize::try_from(offset).ok().and_then(|offset| offset.checked_add(at));
+            *byte = place.and_then(|place| self.path.get(place)).copied().unwrap_or(b'd');
+        }
+        Ok(())
     }
 }
 
@@ -41,7 +67,8 @@ impl Memory {
     }
 
     pub fn sparse(self, path: &str, size: u64, data: Vec<DataRange>) -> Self {
-        self.add(path, EntryObject::File { content: SourceContent(0), size, data: Some(data) })
+        let content = SourceContent(self.0.len() as u64);
+        self.add(path, EntryObject::File { content, size, data: Some(data) })
     }
 
     pub fn dir(self, path: impl AsRef<[u8]>) -> Self {

@@ -1,13 +1,12 @@
 //! Layers: a later source lies over an earlier one, with whiteouts only where they are asked for.
 
-mod odd_trees_support;
-
 use std::sync::Arc;
 
 use diskwright_core::Result;
 use diskwright_core::scan::{EntryObject, SourceContent};
 use diskwright_core::tree::{Findings, NodeId, Strictness, TreeBuilder, Whiteouts};
-use odd_trees_support::{Memory, base, content, kind};
+
+use crate::memory::{Memory, base, content, kind};
 
 /// The tree of several layers, as lines of path and kind.
 fn layered(layers: &[(Memory, Whiteouts)]) -> Result<Vec<String>> {

@@ -1,0 +1,10 @@
+//! What a generation leaves when its host fails it, loses power, or is another host: faults of every file operation, power
+//! cuts, the same bytes again, and nothing of the host in an image.
+//!
+//! Every run has the short form; `cargo xtask reliability` runs the long one, in which each format meets each fault.
+
+mod build;
+mod faults;
+mod leaks;
+mod power;
+mod repeat;
