@@ -25,7 +25,7 @@ impl ChangedContent {
         let content = |change: &Change| match change {
             Change::Write(file) => Some(Content::Digest(sha256(&file.bytes))),
             Change::CopyOf(from) => Some(Content::CopyOf(from.clone())),
-            Change::Symlink(_) | Change::Directory(_) => Some(Content::None),
+            Change::Symlink(..) | Change::Directory(_) => Some(Content::None),
             Change::Remove => None,
         };
         Self(changes.iter().filter_map(|(path, change)| Some((path.clone(), content(change)?))).collect())
