@@ -24,7 +24,7 @@ pub(super) struct Errand {
     /// The directory's path on this host, with a slash at its end.
     base: Vec<u8>,
     names: Vec<Vec<u8>>,
-    answer: Sender<Vec<Result<Examined>>>,
+    answer: Sender<Answer>,
 }
 
 /// An open directory that helpers may read, too.
@@ -35,6 +35,9 @@ pub(super) struct Shared<'a> {
     /// Its path on this host, with a slash at its end.
     pub(super) path: &'a [u8],
 }
+
+/// What the names of an errand were found to be, in their order.
+type Answer = Vec<Result<Examined>>;
 
 /// The helpers of a walk; without any, nothing is looked at ahead.
 pub(super) struct Helpers {
@@ -48,7 +51,7 @@ pub(super) struct Ahead {
     /// Of the very next ones, in order.
     ready: VecDeque<Result<Examined>>,
     /// Of those from here on, as soon as a helper has answered.
-    asked: VecDeque<(Range<usize>, Receiver<Vec<Result<Examined>>>)>,
+    asked: VecDeque<(Range<usize>, Receiver<Answer>)>,
 }
 
 impl Helpers {
