@@ -59,13 +59,11 @@ fn a_profile_is_in_the_file_system_as_the_trees_own_tools_would_have_it() -> Res
     for (name, password) in [("ann", PASSWORD), ("root", ROOT_PASSWORD)] {
         let line = shadow.lines().find(|line| line.starts_with(&format!("{name}:"))).context("no line")?;
         let fields: Vec<&str> = line.split(':').collect();
-        let [_, salted @ .., _] = fields[1].split('$').skip(1).collect::<Vec<_>>()[..] else {
-            anyhow::bail!("{line} has no hash")
-        };
+        let hash = fields[1].strip_prefix("$6$").context("no hash of SHA-512 crypt")?;
+        let (salt, _) = hash.rsplit_once('$').context("a hash without a salt")?;
         // The password goes in by its standard input's stand-in, a file.
         let secret = workshop.path().join("secret");
         fs::write(&secret, password)?;
-        let salt = salted.join("$");
         let made = openssl.run(&[
             "passwd".as_ref(),
             "-6".as_ref(),
@@ -110,7 +108,7 @@ fn a_user_logs_in_with_the_password_on_the_machine_that_the_profile_describes() 
     let workshop = Workshop::enter("profile-boot")?;
     let generated = build(&tree, workshop.path())?;
     let image = Image { path: generated.disk()?.to_path_buf(), kind: Kind::Raw };
-    let questions = "until systemctl is-active -q ssh networking; do sleep 1; done; id; date +%Z; ip -o addr show \
+    let questions = "until systemctl is-active -q ssh && systemctl is-active -q networking; do sleep 1; done; id; date +%Z; ip -o addr show \
                      eth0; ip route; echo firewall-$(systemctl is-active nftables); cat /etc/ssh/ssh_host_ed25519_key.pub /etc/machine-id; echo answers-$((40+2))\n";
     let (password, root) = (format!("{PASSWORD}\n"), format!("{ROOT_PASSWORD}\n"));
     let steps = [
