@@ -73,7 +73,7 @@ pub(super) fn open(
     expect_zeros(file.as_ref(), map_end, data, ("vdi-gap", "after the map"), findings)?;
     check_map(&map, stored, findings);
     // What the last block has past the disk's end.
-    if let Some(place) = map.last().filter(|place| **place != FREE && size % BLOCK != 0) {
+    if let Some(place) = map.last().filter(|place| **place != FREE && !size.is_multiple_of(BLOCK)) {
         let start = data.saturating_add(u64::from(*place).saturating_mul(BLOCK));
         let (from, to) = (start.saturating_add(size % BLOCK), start.saturating_add(BLOCK).min(file.size()));
         expect_zeros(file.as_ref(), from, to, ("vdi-gap", "past the disk's end"), findings)?;

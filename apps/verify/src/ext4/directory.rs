@@ -41,7 +41,10 @@ impl Volume<'_> {
     ) -> Result<Vec<Name>> {
         let mut reading = Reading { inode, mapping, names: Vec::new(), reached: Runs::default() };
         let blocks = inode.size / BLOCK;
-        if inode.size == 0 || inode.size % BLOCK != 0 || mapping.blocks() != blocks || mapping.end() != blocks
+        if inode.size == 0
+            || !inode.size.is_multiple_of(BLOCK)
+            || mapping.blocks() != blocks
+            || mapping.end() != blocks
         {
             let found = format!("{} bytes, {} blocks", inode.size, mapping.blocks());
             findings.add(

@@ -144,7 +144,7 @@ impl Superblock {
             f.add("ext4-superblock", STRUCTURE, Some(at), format!("1 to {most} blocks"), found);
         }
         let each = self.inodes_per_group;
-        if each == 0 || each % 16 != 0 || each > 8 * BLOCK {
+        if each == 0 || !each.is_multiple_of(16) || each > 8 * BLOCK {
             let found = format!("{each} inodes a group");
             f.add("ext4-superblock", STRUCTURE, Some(at), "whole blocks of inodes, at most 32768", found);
         }

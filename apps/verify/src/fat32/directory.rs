@@ -280,11 +280,9 @@ impl LongName {
             .flat_map(|range| slot.get(range).unwrap_or_default().chunks_exact(2));
         let mut units: Vec<u16> = units.map(|unit| u16_le(unit, 0)).collect();
         let mut is_filled = true;
-        if is_first {
-            if let Some(end) = units.iter().position(|unit| *unit == 0) {
-                is_filled = units.iter().skip(end + 1).all(|unit| *unit == 0xffff) && end > 0;
-                units.truncate(end);
-            }
+        if is_first && let Some(end) = units.iter().position(|unit| *unit == 0) {
+            is_filled = units.iter().skip(end + 1).all(|unit| *unit == 0xffff) && end > 0;
+            units.truncate(end);
         }
         units.append(&mut self.units);
         *self = Self { units, next: number.saturating_sub(1), checksum };

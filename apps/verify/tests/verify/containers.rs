@@ -79,7 +79,9 @@ fn structure_offsets(file: &[u8], container: Container) -> Vec<usize> {
     let is_structure = |at: usize| at < head || at + tail >= file.len();
     let holds =
         |at: usize| file[at / 64 * 64..file.len().min(at / 64 * 64 + 64)].iter().any(|byte| *byte != 0);
-    let is_wanted = |at: &usize| is_structure(*at) && if holds(*at) { at % 7 == 0 } else { at % 4099 == 0 };
+    let is_wanted = |at: &usize| {
+        is_structure(*at) && if holds(*at) { at.is_multiple_of(7) } else { at.is_multiple_of(4099) }
+    };
     (0..file.len()).filter(is_wanted).collect()
 }
 

@@ -41,9 +41,9 @@ fn offsets(base: &Base, step: usize) -> Vec<usize> {
     let is_wanted = |at: &usize| {
         let line = &base.bytes[at / 64 * 64..at / 64 * 64 + 64];
         let holds = base.has_data(*at) && line.iter().any(|byte| *byte != 0);
-        (holds && at % step == 0)
+        (holds && at.is_multiple_of(step))
             || (base.has_data(*at) && at % (8 * step) == at / 64 % 8)
-            || at % 40_009 == 0
+            || at.is_multiple_of(40_009)
     };
     (0..base.bytes.len()).filter(is_wanted).collect()
 }

@@ -66,7 +66,7 @@ impl Header {
             let shown = |bytes: &[u8]| hex(bytes.get(at..(at + 8).min(LEN)).unwrap_or_default());
             findings.add("qcow2-header", "header", Some(len64(at)), shown(&expected), shown(found));
         }
-        if file.size() % cluster != 0 || file.size() < 4 * cluster {
+        if !file.size().is_multiple_of(cluster) || file.size() < 4 * cluster {
             return Err(cut_off("the last cluster", file.size()));
         }
         expect_zeros(file, len64(LEN), cluster, ("qcow2-header", "after the header"), findings)?;

@@ -36,7 +36,7 @@ impl Entry {
             return Ok(Self::Packed { offset, sectors: (stored & !PACKED) >> bits });
         }
         let offset = stored & !ONCE;
-        let is_plain = stored & ONCE != 0 && offset % cluster == 0 && offset > 0 && offset < 1 << 56;
+        let is_plain = stored & ONCE != 0 && offset.is_multiple_of(cluster) && offset > 0 && offset < 1 << 56;
         if is_plain {
             Ok(Self::Stored(offset))
         } else {

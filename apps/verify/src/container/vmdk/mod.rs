@@ -128,7 +128,7 @@ impl Header {
             overhead: u64_le(&found, 64),
         };
         let most = MAX_CAPACITY / SECTOR;
-        if header.capacity == 0 || header.capacity > most || header.capacity % GRAIN_SECTORS != 0 {
+        if header.capacity == 0 || header.capacity > most || !header.capacity.is_multiple_of(GRAIN_SECTORS) {
             let text = format!("a disk of {} sectors is nothing that is written here", header.capacity);
             return Err(Error::new(ErrorKind::Unsupported, text).with_offset(at));
         }

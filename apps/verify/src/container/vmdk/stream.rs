@@ -109,7 +109,7 @@ impl Walk<'_> {
         findings: &mut Findings,
     ) -> Result<()> {
         let number = lba / GRAIN_SECTORS;
-        let is_next = lba % GRAIN_SECTORS == 0
+        let is_next = lba.is_multiple_of(GRAIN_SECTORS)
             && self.last.is_none_or(|last| last < number)
             && number < len64(self.grains.len());
         if !is_next {
