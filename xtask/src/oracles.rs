@@ -11,9 +11,14 @@ use crate::{apt, command};
 /// Installs what is missing; says by name what cannot be had.
 pub(crate) fn install(workspace: &Workspace) -> Result<()> {
     install_components(workspace)?;
-    install_oracles(|_| true)?;
+    install_judges()?;
     deny(workspace)?;
     Ok(())
+}
+
+/// Installs what is missing of the packages of programs that judge.
+pub(crate) fn install_judges() -> Result<()> {
+    install_oracles(|_| true)
 }
 
 /// Installs what is missing of the packages that a comparison needs.

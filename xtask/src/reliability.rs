@@ -34,7 +34,7 @@ const GROUPS: &[Group] = &[
 /// Runs all groups and writes `reliability/reliability.md` in the target directory; `false` when a test fails or a goal is
 /// missed.
 pub(crate) fn run(workspace: &Workspace) -> Result<bool> {
-    oracles::install(workspace)?;
+    oracles::install_judges()?;
     let (mut figures, mut counts, mut is_good) = (Vec::new(), String::new(), true);
     for group in GROUPS {
         println!("\n== {}", group.name);

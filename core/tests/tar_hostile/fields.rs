@@ -42,7 +42,7 @@ fn sizes(all: &mut Vec<Hostile>) {
 
 /// Every number of a header, written in ways that readers take differently.
 fn numbers(all: &mut Vec<Hostile>) {
-    let forms: [(&str, fn(usize) -> Vec<u8>); 16] = [
+    let forms: [Form; 16] = [
         ("empty", |width| vec![0; width]),
         ("spaces", |width| vec![b' '; width]),
         ("space-first", |width| format!(" {:>1$}\0", "1", width - 2).into_bytes()),
@@ -135,3 +135,6 @@ fn times_and_owners(all: &mut Vec<Hostile>) {
     let octal_time = Head { mtime: octal(0o77_777_777_777, 12), ..Head::new(b'0', "a") };
     all.push(hostile("time/header-most", of_head(octal_time), Read));
 }
+
+/// A way to write a number in a field of so many bytes, with its name.
+type Form = (&'static str, fn(usize) -> Vec<u8>);

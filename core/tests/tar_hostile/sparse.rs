@@ -7,7 +7,7 @@ pub(crate) fn push(all: &mut Vec<Hostile>) {
     let most = u64::MAX;
     let signed = i64::MAX as u64;
     // Name, size of the file, ranges of data; 512 bytes of data are there.
-    let cases: Vec<(&str, u64, Vec<(u64, u64)>)> = vec![
+    let cases: Vec<(&str, u64, Ranges)> = vec![
         ("overlap", 1024, vec![(0, 512), (0, 512)]),
         ("overlap-by-one", 1023, vec![(0, 512), (511, 512)]),
         ("backwards", 1024, vec![(512, 256), (0, 256)]),
@@ -106,3 +106,6 @@ fn texts(all: &mut Vec<Hostile>) {
         all.push(hostile(format!("sparse/text-{name}"), archive, Refused));
     }
 }
+
+/// Offsets and lengths of data.
+type Ranges = Vec<(u64, u64)>;

@@ -20,6 +20,8 @@ use serde_json::Value;
 use crate::build::{FORMS, Form, order};
 
 type Outputs = BTreeMap<String, Vec<u8>>;
+/// Of the environment: names and values.
+type Variables = &'static [(&'static str, &'static str)];
 
 #[test]
 fn threads_and_the_order_of_entries_change_no_byte() -> Result<()> {
@@ -91,7 +93,7 @@ fn the_host_and_the_kind_of_scan_change_no_byte() -> Result<()> {
         unpacked.as_os_str(),
     ]);
     tar.run(&arguments.collect::<Vec<_>>())?;
-    let hosts: [(&str, &Path, &[(&str, &str)], &str); 6] = [
+    let hosts: [(&str, &Path, Variables, &str); 6] = [
         ("plain", &scan, &[], "022"),
         ("zone", &scan, &[("TZ", "Pacific/Kiritimati")], "022"),
         ("locale", &scan, &[("LC_ALL", "tr_TR.UTF-8"), ("LANG", "tr_TR.UTF-8")], "022"),
