@@ -32,7 +32,8 @@ fn libvirt() -> Subject {
 /// The disks of a box for either provider.
 fn disks(archive: &Path, images: &Images<'_>) -> Result<Vec<RawDisk>, Unreadable> {
     let (tar, to) = (tool::find("tar")?, images.scratch());
-    let arguments: [&OsStr; 5] = ["-x".as_ref(), "-vf".as_ref(), archive.as_ref(), "-C".as_ref(), to.as_ref()];
+    let arguments: [&OsStr; 5] =
+        ["-x".as_ref(), "-vf".as_ref(), archive.as_ref(), "-C".as_ref(), to.as_ref()];
     let members = tool::run(&tar, &arguments)?;
     let members = String::from_utf8_lossy(&members).into_owned();
     let format = |member: &str| match Path::new(member).extension()?.to_str()? {
