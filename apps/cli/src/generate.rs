@@ -17,13 +17,14 @@ use crate::watch::Watch;
 pub(crate) fn generate(registry: &Registry, arguments: &GenerateArguments) -> Result<(), Failure> {
     let overwrite = if arguments.force { Overwrite::Replace } else { Overwrite::Refuse };
     refuse_standing_report(&arguments.output, overwrite)?;
-    let (mut order, notes) = prepare(registry, &arguments.order, &existing(&arguments.output))?;
-    if arguments.sha256 {
-        order.digests = Digests::All;
-    }
     let mut engine = Engine::new();
     if let Some(threads) = arguments.threads {
         engine = engine.with_threads(usize::from(threads));
+    }
+    let spool = existing(&arguments.output);
+    let (mut order, notes) = prepare(registry, &arguments.order, &spool, engine.threads())?;
+    if arguments.sha256 {
+        order.digests = Digests::All;
     }
     let watch = Watch::start(arguments.progress)?;
     let sink = DirectorySink::create(Files::default(), &arguments.output, overwrite)?;

@@ -12,9 +12,10 @@ use crate::watch::Watch;
 
 /// `diskwright plan`.
 pub(crate) fn plan(registry: &Registry, arguments: &PlanArguments) -> Result<(), Failure> {
-    let (order, notes) = prepare(registry, &arguments.order, &std::env::temp_dir())?;
+    let engine = Engine::new();
+    let (order, notes) = prepare(registry, &arguments.order, &std::env::temp_dir(), engine.threads())?;
     let watch = Watch::start(ProgressMode::None)?;
-    let plan = Engine::new().plan(&order, watch.monitor())?;
+    let plan = engine.plan(&order, watch.monitor())?;
     drop(watch);
     let report = plan.report(&order);
     print_notes(&notes, &report.warnings);

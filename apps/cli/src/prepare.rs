@@ -18,11 +18,12 @@ use crate::failure::Failure;
 
 /// The order that the arguments describe, and what was noted on the way, a sentence each.
 ///
-/// Packed archives are spooled in `spool_directory`.
+/// Packed archives are spooled in `spool_directory`; directories are scanned by `threads`.
 pub(crate) fn prepare(
     registry: &Registry,
     arguments: &OrderArguments,
     spool_directory: &Path,
+    threads: usize,
 ) -> Result<(Order, Vec<String>), Failure> {
     let flags = arguments.settings.to_profile();
     let request = match &arguments.request {
@@ -41,7 +42,7 @@ pub(crate) fn prepare(
     let files = Files::default();
     let mut scans = Vec::new();
     for path in &arguments.scan {
-        scans.push(open_scan(path, arguments, &files, spool_directory)?);
+        scans.push(open_scan(path, arguments, &files, spool_directory, threads)?);
     }
     let layers = [&flags, &request.profile, &profile];
     let name = match layers.iter().find_map(|layer| layer.name.clone()) {
@@ -79,6 +80,7 @@ fn open_scan(
     arguments: &OrderArguments,
     files: &Files,
     spool_directory: &Path,
+    threads: usize,
 ) -> Result<Arc<dyn ScanSource>, Failure> {
     let failed = |error| {
         let error = Error::new(ErrorKind::Source, "cannot open the scan").with_source(error);
@@ -87,7 +89,8 @@ fn open_scan(
     if path.metadata().map_err(failed)?.is_dir() {
         let one_file_system =
             if arguments.cross_file_systems { OneFileSystem::Cross } else { OneFileSystem::Stay };
-        return Ok(Arc::new(DirectorySource::new(path, one_file_system, files.clone())?));
+        let source = DirectorySource::new(path, one_file_system, files.clone())?;
+        return Ok(Arc::new(source.with_threads(threads)));
     }
     Ok(Arc::new(TarSource::new(files, path, spool_directory)?))
 }

@@ -19,9 +19,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [format, form @ ("plain" | "compressed"), source, outputs, threads] = words[..] else {
         return Err("usage: once FORMAT plain|compressed SOURCE OUTPUTS THREADS".into());
     };
-    let (files, source) = (Files::default(), Path::new(source));
+    let (files, source, threads) = (Files::default(), Path::new(source), threads.parse()?);
     let scan: Arc<dyn ScanSource> = if source.is_dir() {
-        Arc::new(DirectorySource::new(source, OneFileSystem::Stay, files.clone())?)
+        let source = DirectorySource::new(source, OneFileSystem::Stay, files.clone())?;
+        Arc::new(source.with_threads(threads))
     } else {
         Arc::new(TarSource::new(&files, source, &std::env::temp_dir())?)
     };
@@ -30,6 +31,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (seed, time) = (Seed::from_text("once"), Timestamp::from_seconds(1));
     let order = Order::new(scan, vec![target], "once", seed, time).with_profile(profile);
     let sink = DirectorySink::create(files, Path::new(outputs), Overwrite::Refuse)?;
-    Engine::new().with_threads(threads.parse()?).run(&order, Box::new(sink), &Monitor::new())?;
+    Engine::new().with_threads(threads).run(&order, Box::new(sink), &Monitor::new())?;
     Ok(())
 }

@@ -75,6 +75,11 @@ impl Engine {
         Self::with_limits(Limits { threads: threads.clamp(1, Self::MAX_THREADS), ..self.dispatch.limits })
     }
 
+    /// The number of worker threads.
+    pub fn threads(&self) -> usize {
+        self.dispatch.limits.threads
+    }
+
     /// Sets how many generations run at once; 0 counts as 1. Default: 2, so that one writes while another scans or makes its
     /// outputs durable.
     pub fn with_concurrency(self, generations: usize) -> Self {

@@ -11,8 +11,7 @@
 //! capabilities.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Stdio};
@@ -22,7 +21,7 @@ use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 
-use crate::Tool;
+use crate::{Tool, http};
 
 /// Chromium and its driver, both installed.
 #[derive(Clone, Debug)]
@@ -156,16 +155,16 @@ impl Session {
     /// Sends one command to the driver and returns its value.
     fn ask(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        let mut connection = TcpStream::connect(("127.0.0.1", self.port))?;
-        connection.set_read_timeout(Some(DEADLINE * 2))?;
-        write!(
-            connection,
-            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        )?;
         let context = || format!("{method} {path} {body}");
-        let (status, mut answer) = read_answer(connection).with_context(context)?;
+        let (status, answer) = http::ask(
+            &format!("127.0.0.1:{}", self.port),
+            (method, path),
+            "Content-Type: application/json\r\n",
+            &body,
+            DEADLINE * 2,
+        )
+        .with_context(context)?;
+        let mut answer: Value = serde_json::from_slice(&answer).with_context(context)?;
         let value = answer.get_mut("value").map(Value::take).with_context(context)?;
         let said = |field: &str| value.get(field).and_then(Value::as_str).unwrap_or("");
         ensure!(status.contains(" 200 "), "{}: {}: {}", context(), said("error"), said("message"));
@@ -224,26 +223,6 @@ impl Element<'_> {
     fn post(&self, command: &str, body: &Value) -> Result<Value> {
         self.session.post(&format!("{}/{command}", self.path), body)
     }
-}
-
-/// The status line and the document of an answer, which the driver does not end by closing the connection.
-fn read_answer(connection: TcpStream) -> Result<(String, Value)> {
-    let mut answer = BufReader::new(connection);
-    let mut status = String::new();
-    answer.read_line(&mut status)?;
-    let mut length = 0;
-    loop {
-        let mut field = String::new();
-        answer.read_line(&mut field)?;
-        match field.trim_end().split_once(':') {
-            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
-                length = value.trim().parse()?
-            }
-            Some(_) => {}
-            None => break,
-        }
-    }
-    Ok((status, serde_json::from_reader(answer.take(length))?))
 }
 
 /// The port that the driver says it took.

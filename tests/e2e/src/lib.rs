@@ -20,6 +20,7 @@ pub mod debian;
 pub mod disk;
 mod emulator;
 mod generate;
+pub mod http;
 mod made;
 mod mounted;
 mod program;

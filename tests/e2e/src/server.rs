@@ -57,8 +57,16 @@ impl Installation {
     /// # Errors
     /// With its log, if it does not come to listen.
     pub fn start(&self) -> Result<Server> {
+        self.start_with(&[])
+    }
+
+    /// As [`Installation::start`], with more options of the program's `serve`.
+    ///
+    /// # Errors
+    /// With its log, if it does not come to listen.
+    pub fn start_with(&self, options: &[&str]) -> Result<Server> {
         let mut command = Command::new(&self.program);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(self.data());
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(self.data()).args(options);
         Ok(Server::spawn(command, &self.room)?.0)
     }
 
@@ -127,6 +135,11 @@ impl Server {
         &self.origin
     }
 
+    /// Its address and port.
+    pub fn address(&self) -> &str {
+        self.origin.trim_start_matches("http://")
+    }
+
     /// The base of the API, before `/status`.
     pub fn api(&self) -> String {
         format!("{}/api", self.origin)
@@ -137,8 +150,21 @@ impl Server {
     /// # Errors
     /// If the system does not tell.
     pub fn resident(&self) -> Result<u64> {
+        self.memory("VmRSS:")
+    }
+
+    /// The most bytes of memory that it has had.
+    ///
+    /// # Errors
+    /// If the system does not tell.
+    pub fn peak_resident(&self) -> Result<u64> {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, field: &str) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
+        let line = line.with_context(|| format!("no {field}"))?;
         let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
         Ok(kib.saturating_mul(1024))
     }

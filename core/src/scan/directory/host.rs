@@ -175,9 +175,15 @@ impl Host<'_> {
     fn xattrs(&self, handle: &Handle, scratch: &mut Scratch) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
         self.files.admit(FileOp::Stat { path: self.path })?;
         let Scratch { list, value, .. } = scratch;
-        let listed = match handle {
-            Handle::Open(descriptor) => rustix::fs::flistxattr(descriptor, list.as_mut_slice()),
-            Handle::Named(descriptor) => rustix::fs::listxattr(proc_path(descriptor), list.as_mut_slice()),
+        let list_into = |list: &mut [u8]| match handle {
+            Handle::Open(descriptor) => rustix::fs::flistxattr(descriptor, list),
+            Handle::Named(descriptor) => rustix::fs::listxattr(proc_path(descriptor), list),
+        };
+        // The kernel sets as much memory aside as it is offered, each time.
+        let short = list.get_mut(..XATTR_LIST_USUAL).unwrap_or_default();
+        let listed = match list_into(short) {
+            Err(Errno::RANGE) => list_into(list.as_mut_slice()),
+            listed => listed,
         };
         let len = match listed {
             Ok(len) => len,
@@ -339,6 +345,8 @@ fn named_error(handle: &Handle, error: Errno) -> io::Error {
     }
 }
 
+/// Names of a few attributes.
+const XATTR_LIST_USUAL: usize = 256;
 /// The kernel's limits, `<linux/limits.h>`.
 const XATTR_LIST_MAX: usize = 65_536;
 const XATTR_SIZE_MAX: usize = 65_536;

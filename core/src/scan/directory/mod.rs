@@ -2,12 +2,16 @@
 //!
 //! ```text
 //! root descriptor ── walk by descriptor, one component at a time ──> entries, and an index of regular files
+//!                └── helpers examine names of large directories ahead of it
 //!                └── openat2(beneath, no links) by the index ──> content, checked against what was scanned
 //! ```
 
+mod ahead;
 mod content;
+mod examine;
 mod host;
 mod index;
+mod names;
 mod opener;
 mod walk;
 
@@ -18,6 +22,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rustix::fs::FileType;
 
+use self::ahead::Helpers;
 use self::content::HostFile;
 use self::host::{Access, Host, Stamp};
 use self::index::Index;
@@ -43,6 +48,7 @@ pub struct DirectorySource {
     one_file_system: OneFileSystem,
     files: Files,
     opener: Opener,
+    threads: usize,
     index: RwLock<Index>,
 }
 
@@ -79,8 +85,17 @@ impl DirectorySource {
             one_file_system,
             files,
             opener: Opener::default(),
+            threads: 1,
             index: RwLock::default(),
         })
+    }
+
+    /// Lets `threads` look at large directories together; one if not told, eight at most. The entries and their order do not
+    /// depend on it.
+    #[must_use]
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        self.threads = threads.clamp(1, MAX_THREADS);
+        self
     }
 
     fn read_index(&self) -> RwLockReadGuard<'_, Index> {
@@ -100,7 +115,15 @@ impl DirectorySource {
 impl ScanSource for DirectorySource {
     fn scan(&self, visitor: &mut dyn ScanVisitor) -> Result<ScanSummary> {
         let generation = self.write_index().clear();
-        let findings = Walk::new(self, generation, visitor).run()?;
+        let started = walk::now();
+        let findings = std::thread::scope(|scope| {
+            let (helpers, errands) = Helpers::new(self.threads.saturating_sub(1));
+            for _ in 1..self.threads {
+                let errands = errands.clone();
+                scope.spawn(move || ahead::help(self, started, &errands));
+            }
+            Walk::new(self, generation, visitor, started, helpers).run()
+        })?;
         self.write_index().shrink();
         Ok(ScanSummary { findings, machine_report: None })
     }
@@ -127,6 +150,8 @@ impl ScanSource for DirectorySource {
     }
 }
 
+/// More than that wait for each other in the kernel.
+const MAX_THREADS: usize = 8;
 /// What a file is called that has no content because something else is mounted on it.
 const EMPTY: SourceContent = SourceContent(u64::MAX);
 

@@ -1,16 +1,20 @@
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use rustix::fs::FileType;
 
-use super::host::{Access, Handle, Host, Identity, Scratch, Stat, is_pseudo, tells_holes_truly};
+use super::ahead::{Ahead, Helpers, Shared};
+use super::examine::{Examined, Examiner, Found, Named, Other};
+use super::host::{Handle, Host, Identity, Stat};
 use super::index::Place;
-use super::{DirectorySource, EMPTY, OneFileSystem};
-use crate::scan::{Attributes, DataRange, Entry, EntryObject, ScanVisitor};
+use super::names::Names;
+use super::{DirectorySource, EMPTY};
+use crate::scan::{Attributes, Entry, EntryObject, ScanVisitor};
 use crate::tree::{Finding, Findings, Severity};
 use crate::{Error, ErrorKind, Result};
 
@@ -24,18 +28,15 @@ pub(super) struct Walk<'a> {
     open: Vec<OpenDirectory>,
     /// The first name of every inode that has several.
     linked: HashMap<Identity, Place>,
-    /// Whether a file system (by device) tells the truth about holes in what was written just now.
-    truthful: HashMap<u64, bool>,
-    /// Seconds since the epoch when the walk began.
-    started: i64,
-    scratch: Scratch,
+    examiner: Examiner<'a>,
+    helpers: Helpers,
     findings: Findings,
 }
 
 /// A directory whose entries are being visited.
 struct OpenDirectory {
     /// Closed while the walk is many levels below.
-    descriptor: Option<OwnedFd>,
+    descriptor: Option<Arc<OwnedFd>>,
     identity: Identity,
     /// Its number in the index.
     number: u32,
@@ -43,14 +44,7 @@ struct OpenDirectory {
     path_len: usize,
     names: Names,
     next: usize,
-}
-
-/// The names in a directory, sorted by their bytes.
-#[derive(Default)]
-struct Names {
-    text: Vec<u8>,
-    /// Where each starts and ends in `text`.
-    spans: Vec<(u32, u32)>,
+    ahead: Ahead,
 }
 
 impl<'a> Walk<'a> {
@@ -58,6 +52,8 @@ impl<'a> Walk<'a> {
         source: &'a DirectorySource,
         generation: u32,
         visitor: &'a mut dyn ScanVisitor,
+        started: i64,
+        helpers: Helpers,
     ) -> Self {
         Self {
             source,
@@ -66,9 +62,8 @@ impl<'a> Walk<'a> {
             path: source.base.clone(),
             open: Vec::new(),
             linked: HashMap::new(),
-            truthful: HashMap::new(),
-            started: now(),
-            scratch: Scratch::new(),
+            examiner: Examiner::new(source, started),
+            helpers,
             findings: Findings::default(),
         }
     }
@@ -98,48 +93,54 @@ impl<'a> Walk<'a> {
         let stat =
             host.stat(root.as_fd()).map_err(|error| host.failed("cannot examine the directory", error))?;
         let handle = Handle::Open(root);
-        let attributes = self.attributes(&stat, &handle)?;
+        let named = Named {
+            directory: handle.descriptor(),
+            device: stat.identity.device,
+            path: &self.path,
+            start: self.path.len(),
+        };
+        let attributes = self.examiner.attributes(named, &stat, &handle)?;
         self.visitor.entry(Entry { path: Vec::new(), object: EntryObject::Directory, attributes })?;
-        self.enter(0, &stat, handle)
+        let (Handle::Open(root) | Handle::Named(root)) = handle;
+        self.enter(0, &stat, root)
     }
 
     /// Visits the entry at `self.path`, the last component of which is a name in the innermost open directory.
     fn visit_name(&mut self) -> Result<()> {
-        let Some(parent) = self.open.last() else { return Ok(()) };
-        let (number, parent_device, start) = (parent.number, parent.identity.device, parent.path_len);
-        let stat = {
-            let (host, name) = (self.host(), self.path.get(start..).unwrap_or(&[]));
-            let stat = self.directory().and_then(|directory| host.stat_at(directory, name));
-            stat.map_err(|error| host.failed("cannot examine", error))?
+        let Some(parent) = self.open.last_mut() else { return Ok(()) };
+        let (number, start) = (parent.number, parent.path_len);
+        let examined = match parent.look_ahead(&self.helpers, self.path.get(..start).unwrap_or(&[])) {
+            Some(examined) => examined?,
+            None => self.examiner.examine(parent.named(&self.path)?)?,
         };
-        let is_mount_point = stat.is_mount_point || stat.identity.device != parent_device;
-        if is_mount_point && self.source.one_file_system == OneFileSystem::Stay {
-            let handle = self.open_entry(&stat, Access::Name, start)?;
-            return self.visit_mount_point(&stat, &handle);
-        }
-        let access = match stat.kind {
-            FileType::RegularFile => Access::File,
-            FileType::Directory if !is_mount_point => Access::Directory,
-            _ => Access::Name,
-        };
-        let mut handle = self.open_entry(&stat, access, start)?;
-        if is_mount_point && stat.kind == FileType::Directory {
-            let host = self.host();
-            let magic = host.file_system(handle.descriptor());
-            if is_pseudo(magic.map_err(|error| host.failed("cannot examine the file system", error))?) {
-                return self.visit_mount_point(&stat, &handle);
+        let Examined { stat, found } = examined;
+        match found {
+            Found::MountPoint(attributes) => self.visit_mount_point(&stat, attributes),
+            Found::Directory { is_mount_point } => {
+                let named = parent.named(&self.path)?;
+                match self.examiner.open_directory(named, &stat, is_mount_point)? {
+                    (attributes, None) => self.visit_mount_point(&stat, attributes),
+                    (attributes, Some(descriptor)) => {
+                        self.warn_of_protection(&stat)?;
+                        self.visit_directory(number, start, &stat, attributes, descriptor)
+                    }
+                }
             }
-            handle = self.open_entry(&stat, Access::Directory, start)?;
-        }
-        self.warn_of_protection(&stat)?;
-        match stat.kind {
-            FileType::Directory => self.visit_directory(number, start, &stat, handle),
-            _ => self.visit_other(number, start, &stat, &handle),
+            Found::Other(attributes, other) => {
+                self.warn_of_protection(&stat)?;
+                self.visit_other(number, start, &stat, (attributes, other))
+            }
         }
     }
 
-    fn visit_directory(&mut self, parent: u32, start: usize, stat: &Stat, handle: Handle) -> Result<()> {
-        let attributes = self.attributes(stat, &handle)?;
+    fn visit_directory(
+        &mut self,
+        parent: u32,
+        start: usize,
+        stat: &Stat,
+        attributes: Attributes,
+        descriptor: OwnedFd,
+    ) -> Result<()> {
         self.emit(EntryObject::Directory, attributes)?;
         let number = {
             let mut index = self.source.write_index();
@@ -148,18 +149,23 @@ impl<'a> Walk<'a> {
             index.push_directory(place)?
         };
         self.path.push(b'/');
-        self.enter(number, stat, handle)
+        self.enter(number, stat, descriptor)
     }
 
-    fn visit_other(&mut self, parent: u32, start: usize, stat: &Stat, handle: &Handle) -> Result<()> {
+    fn visit_other(
+        &mut self,
+        parent: u32,
+        start: usize,
+        stat: &Stat,
+        (attributes, other): (Attributes, Other),
+    ) -> Result<()> {
         if stat.names > 1
             && let Some(first) = self.linked.get(&stat.identity)
         {
             let target = self.source.read_index().path(*first);
-            let attributes = self.attributes(stat, handle)?;
             return self.emit(EntryObject::HardLink(target), attributes);
         }
-        let is_file = stat.kind == FileType::RegularFile;
+        let is_file = matches!(other, Other::File(_));
         let mut content = None;
         if is_file || stat.names > 1 {
             let mut index = self.source.write_index();
@@ -172,29 +178,22 @@ impl<'a> Walk<'a> {
                 self.linked.insert(stat.identity, place);
             }
         }
-        let object = match (stat.kind, content) {
-            (FileType::RegularFile, Some(content)) => {
-                let data = self.data(stat, handle)?;
+        let object = match (other, content, stat.kind) {
+            (Other::File(data), Some(content), _) => {
                 EntryObject::File { content, size: stat.stamp.size, data }
             }
-            (FileType::Symlink, _) => {
-                let host = self.host();
-                let target = host.link_target(handle.descriptor());
-                EntryObject::Symlink(target.map_err(|error| host.failed("cannot read the link", error))?)
-            }
-            (FileType::CharacterDevice, _) => EntryObject::CharDevice(stat.device),
-            (FileType::BlockDevice, _) => EntryObject::BlockDevice(stat.device),
-            (FileType::Fifo, _) => EntryObject::Fifo,
-            (FileType::Socket, _) => EntryObject::Socket,
+            (Other::Symlink(target), _, _) => EntryObject::Symlink(target),
+            (_, _, FileType::CharacterDevice) => EntryObject::CharDevice(stat.device),
+            (_, _, FileType::BlockDevice) => EntryObject::BlockDevice(stat.device),
+            (_, _, FileType::Fifo) => EntryObject::Fifo,
+            (_, _, FileType::Socket) => EntryObject::Socket,
             _ => return Err(self.host().error("the entry is of no kind that Linux has")),
         };
-        let attributes = self.attributes(stat, handle)?;
         self.emit(object, attributes)
     }
 
     /// What stays of a mount point when the file system mounted there is left out.
-    fn visit_mount_point(&mut self, stat: &Stat, handle: &Handle) -> Result<()> {
-        let attributes = self.attributes(stat, handle)?;
+    fn visit_mount_point(&mut self, stat: &Stat, attributes: Attributes) -> Result<()> {
         let below = self.below().to_vec();
         if stat.kind == FileType::Directory {
             let text = "another file system is mounted here: it is left out and the directory stays empty";
@@ -215,76 +214,27 @@ impl<'a> Walk<'a> {
         self.findings.record(Severity::Warning, "protection-lost", &below, text)
     }
 
-    /// Opens the entry at `self.path`, named from `start` on, and makes sure that it is still what `stat` says.
-    fn open_entry(&self, stat: &Stat, access: Access, start: usize) -> Result<Handle> {
-        let (host, name) = (self.host(), self.path.get(start..).unwrap_or(&[]));
-        let descriptor = self
-            .directory()
-            .and_then(|directory| self.source.opener.open(&host, directory, name, access))
-            .map_err(|error| host.failed("cannot open", error))?;
-        let opened = host.stat(descriptor.as_fd()).map_err(|error| host.failed("cannot examine", error))?;
-        if !opened.is_same(stat) || (stat.kind == FileType::RegularFile && opened.stamp != stat.stamp) {
-            return Err(host.error("the entry changed while it was scanned"));
-        }
-        Ok(match access {
-            Access::Name => Handle::Named(descriptor),
-            Access::File | Access::Directory => Handle::Open(descriptor),
-        })
-    }
-
-    fn attributes(&mut self, stat: &Stat, handle: &Handle) -> Result<Attributes> {
-        let path = Path::new(OsStr::from_bytes(&self.path));
-        let host = Host { files: &self.source.files, path };
-        host.attributes(stat, handle, &mut self.scratch)
-            .map_err(|error| host.failed("cannot read the attributes", error))
-    }
-
-    /// The data ranges of a regular file that has holes.
-    fn data(&mut self, stat: &Stat, handle: &Handle) -> Result<Option<Vec<DataRange>>> {
-        let path = Path::new(OsStr::from_bytes(&self.path));
-        let host = Host { files: &self.source.files, path };
-        let failed = |error| host.failed("cannot find the holes", error);
-        let (file, size) = (handle.descriptor(), stat.stamp.size);
-        if size == 0 || host.first_hole(file, size).map_err(failed)?.is_none() {
-            return Ok(None);
-        }
-        let device = stat.identity.device;
-        let is_truthful = match self.truthful.get(&device) {
-            Some(known) => *known,
-            None => {
-                let known = tells_holes_truly(host.file_system(file).map_err(failed)?);
-                self.truthful.insert(device, known);
-                known
-            }
-        };
-        let changed = stat.stamp.mtime.seconds.max(stat.stamp.ctime.seconds);
-        if !is_truthful && changed.saturating_add(SETTLED_AFTER) >= self.started {
-            return Ok(None);
-        }
-        host.data_ranges(file, size).map(Some).map_err(failed)
-    }
-
-    fn enter(&mut self, number: u32, stat: &Stat, handle: Handle) -> Result<()> {
+    fn enter(&mut self, number: u32, stat: &Stat, descriptor: OwnedFd) -> Result<()> {
         let path = Path::new(OsStr::from_bytes(&self.path));
         let host = Host { files: &self.source.files, path };
         let mut names = Names::default();
         let mut fits = true;
         let mut add = |name: &[u8]| fits &= names.push(name);
-        host.entries(handle.descriptor(), &mut self.scratch, &mut add)
+        host.entries(descriptor.as_fd(), &mut self.examiner.scratch, &mut add)
             .map_err(|error| host.failed("cannot read the directory", error))?;
         if !fits {
             let text = "the names in the directory pass 4 GiB";
             return Err(Error::new(ErrorKind::LimitExceeded, text).with_path(&self.path));
         }
         names.sort();
-        let (Handle::Open(descriptor) | Handle::Named(descriptor)) = handle;
         self.open.push(OpenDirectory {
-            descriptor: Some(descriptor),
+            descriptor: Some(Arc::new(descriptor)),
             identity: stat.identity,
             number,
             path_len: self.path.len(),
             names,
             next: 0,
+            ahead: Ahead::default(),
         });
         // A deep tree must not need a descriptor for every level.
         let far = self.open.len().checked_sub(MAX_DESCRIPTORS + 1);
@@ -310,7 +260,7 @@ impl<'a> Walk<'a> {
         if stat.identity != parent.identity {
             return Err(host.error("the directory was moved while it was scanned"));
         }
-        parent.descriptor = Some(descriptor);
+        parent.descriptor = Some(Arc::new(descriptor));
         Ok(())
     }
 
@@ -327,55 +277,31 @@ impl<'a> Walk<'a> {
     fn host(&self) -> Host<'_> {
         Host { files: &self.source.files, path: Path::new(OsStr::from_bytes(&self.path)) }
     }
-
-    /// The innermost open directory.
-    fn directory(&self) -> io::Result<BorrowedFd<'_>> {
-        let directory = self.open.last().and_then(|directory| directory.descriptor.as_ref());
-        directory.map(AsFd::as_fd).ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
 }
 
-impl Names {
-    /// Adds a name; `false` when there is no room for it.
-    fn push(&mut self, name: &[u8]) -> bool {
-        let start = u32::try_from(self.text.len());
-        self.text.extend_from_slice(name);
-        let end = u32::try_from(self.text.len());
-        match (start, end) {
-            (Ok(start), Ok(end)) => self.spans.push((start, end)),
-            _ => return false,
-        }
-        true
+impl OpenDirectory {
+    /// The entry at `path`, a name in it.
+    fn named<'b>(&'b self, path: &'b [u8]) -> Result<Named<'b>> {
+        let closed = || Error::new(ErrorKind::Internal, "the directory is not open").with_path(path);
+        let directory = self.descriptor.as_ref().ok_or_else(closed)?.as_fd();
+        Ok(Named { directory, device: self.identity.device, path, start: self.path_len })
     }
 
-    fn sort(&mut self) {
-        let Self { text, spans } = self;
-        spans.sort_unstable_by(|a, b| name_in(text, *a).cmp(&name_in(text, *b)));
-        // A directory that changes while it is read may give a name twice.
-        spans.dedup_by(|a, b| name_in(text, *a) == name_in(text, *b));
-        text.shrink_to_fit();
-        spans.shrink_to_fit();
+    /// What the name that was taken last was found to be, if helpers have looked at it.
+    fn look_ahead(&mut self, helpers: &Helpers, path: &[u8]) -> Option<Result<Examined>> {
+        let shared = Shared { descriptor: self.descriptor.as_ref()?, device: self.identity.device, path };
+        helpers.take(&mut self.ahead, self.next.checked_sub(1)?, &self.names, &shared)
     }
-
-    fn at(&self, number: usize) -> Option<&[u8]> {
-        self.spans.get(number).and_then(|span| name_in(&self.text, *span))
-    }
-}
-
-fn name_in(text: &[u8], (start, end): (u32, u32)) -> Option<&[u8]> {
-    text.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
 }
 
 #[expect(
     clippy::disallowed_methods,
     reason = "decides only whether to trust a file system about fresh holes"
 )]
-fn now() -> i64 {
+pub(super) fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.ok().and_then(|since| i64::try_from(since.as_secs()).ok()).unwrap_or(0)
 }
 
 /// Directories kept open above the one that is visited.
 const MAX_DESCRIPTORS: usize = 64;
-/// Seconds after which even a file system that is late with its holes has them right.
-const SETTLED_AFTER: i64 = 60;

@@ -1,0 +1,192 @@
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use rustix::fs::FileType;
+
+use super::host::{Access, Handle, Host, Scratch, Stat, is_pseudo, tells_holes_truly};
+use super::{DirectorySource, OneFileSystem};
+use crate::Result;
+use crate::scan::{Attributes, DataRange};
+
+/// What asks the host about entries, one after the other; several do so at once.
+pub(super) struct Examiner<'a> {
+    source: &'a DirectorySource,
+    /// Whether a file system (by device) tells the truth about holes in what was written just now.
+    truthful: HashMap<u64, bool>,
+    /// Seconds since the epoch when the walk began.
+    started: i64,
+    pub(super) scratch: Scratch,
+}
+
+/// A name in an open directory.
+#[derive(Clone, Copy)]
+pub(super) struct Named<'a> {
+    pub(super) directory: BorrowedFd<'a>,
+    /// The device that the directory is on.
+    pub(super) device: u64,
+    /// The path of the entry on this host.
+    pub(super) path: &'a [u8],
+    /// Where the name starts in it.
+    pub(super) start: usize,
+}
+
+/// What an entry was found to be.
+pub(super) struct Examined {
+    pub(super) stat: Stat,
+    pub(super) found: Found,
+}
+
+/// What there is to know of an entry beside its inode.
+pub(super) enum Found {
+    /// A directory of this tree, not opened yet.
+    Directory {
+        /// Whether something else is mounted there, which the walk goes into.
+        is_mount_point: bool,
+    },
+    /// The place of another file system that is left out.
+    MountPoint(Attributes),
+    /// Anything else, with all that there is to know.
+    Other(Attributes, Other),
+}
+
+/// What is neither a directory nor left out.
+pub(super) enum Other {
+    /// A regular file; `None` when all of it is data.
+    File(Option<Vec<DataRange>>),
+    /// A symbolic link and where it leads.
+    Symlink(Vec<u8>),
+    /// A device, FIFO or socket.
+    Special,
+}
+
+impl<'a> Examiner<'a> {
+    pub(super) fn new(source: &'a DirectorySource, started: i64) -> Self {
+        Self { source, truthful: HashMap::new(), started, scratch: Scratch::new() }
+    }
+
+    /// Finds out everything of an entry but what is in it; a directory is not opened, for it may be long until it is entered.
+    pub(super) fn examine(&mut self, named: Named<'_>) -> Result<Examined> {
+        let (host, name) = (self.host(named), named.name());
+        let stat = host.stat_at(named.directory, name);
+        let stat = stat.map_err(|error| host.failed("cannot examine", error))?;
+        let is_mount_point = stat.is_mount_point || stat.identity.device != named.device;
+        let found = if is_mount_point && self.source.one_file_system == OneFileSystem::Stay {
+            let handle = self.open(named, &stat, Access::Name)?;
+            Found::MountPoint(self.attributes(named, &stat, &handle)?)
+        } else {
+            match stat.kind {
+                FileType::Directory => Found::Directory { is_mount_point },
+                _ => self.examine_open(named, &stat)?,
+            }
+        };
+        Ok(Examined { stat, found })
+    }
+
+    /// Opens the directory that was examined, to enter it; a pseudo file system that is mounted there is left out.
+    pub(super) fn open_directory(
+        &mut self,
+        named: Named<'_>,
+        stat: &Stat,
+        is_mount_point: bool,
+    ) -> Result<(Attributes, Option<OwnedFd>)> {
+        if is_mount_point {
+            let handle = self.open(named, stat, Access::Name)?;
+            let host = self.host(named);
+            let magic = host.file_system(handle.descriptor());
+            if is_pseudo(magic.map_err(|error| host.failed("cannot examine the file system", error))?) {
+                return Ok((self.attributes(named, stat, &handle)?, None));
+            }
+        }
+        let handle = self.open(named, stat, Access::Directory)?;
+        let attributes = self.attributes(named, stat, &handle)?;
+        let (Handle::Open(descriptor) | Handle::Named(descriptor)) = handle;
+        Ok((attributes, Some(descriptor)))
+    }
+
+    pub(super) fn attributes(
+        &mut self,
+        named: Named<'_>,
+        stat: &Stat,
+        handle: &Handle,
+    ) -> Result<Attributes> {
+        let host = self.host(named);
+        let attributes = host.attributes(stat, handle, &mut self.scratch);
+        attributes.map_err(|error| host.failed("cannot read the attributes", error))
+    }
+
+    /// What there is to know of anything but a directory.
+    fn examine_open(&mut self, named: Named<'_>, stat: &Stat) -> Result<Found> {
+        let is_file = stat.kind == FileType::RegularFile;
+        let handle = self.open(named, stat, if is_file { Access::File } else { Access::Name })?;
+        let attributes = self.attributes(named, stat, &handle)?;
+        let other = match stat.kind {
+            FileType::RegularFile => Other::File(self.data(named, stat, &handle)?),
+            FileType::Symlink => {
+                let host = self.host(named);
+                let target = host.link_target(handle.descriptor());
+                Other::Symlink(target.map_err(|error| host.failed("cannot read the link", error))?)
+            }
+            _ => Other::Special,
+        };
+        Ok(Found::Other(attributes, other))
+    }
+
+    /// Opens an entry, and makes sure that it is still what `stat` says.
+    fn open(&self, named: Named<'_>, stat: &Stat, access: Access) -> Result<Handle> {
+        let host = self.host(named);
+        let descriptor = self.source.opener.open(&host, named.directory, named.name(), access);
+        let descriptor = descriptor.map_err(|error| host.failed("cannot open", error))?;
+        let opened = host.stat(descriptor.as_fd()).map_err(|error| host.failed("cannot examine", error))?;
+        if !opened.is_same(stat) || (stat.kind == FileType::RegularFile && opened.stamp != stat.stamp) {
+            return Err(host.error("the entry changed while it was scanned"));
+        }
+        Ok(match access {
+            Access::Name => Handle::Named(descriptor),
+            Access::File | Access::Directory => Handle::Open(descriptor),
+        })
+    }
+
+    /// The data ranges of a regular file that has holes.
+    fn data(&mut self, named: Named<'_>, stat: &Stat, handle: &Handle) -> Result<Option<Vec<DataRange>>> {
+        let host = self.host(named);
+        let failed = |error| host.failed("cannot find the holes", error);
+        let (file, size) = (handle.descriptor(), stat.stamp.size);
+        if size == 0 || host.first_hole(file, size).map_err(failed)?.is_none() {
+            return Ok(None);
+        }
+        let device = stat.identity.device;
+        let is_truthful = match self.truthful.get(&device) {
+            Some(known) => *known,
+            None => {
+                let known = tells_holes_truly(host.file_system(file).map_err(failed)?);
+                self.truthful.insert(device, known);
+                known
+            }
+        };
+        let changed = stat.stamp.mtime.seconds.max(stat.stamp.ctime.seconds);
+        if !is_truthful && changed.saturating_add(SETTLED_AFTER) >= self.started {
+            return Ok(None);
+        }
+        host.data_ranges(file, size).map(Some).map_err(failed)
+    }
+
+    fn host<'b>(&self, named: Named<'b>) -> Host<'b>
+    where
+        'a: 'b,
+    {
+        Host { files: &self.source.files, path: Path::new(OsStr::from_bytes(named.path)) }
+    }
+}
+
+impl<'a> Named<'a> {
+    /// The name itself.
+    pub(super) fn name(self) -> &'a [u8] {
+        self.path.get(self.start..).unwrap_or(&[])
+    }
+}
+
+/// Seconds after which even a file system that is late with its holes has them right.
+const SETTLED_AFTER: i64 = 60;
