@@ -78,8 +78,8 @@ pub(super) fn set_selinux(workspace: &mut GuestWorkspace<'_>, mode: SelinuxMode)
 /// The value of the last line `KEY=value`, without quotes.
 pub(super) fn assigned(text: &[u8], key: &str) -> Option<String> {
     let text = String::from_utf8_lossy(text).into_owned();
-    let lines = text.lines().filter_map(|line| line.trim().strip_prefix(key)?.strip_prefix('='));
-    lines.last().map(|value| value.trim().trim_matches(['"', '\'']).to_owned())
+    let mut lines = text.lines().filter_map(|line| line.trim().strip_prefix(key)?.strip_prefix('='));
+    lines.next_back().map(|value| value.trim().trim_matches(['"', '\'']).to_owned())
 }
 
 /// The text with the value of every line `KEY=value` replaced, in quotes where it had them; a line more where there is

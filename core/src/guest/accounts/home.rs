@@ -94,7 +94,7 @@ pub(super) fn add_keys(
     let reason = "the profile lets these keys in";
     let attributes = owned(workspace, home, owner, 0o700, "ssh_home_t");
     workspace.directory_with(directory.as_bytes(), attributes.clone(), reason)?;
-    let attributes = text.is_none().then(|| Attributes { mode: 0o600, ..attributes });
+    let attributes = text.is_none().then_some(Attributes { mode: 0o600, ..attributes });
     workspace.write_with(path.as_bytes(), lines, attributes, reason)
 }
 
