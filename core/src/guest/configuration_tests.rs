@@ -5,12 +5,15 @@ use super::*;
 use crate::ErrorKind;
 use crate::tree::FileTree;
 
+/// A path, and the content or link that stands there.
+type Read<'p> = (&'p str, Option<String>);
+
 /// The tree with the profile's wishes in it: edits by path, the content or link of each.
 fn made<'p>(
     items: Vec<(&str, Item)>,
     settings: &GuestSettings,
     paths: &[&'p str],
-) -> Result<(Vec<(&'p str, Option<String>)>, Vec<String>)> {
+) -> Result<(Vec<Read<'p>>, Vec<String>)> {
     let tree: FileTree = tree(items);
     let mut workspace = GuestWorkspace::new(&tree);
     let mut findings = Findings::default();

@@ -53,7 +53,12 @@ fn a_profile_is_in_the_file_system_as_the_trees_own_tools_would_have_it() -> Res
     disk::extract(generated.disk()?, root, &volume)?;
     disk::check_ext4(&e2fsck, &volume)?;
     let ask = |request: String| debugfs.run(&["-R".as_ref(), request.as_ref(), volume.as_os_str()]);
-    let content = |path: &str| ask(format!("cat {path}"));
+    // Its name and version go to standard error.
+    let content = |path: &str| -> Result<String> {
+        let mut command = debugfs.command();
+        let output = command.arg("-R").arg(format!("cat {path}")).arg(&volume).output()?;
+        Ok(String::from_utf8(output.stdout)?)
+    };
 
     let shadow = content("/etc/shadow")?;
     for (name, password) in [("ann", PASSWORD), ("root", ROOT_PASSWORD)] {
