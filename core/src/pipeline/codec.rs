@@ -132,7 +132,7 @@ impl Encoder {
                 (8 * granularity + (1 << 20)).min(9 << 20)
             }
             Codec::Deflate { level: 0, .. } => 0,
-            Codec::Deflate { window_bits, .. } => Deflater::memory(*window_bits),
+            Codec::Deflate { window_bits, level } => Deflater::memory(*window_bits, *level),
             Codec::Zlib { level: MIXED_LEVEL } => 2 * LIBDEFLATE_BYTES,
             Codec::Zlib { .. } | Codec::Gzip { .. } => LIBDEFLATE_BYTES,
         }
