@@ -68,16 +68,24 @@ pub struct Workshop {
 }
 
 impl Workshop {
-    /// Waits for the directory `name`.
+    /// Waits for the directory `name`; those that test programs left, because they kept them to their end or were killed, go.
     ///
     /// # Errors
     /// If it cannot be made.
     pub fn enter(name: &str) -> Result<Self> {
-        let path = target()?.join("e2e").join(name);
-        std::fs::create_dir_all(&path)?;
+        let all = target()?.join("e2e");
+        std::fs::create_dir_all(&all)?;
+        let path = all.join(name);
         let lock = File::create(path.with_extension("lock"))?;
         lock.lock()?;
-        std::fs::remove_dir_all(&path)?;
+        for left in std::fs::read_dir(&all)? {
+            let left = left?.path();
+            let is_lock = left.extension().is_some_and(|extension| extension == "lock");
+            if is_lock && left != path.with_extension("lock") && File::open(&left)?.try_lock().is_ok() {
+                remove(&left.with_extension(""))?;
+            }
+        }
+        remove(&path)?;
         std::fs::create_dir(&path)?;
         Ok(Self { path, _lock: lock })
     }
@@ -93,6 +101,14 @@ impl Drop for Workshop {
         if let Err(error) = std::fs::remove_dir_all(&self.path) {
             eprintln!("{}: {error}", self.path.display());
         }
+    }
+}
+
+/// Removes a directory that may not be there.
+fn remove(directory: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
 }
 

@@ -5,7 +5,6 @@ mod appliances;
 mod boots;
 mod built;
 mod bytes;
-mod large;
 mod lint;
 mod memory;
 mod virtualbox;
