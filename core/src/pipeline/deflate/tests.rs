@@ -49,7 +49,7 @@ fn text(len: usize, seed: u32) -> Vec<u8> {
 
 /// Data of every kind that a disk has, of `len` bytes.
 fn kinds(len: usize) -> Vec<(&'static str, Vec<u8>)> {
-    let tables = (0..len as u32).map(|at| (at / 4 * 48 >> (at % 4 * 8)) as u8).collect();
+    let tables = (0..len as u32).map(|at| ((at / 4 * 48) >> (at % 4 * 8)) as u8).collect();
     let halves = [text(len / 2, 3), noise(len - len / 2, 3)].concat();
     let far: Vec<u8> = noise(5000, 9).into_iter().cycle().take(len).collect();
     let few = noise(len, 11).iter().map(|byte| byte % 3).collect();
