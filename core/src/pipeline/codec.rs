@@ -132,7 +132,7 @@ impl Encoder {
                 (8 * granularity + (1 << 20)).min(9 << 20)
             }
             Codec::Deflate { level: 0, .. } => 0,
-            Codec::Deflate { window_bits, .. } => Deflater::memory(*window_bits),
+            Codec::Deflate { window_bits, level } => Deflater::memory(*window_bits, *level),
             Codec::Zlib { level: MIXED_LEVEL } => 2 * LIBDEFLATE_BYTES,
             Codec::Zlib { .. } | Codec::Gzip { .. } => LIBDEFLATE_BYTES,
         }
@@ -299,8 +299,8 @@ mod tests {
         let encode =
             |level, chunk: &[u8]| Encoder::new(&Codec::Zlib { level }).unwrap().encode_one(chunk).unwrap().0;
         let code: Vec<u8> =
-            (0..65_536_u32).map(|at| if at % 4 == 3 { 0 } else { (at * at / 77 % 199) as u8 }).collect();
-        let text: Vec<u8> = noise(65_536, 3).iter().map(|byte| b'a' + byte % 19).collect();
+            (0..65_536_u32).map(|at| if at % 5 == 3 { 0 } else { (at * at / 77 % 199) as u8 }).collect();
+        let text: Vec<u8> = noise(65_536, 3).iter().map(|byte| b'a' + byte % 3).collect();
         assert_eq!(encode(4, &code), encode(5, &code));
         assert_eq!(encode(4, &text), encode(3, &text));
         assert_ne!(encode(3, &code), encode(5, &code));

@@ -106,7 +106,7 @@ mod tests {
         for len in 0..9 {
             let mut room = [0xFF; 10];
             let mut writer = BitWriter::new(&mut room[..len]);
-            writer.write(0x0807_0605_0403_02, 56);
+            writer.write(0x0008_0706_0504_0302, 56);
             writer.append(&[9]);
             writer.write(0x7F, 7);
             assert_eq!(writer.finish(), None, "{len}");

@@ -59,9 +59,23 @@ impl<const WINDOW: usize, const HEADS: usize> Chains<WINDOW, HEADS> {
         bytes: Bytes<'_>,
         at: usize,
         end: usize,
-        mut best: Match,
+        best: Match,
         effort: &Effort,
         next: &mut Next,
+    ) -> Match {
+        self.search(bytes, at, (end, best), effort, next, |_| ())
+    }
+
+    /// As [`Chains::longest`]; each match that is longer than all nearer ones is `told`.
+    #[inline(always)]
+    pub(super) fn search(
+        &mut self,
+        bytes: Bytes<'_>,
+        at: usize,
+        (end, mut best): (usize, Match),
+        effort: &Effort,
+        next: &mut Next,
+        mut told: impl FnMut(Match),
     ) -> Match {
         let here = next.here;
         let (mut position, three) = self.remember(bytes, at, next);
@@ -75,6 +89,7 @@ impl<const WINDOW: usize, const HEADS: usize> Chains<WINDOW, HEADS> {
             let distance = usize::from(distance);
             if (bytes.load_u32(at.wrapping_sub(distance)) ^ here) << 8 == 0 {
                 best = Match { len: MIN_MATCH.min(end - at), distance };
+                told(best);
             }
         }
         // A longer match has these four bytes, up to the first behind the best.
@@ -92,6 +107,7 @@ impl<const WINDOW: usize, const HEADS: usize> Chains<WINDOW, HEADS> {
                 let len = common(bytes, from, at, most);
                 if len > best.len {
                     best = Match { len, distance };
+                    told(best);
                     if len >= effort.nice || len == most {
                         break;
                     }

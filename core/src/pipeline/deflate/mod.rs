@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! chunk ─> pieces of 64 KiB ─> literals and matches ─> segments ─> blocks ─> bits
-//!           (window)            (chains, parse)         (blocks)    (block: stored, fixed or dynamic codes)
+//!           (window)            (chains, parse, optimal) (blocks)   (block: stored, fixed or dynamic codes)
 //! ```
 
 mod bits;
@@ -10,6 +10,7 @@ mod block;
 mod blocks;
 mod chains;
 mod huffman;
+mod optimal;
 mod parse;
 mod sequences;
 mod symbols;
@@ -20,17 +21,23 @@ mod window;
 use bits::BitWriter;
 use blocks::Blocks;
 use chains::{Chains, Effort};
+use optimal::Optimal;
 use parse::{Lazy, SEGMENT};
 use sequences::Sequence;
 use symbols::MIN_MATCH;
-use window::{PIECE, Window};
+use window::{Bytes, PIECE, Window};
 
 /// An encoder with its working memory. What a chunk becomes depends on nothing that came before.
 pub(super) struct Deflater {
     finder: Finder,
-    lazy: Lazy,
+    parser: Parser,
     window: Window,
     sequences: Vec<Sequence>,
+}
+
+enum Parser {
+    Lazy(Lazy),
+    Optimal(Box<Optimal>),
 }
 
 enum Finder {
@@ -51,19 +58,21 @@ impl Deflater {
         } else {
             Finder::Large(Chains::new(reach))
         };
-        let (depth, nice, patience) = LEVELS[usize::from(level.clamp(1, 9)) - 1];
-        Self {
-            finder,
-            lazy: Lazy { effort: Effort { depth, nice }, patience },
-            window: Window::new(),
-            sequences: Vec::with_capacity(MOST_SEQUENCES),
-        }
+        let (depth, nice, last) = LEVELS[usize::from(level.clamp(1, 9)) - 1];
+        let effort = Effort { depth, nice };
+        let parser = if level < OPTIMAL_LEVEL {
+            Parser::Lazy(Lazy { effort, patience: last })
+        } else {
+            Parser::Optimal(Box::new(Optimal::new(effort, last as u32)))
+        };
+        Self { finder, parser, window: Window::new(), sequences: Vec::with_capacity(MOST_SEQUENCES) }
     }
 
-    /// Bytes of working memory of an encoder with such a window.
-    pub(super) fn memory(window_bits: u8) -> usize {
+    /// Bytes of working memory of an encoder with such parameters.
+    pub(super) fn memory(window_bits: u8, level: u8) -> usize {
         let chains = if window_bits <= SMALL_BITS { SmallChains::BYTES } else { LargeChains::BYTES };
-        chains + Window::BYTES + MOST_SEQUENCES * size_of::<Sequence>()
+        let optimal = if level < OPTIMAL_LEVEL { 0 } else { Optimal::BYTES };
+        chains + optimal + Window::BYTES + MOST_SEQUENCES * size_of::<Sequence>()
     }
 
     /// Writes the stream of `chunk` to `room`; gives its length, `None` where it does not fit.
@@ -75,13 +84,15 @@ impl Deflater {
         let mut out = BitWriter::new(room);
         let (piece, mut rest) = chunk.split_at(chunk.len().min(PIECE));
         let mut end = self.window.start(piece);
+        let mut is_first = true;
         loop {
             let bytes = self.window.bytes();
             let mut blocks = Blocks::new(bytes, &mut out, &mut self.sequences);
             match &mut self.finder {
-                Finder::Small(chains) => self.lazy.cut(bytes, end, chains, &mut blocks),
-                Finder::Large(chains) => self.lazy.cut(bytes, end, chains, &mut blocks),
+                Finder::Small(chains) => self.parser.cut(bytes, end, is_first, chains, &mut blocks),
+                Finder::Large(chains) => self.parser.cut(bytes, end, is_first, chains, &mut blocks),
             }
+            is_first = false;
             blocks.finish(rest.is_empty());
             if rest.is_empty() || out.is_full() {
                 return out.finish();
@@ -93,7 +104,26 @@ impl Deflater {
     }
 }
 
-/// For each level: positions compared, bytes of a match that are enough, and of one that is not given up for the next.
+impl Parser {
+    fn cut<const WINDOW: usize, const HEADS: usize>(
+        &mut self,
+        bytes: Bytes<'_>,
+        end: usize,
+        is_first: bool,
+        chains: &mut Chains<WINDOW, HEADS>,
+        blocks: &mut Blocks<'_, '_>,
+    ) {
+        match self {
+            Self::Lazy(lazy) => lazy.cut(bytes, end, chains, blocks),
+            Self::Optimal(optimal) => optimal.cut(bytes, end, is_first, chains, blocks),
+        }
+    }
+}
+
+/// The level with [`Optimal`].
+const OPTIMAL_LEVEL: u8 = 9;
+/// For each level: positions compared, bytes of a match that are enough, and bytes of one that is not given up for the next,
+/// or rounds with [`OPTIMAL_LEVEL`].
 const LEVELS: [(u32, usize, usize); 9] = [
     (2, 16, 5),
     (2, 20, 8),
@@ -103,9 +133,9 @@ const LEVELS: [(u32, usize, usize); 9] = [
     (8, 48, 16),
     (16, 96, 32),
     (48, 258, 258),
-    (256, 258, 258),
+    (32, 64, 2),
 ];
 /// Bits of the largest window that counts as small.
 const SMALL_BITS: u8 = 12;
 /// Of a piece: matches, and literals behind the last one of a segment.
-const MOST_SEQUENCES: usize = PIECE / MIN_MATCH + PIECE / SEGMENT + 2;
+const MOST_SEQUENCES: usize = PIECE / MIN_MATCH + 2 * PIECE / SEGMENT;

@@ -59,7 +59,7 @@ fn gain(now: Match, next: Match) -> i32 {
     4 * (next.len as i32 - now.len as i32) + now.distance.ilog2() as i32 - next.distance.ilog2() as i32
 }
 
-const NONE: Match = Match { len: 0, distance: 0 };
+pub(super) const NONE: Match = Match { len: 0, distance: 0 };
 /// The literal before a match that is better by less takes more.
 const LEAST_GAIN: i32 = 2;
 /// Three bytes that are farther away take more bits than as literals, mostly.

@@ -58,7 +58,7 @@ fn entropy(counts: &[u32]) -> (u64, u32) {
 
 /// Of `value`, in units of [`ONE_BIT`]; 0 for 0.
 #[inline(always)]
-fn log2(value: u32) -> u32 {
+pub(super) fn log2(value: u32) -> u32 {
     let value = value.max(1);
     let whole = value.ilog2();
     // The bits behind the first.
@@ -67,7 +67,7 @@ fn log2(value: u32) -> u32 {
 }
 
 /// What logarithms count in.
-const ONE_BIT: u64 = 256;
+pub(super) const ONE_BIT: u64 = 256;
 /// Bits of a block's header, without the lengths of codes.
 const HEADER_BITS: u64 = 3 + 14 + 40;
 /// What a symbol that is used takes of the header.
