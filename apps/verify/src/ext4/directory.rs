@@ -238,21 +238,23 @@ impl Volume<'_> {
         reading: &mut Reading<'_>,
         findings: &mut Findings,
     ) -> Result<()> {
+        // The highest hash of the block before.
+        let mut before = 0;
         for (at, (hash, leaf)) in ranges.iter().enumerate() {
             let Some(block) = self.index_block(u64::from(*leaf), blocks, name, reading, findings)? else {
                 continue;
             };
             let first = self.linear_block(&block, u64::from(*leaf), reading, findings);
-            let next = ranges.get(at + 1).map(|(hash, _)| *hash);
-            let is_in = |name: &Name| {
-                let own = name_hash(&self.superblock.hash_seed, &name.name);
-                let is_before = next.is_none_or(|next| own < next & !1 || next & 1 == 1 && own == next & !1);
-                own >= hash & !1 && is_before
-            };
-            if let Some(stray) = reading.names.iter().skip(first).find(|name| !is_in(name)) {
-                let found = format!("{} in block {leaf}", stray.name.escape_ascii());
-                findings.add("ext4-directory", name, None, "names where their hashes lead", found);
+            let names = reading.names.iter().skip(first);
+            let hashes = || names.clone().map(|name| name_hash(&self.superblock.hash_seed, &name.name));
+            let (lowest, highest) = (hashes().min().unwrap_or(0), hashes().max().unwrap_or(0));
+            // Bit 0 says that the block before ends with the same hash.
+            let wanted = if at == 0 { 0 } else { lowest | u32::from(before == lowest) };
+            if *hash != wanted || lowest < before {
+                let expected = format!("the hash {wanted:#x} of block {leaf}, at least {before:#x}");
+                findings.add("ext4-directory", name, None, expected, format!("{hash:#x}"));
             }
+            before = highest;
         }
         Ok(())
     }

@@ -80,6 +80,10 @@ impl Inode {
         block.get(..len).unwrap_or_default().to_vec()
     }
 
+    fn has_old_device(&self) -> bool {
+        u32_le(&self.bytes, 0x28) != 0
+    }
+
     /// Old form (8:8) in the first word, new form (12:20) in the second.
     fn device(&self) -> (u32, u32) {
         let (old, new) = (u32_le(&self.bytes, 0x28), u32_le(&self.bytes, 0x2c));
@@ -90,10 +94,12 @@ impl Inode {
         }
     }
 
-    /// Bytes of i_block that its type does not use.
-    fn unused_of_block(&self) -> usize {
+    /// Bytes of i_block that its type uses.
+    fn used_of_block(&self) -> usize {
         match self.format {
             0xa000 if self.size < 60 => usize::try_from(self.size).unwrap_or(60),
+            // One of the two words, the other is zero; of the old form only 16 bits.
+            0x2000 | 0x6000 if self.has_old_device() => 2,
             0x2000 | 0x6000 => 8,
             0x1000 | 0xc000 => 0,
             _ => 60,
@@ -161,7 +167,7 @@ impl Volume<'_> {
         let stored = u32::from(u16_le(bytes, 0x7c)) | u32::from(u16_le(bytes, 0x82)) << 16;
         findings.equal("ext4-checksum", &name, at, ("i_checksum", stored, crc.unwrap_or(0)));
         // i_dtime, i_osd1, i_generation, i_obso_faddr, i_reserved, i_version_hi and i_projid; what a type leaves of i_block.
-        let used = inode.unused_of_block();
+        let used = inode.used_of_block();
         let zeros =
             [(0x14, 4), (0x24, 4), (0x64, 4), (0x70, 4), (0x7e, 2), (0x98, 8), (0x28 + used, 60 - used)];
         for (from, len) in zeros {
