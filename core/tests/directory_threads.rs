@@ -79,17 +79,16 @@ fn large() -> Directory {
     made.dir("many");
     for number in 0..NAMES {
         let name = |kind: &str| format!("many/{number:03}-{kind}");
-        made.file(&name("file"), format!("content of {number}"));
-        made.link(&name("link"), format!("{number:03}-file").as_bytes())
-            .hard_link(&name("twin"), &name("file"));
-        made.dir(&name("dir"));
-        let sparse = std::fs::File::create(made.path(&name("sparse"))).unwrap();
+        made.file(name("file"), format!("content of {number}"));
+        made.link(name("link"), format!("{number:03}-file").as_bytes()).hard_link(name("twin"), name("file"));
+        made.dir(name("dir"));
+        let sparse = std::fs::File::create(made.path(name("sparse"))).unwrap();
         sparse.set_len(1 << 20).unwrap();
     }
     // In the place of a few, so that the number of entries stays.
     for inner in 0..40 {
-        std::fs::remove_file(made.path(&format!("many/{inner:03}-twin"))).unwrap();
-        made.file(&format!("many/030-dir/inner-{inner:03}"), "x");
+        std::fs::remove_file(made.path(format!("many/{inner:03}-twin"))).unwrap();
+        made.file(format!("many/030-dir/inner-{inner:03}"), "x");
     }
     made.node("fifo", FileType::Fifo, (0, 0));
     made

@@ -141,9 +141,9 @@ mod tests {
     use super::*;
 
     fn assert_checksum(structure: &[u8], at: usize) {
-        let sum: u32 = structure.iter().map(|byte| u32::from(*byte)).sum();
-        let own: u32 = structure[at..at + 4].iter().map(|byte| u32::from(*byte)).sum();
-        assert_eq!(structure[at..at + 4], (!(sum - own)).to_be_bytes());
+        let (before, (own, after)) = (&structure[..at], structure[at..].split_at(4));
+        let sum: u32 = before.iter().chain(after).map(|byte| u32::from(*byte)).sum();
+        assert_eq!(own, (!sum).to_be_bytes());
     }
 
     #[test]
