@@ -87,13 +87,14 @@ fn measured(run: impl Fn()) -> HeapStats {
     HeapStats::get()
 }
 
-/// A disk of so many mebibytes of words.
+/// A disk with so many mebibytes of words, of a size that every format takes.
 fn disk(mebibytes: u64) -> DiskLayout {
     let tree = TreeBuilder::new(Findings::default()).finish().unwrap().0;
     let mut builder = LayoutBuilder::new(Arc::new(tree));
     let table = Table { words: Corpus::Words.open(SourceContent(0)).unwrap(), len: mebibytes << 20 };
     builder.computed(Arc::new(table), "words").unwrap();
-    builder.finish(mebibytes << 20).unwrap()
+    builder.zeros_to(1 << 30, "unused").unwrap();
+    builder.finish(1 << 30).unwrap()
 }
 
 /// The words of a file again and again.

@@ -229,8 +229,8 @@ const LEAST_CHI_SQUARED: u64 = 128;
 /// The level of zlib that is the next for chunks with many zeros and the one before for others. Machine code, and tables of
 /// numbers, are what has zeros, and what gains most from the next; libdeflate's own fourth gives less for the same time.
 const MIXED_LEVEL: u8 = 4;
-/// Every sixth byte.
-const MANY_ZEROS: u64 = 6;
+/// Every eighth byte.
+const MANY_ZEROS: u64 = 8;
 /// Tables of libdeflate up to level 9, rounded up.
 const LIBDEFLATE_BYTES: usize = 384 << 10;
 
