@@ -53,7 +53,7 @@ pub(super) fn open(
     let disk = members.swap_remove(disk);
     let disk_size = disk.content.size;
     if let Some(envelope) = members.iter().find(|member| member.name.ends_with(".ovf")) {
-        check_envelope(envelope, (&machine.name, &disk.name, disk_size), machine, findings)?;
+        check_envelope(envelope, (&disk.name, disk_size), machine, findings)?;
     }
     let name = disk.name.clone();
     super::vmdk::open(Arc::new(disk.content), &name, machine, findings)
@@ -96,9 +96,9 @@ fn check_manifest(manifest: &Member, members: &[Member], findings: &mut Findings
 }
 
 /// The envelope names machine and disk, the disk's length and its capacity.
-pub(super) fn check_envelope(
+fn check_envelope(
     envelope: &Member,
-    (name, disk, disk_size): (&str, &str, u64),
+    (disk, disk_size): (&str, u64),
     machine: &Made<'_>,
     findings: &mut Findings,
 ) -> Result<()> {
@@ -112,7 +112,7 @@ pub(super) fn check_envelope(
         format!("ovf:href=\"{disk}\""),
         format!("ovf:size=\"{disk_size}\""),
         format!("ovf:capacity=\"{size}\""),
-        format!("ovf:id=\"{name}\""),
+        format!("ovf:id=\"{}\"", machine.name),
     ];
     for wanted in wanted.iter().filter(|wanted| !text.contains(wanted.as_str())) {
         findings.add(

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use diskwright_core::{Error, ErrorKind, Result};
 
 use super::tar::{Codes, Member};
-use super::{Made, expect_bytes, ova, qcow2, vmdk};
+use super::{Made, expect_bytes, qcow2, vmdk};
 use crate::bytes::len;
 use crate::disk::{Disk, read};
 use crate::finding::Findings;
@@ -44,21 +44,87 @@ pub(super) fn open(
     if is_libvirt {
         return qcow2::open(Arc::new(disk.content), machine, findings);
     }
+    let size = disk.content.size;
+    let disk = vmdk::open(Arc::new(disk.content), disk_name, machine, findings)?;
     if let Some(envelope) = members.iter().find(|member| member.name == VIRTUALBOX[0]) {
-        let about = ("box", disk_name, disk.content.size);
-        ova::check_envelope(envelope, about, machine, findings)?;
+        check_envelope(envelope, (size, stored(disk.as_ref())), machine, findings)?;
     }
-    vmdk::open(Arc::new(disk.content), disk_name, machine, findings)
+    Ok(disk)
 }
 
-fn check_text(member: &Member, expected: &str, findings: &mut Findings) -> Result<()> {
+/// Bytes of the grains that are stored.
+fn stored(disk: &dyn Disk) -> u64 {
+    let (mut at, mut stored) = (disk.next_data(0), 0);
+    while at < disk.size() {
+        stored += GRAIN;
+        at = disk.next_data(at + GRAIN);
+    }
+    stored
+}
+
+/// Every byte of the envelope but what it calls the guest's system. Blanks before its last tag fill the room that was kept for
+/// longer numbers.
+fn check_envelope(
+    envelope: &Member,
+    (file_size, populated): (u64, u64),
+    machine: &Made<'_>,
+    findings: &mut Findings,
+) -> Result<()> {
+    let content = &envelope.content;
+    let found = text(envelope)?;
+    let own = String::from_utf8_lossy(&found);
+    let between = |before: &str, after: char| {
+        let rest = own.split_once(before).map_or("", |(_, rest)| rest);
+        let value = rest.split(after).next().unwrap_or_default().chars();
+        // No value has keys of the template in it, or is long.
+        value.filter(|sign| *sign != '{').take(100).collect::<String>()
+    };
+    let about = &machine.report.machine;
+    let setting = |key: &str, value: &str| {
+        format!("      <vmw:Config ovf:required=\"false\" vmw:key=\"{key}\" vmw:value=\"{value}\"/>\n")
+    };
+    let firmware = if about.firmware == "uefi" {
+        setting("firmware", "efi") + &setting("bootOptions.efiSecureBootEnabled", "false")
+    } else {
+        setting("firmware", "bios")
+    };
+    let capacity = machine.report.disks.first().map_or(0, |disk| disk.size);
+    let values = [
+        ("{file size}", file_size.to_string()),
+        ("{capacity}", capacity.to_string()),
+        ("{populated}", populated.to_string()),
+        ("{cpus}", about.cpus.to_string()),
+        ("{memory}", (about.memory >> 20).to_string()),
+        ("{firmware}", firmware),
+        ("{system id}", between("<OperatingSystemSection ovf:id=\"", '"')),
+        ("{system of VMware}", between(" vmw:osType=\"", '"')),
+        ("{system}", between("<Info>The operating system</Info>\n      <Description>", '<')),
+        ("{system of VirtualBox}", between("<vbox:OSType ovf:required=\"false\">", '<')),
+    ];
+    let mut expected = ENVELOPE.to_owned();
+    for (key, value) in values {
+        expected = expected.replace(key, &value);
+    }
+    let room = found.len().saturating_sub(expected.len());
+    let last = expected.rfind("</Envelope>").unwrap_or(expected.len());
+    expected.insert_str(last, &" ".repeat(room));
+    expect_bytes((&found, expected.as_bytes()), content.start, ("box-envelope", &envelope.name), findings);
+    Ok(())
+}
+
+/// The file, which is not larger than it may be.
+fn text(member: &Member) -> Result<Vec<u8>> {
     let content = &member.content;
     if content.size > MAX_TEXT {
         let text = format!("{} has more than {MAX_TEXT} bytes", member.name);
         return Err(Error::new(ErrorKind::Unsupported, text).with_offset(content.start));
     }
-    let found = read(content, 0, len(content.size))?;
-    expect_bytes((&found, expected.as_bytes()), content.start, ("box-text", &member.name), findings);
+    read(content, 0, len(content.size))
+}
+
+fn check_text(member: &Member, expected: &str, findings: &mut Findings) -> Result<()> {
+    let (found, at) = (text(member)?, member.content.start);
+    expect_bytes((&found, expected.as_bytes()), at, ("box-text", &member.name), findings);
     Ok(())
 }
 
@@ -101,4 +167,11 @@ fn vagrantfile(address: &str, provider: &str, machine: &MachineRecord, firmware:
 const CODES: Codes = Codes { header: "box-header", gap: "box-gap", members: "box-members" };
 const VIRTUALBOX: [&str; 4] = ["box.ovf", "metadata.json", "Vagrantfile", "box-disk1.vmdk"];
 const LIBVIRT: [&str; 3] = ["metadata.json", "Vagrantfile", "box.img"];
+/// The envelope of a machine with a disk, an adapter and, for VirtualBox, the controller that every version knows.
+///
+/// # Reference
+/// DMTF DSP0243 (OVF 1.1).
+const ENVELOPE: &str = include_str!("box.ovf");
+/// Bytes of a grain of a stream-optimised VMDK.
+const GRAIN: u64 = 64 << 10;
 const MAX_TEXT: u64 = 64 << 10;

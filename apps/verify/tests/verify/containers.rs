@@ -81,6 +81,36 @@ fn every_container_is_clean_with_its_own_digests_and_names_what_they_miss() {
     assert!(verifier(&made).verify(&made.path(".ova")).unwrap().is_clean());
 }
 
+#[test]
+fn disks_of_every_size_firmware_and_sector_are_clean() {
+    let swap = r#", {"role": "swap", "size": "3M"}"#.repeat(40);
+    let many_parts = format!(
+        r#"{{"boot": "none", "disk_size": "1G", "partitions": [{{"mount_point": "/", "size": "24M"}}{swap}]}}"#
+    );
+    let of_size = |size: &str| format!(r#"{{"boot": "none", "disk_size": "{size}"}}"#);
+    let disks: [(Container, &str); 10] = [
+        // The last block is not all the disk's.
+        (("vhd", false, &[], ".vhd"), &of_size("33M")),
+        (("vhd", false, FIXED, ".vhd"), &of_size("33M")),
+        (("vhdx", false, &[("block-size", "32M")], ".vhdx"), &of_size("33M")),
+        (("vhdx", false, &[], ".vhdx"), r#"{"boot": "none", "disk_size": "64M", "sector_size": 4096}"#),
+        // Entries of sector bitmaps come between those of blocks.
+        (("vhdx", false, &[], ".vhdx"), &of_size("5G")),
+        (("vhdx", false, &[("block-size", "256M")], ".vhdx"), &of_size("9G")),
+        (("vhd", false, &[], ".vhd"), &of_size("5G")),
+        (("gce", true, &[], ".tar.gz"), &of_size("3G")),
+        (("gce", true, &[], ".tar.gz"), &many_parts),
+        (("vagrant", true, &[], ".box"), r#"{"boot": "none", "disk_size": "64M", "firmware": "uefi"}"#),
+    ];
+    for (container, profile) in disks {
+        let (format, compress, options, suffix) = container;
+        let made = Made::of(Arc::new(Rich::new()), format, compress, options, profile);
+        let outcome = verifier(&made).verify(&made.path(suffix)).unwrap();
+        let first = &outcome.findings[..outcome.findings.len().min(4)];
+        assert!(outcome.is_clean(), "{container:?} {profile}: {first:#?}");
+    }
+}
+
 /// Where a container has its own structures: so many bytes at its start and at its end. Packed data is left out: bits of it
 /// may flip without changing what it holds.
 fn structures((format, compress, options, _): Container) -> (usize, usize) {

@@ -42,8 +42,16 @@ fn structures((format, compress, options, suffix): Container, file: &[u8]) -> Ve
         }
         // Headers and texts, header and descriptor of the VMDK; its last structures and the archive's end.
         ("vagrant", _) if options.is_empty() => {
+            // What the envelope calls the guest's system is not checked.
+            let (mut ranges, mut at) = (Vec::new(), 0);
+            for system in ["101\" vmw", "other4xLinux64Guest", "Linux (64-bit)", "Linux26_64"] {
+                let system_at = find(file, system.as_bytes());
+                ranges.push(at..system_at);
+                at = system_at + system.trim_end_matches("\" vmw").len();
+            }
             let disk = find(file, b"KDMV");
-            vec![0..disk + (64 << 10), end - 9 * 512 - 10_240..end]
+            ranges.extend([at..disk + (64 << 10), end - 9 * 512 - 10_240..end]);
+            ranges
         }
         // Headers and texts, header of the QCOW2; its tables and the archive's end.
         ("vagrant", _) => {
