@@ -66,11 +66,21 @@ fn is_noticed(verifier: &Verifier, path: &Path) -> bool {
     !verifier.verify(path).is_ok_and(|outcome| outcome.is_clean())
 }
 
-fn pack(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn pack(bytes: &[u8]) -> Vec<u8> {
     let builder = flate2::GzBuilder::new().operating_system(255);
     let mut packer = builder.write(Vec::new(), flate2::Compression::fast());
     packer.write_all(bytes).unwrap();
     packer.finish().unwrap()
+}
+
+/// What is in gzip, or the file itself.
+pub(crate) fn unpacked(file: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if !file.starts_with(b"\x1f\x8b") {
+        return file.to_vec();
+    }
+    flate2::read::MultiGzDecoder::new(file).read_to_end(&mut bytes).unwrap();
+    bytes
 }
 
 /// Flips bytes of an image one at a time; gives those that nobody noticed.
@@ -80,10 +90,8 @@ fn unnoticed(container: Container) -> (usize, Vec<usize>) {
     let verifier = verifier(&made).with_own_digests(OwnDigests::Skip);
     let stored = std::fs::read(&path).unwrap();
     let is_packed = stored.starts_with(b"\x1f\x8b");
-    let mut bytes = stored.clone();
+    let mut bytes = unpacked(&stored);
     if is_packed {
-        bytes.clear();
-        flate2::read::MultiGzDecoder::new(&stored[..]).read_to_end(&mut bytes).unwrap();
         std::fs::write(&path, pack(&bytes)).unwrap();
         assert!(!is_noticed(&verifier, &path), "{container:?}, packed again");
     }
