@@ -129,7 +129,8 @@ impl Map {
             let is_whole = part.offset.is_multiple_of(UNIT) && part.size.is_multiple_of(UNIT);
             let is_empty_inside = part.size == 0 && part.offset != self.size;
             if !follows || !is_whole || end > self.size || is_empty_inside {
-                let text = format!("a part of {} bytes at {}, which cannot come here", part.size, part.offset);
+                let text =
+                    format!("a part of {} bytes at {}, which cannot come here", part.size, part.offset);
                 let place = at + len64(field);
                 return Err(Error::new(ErrorKind::Source, text).with_offset(place));
             }

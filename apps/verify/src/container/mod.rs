@@ -119,11 +119,7 @@ pub(crate) fn open_file(
 }
 
 /// The disk in what was a gzip file.
-fn open_unpacked(
-    file: Arc<dyn Disk>,
-    machine: &Made<'_>,
-    findings: &mut Findings,
-) -> Result<Arc<dyn Disk>> {
+fn open_unpacked(file: Arc<dyn Disk>, machine: &Made<'_>, findings: &mut Findings) -> Result<Arc<dyn Disk>> {
     let head = head(file.as_ref())?;
     if tar::is_archive(&head) || machine.format == Some("gce") {
         return gce::open(file, machine, findings);

@@ -143,8 +143,9 @@ fn virtualbox(machine: &Made<'_>) -> (String, String) {
 /// `metadata.json`, whose `virtual_size` is in GiB, and `Vagrantfile` of a box for libvirt.
 fn libvirt(machine: &Made<'_>) -> (String, String) {
     let size = machine.report.disks.first().map_or(0, |disk| disk.size).div_ceil(1 << 30);
-    let metadata =
-        format!("{{\n  \"provider\": \"libvirt\",\n  \"format\": \"qcow2\",\n  \"virtual_size\": {size}\n}}\n");
+    let metadata = format!(
+        "{{\n  \"provider\": \"libvirt\",\n  \"format\": \"qcow2\",\n  \"virtual_size\": {size}\n}}\n"
+    );
     (metadata, vagrantfile("", "libvirt", &machine.report.machine, ""))
 }
 

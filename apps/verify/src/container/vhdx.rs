@@ -60,7 +60,13 @@ pub(super) fn open(
     }
     if parameters.is_fixed && disk.stored() != parameters.blocks() {
         let found = format!("{} of them", disk.stored());
-        findings.add("vhdx-table", "block allocation table", Some(TABLE), "every block of a fixed disk", found);
+        findings.add(
+            "vhdx-table",
+            "block allocation table",
+            Some(TABLE),
+            "every block of a fixed disk",
+            found,
+        );
     }
     disk.check_tail("vhdx-gap", findings)?;
     Ok(Arc::new(disk))
@@ -155,7 +161,13 @@ fn read_table(
         let data = entry & !(MIB - 1);
         if entry != wanted | PRESENT {
             let name = format!("block allocation table entry {index}");
-            findings.add("vhdx-table", name, Some(at), format!("{:#x}", wanted | PRESENT), format!("{entry:#x}"));
+            findings.add(
+                "vhdx-table",
+                name,
+                Some(at),
+                format!("{:#x}", wanted | PRESENT),
+                format!("{entry:#x}"),
+            );
         }
         if data < start || data.saturating_add(parameters.block) > file.size() {
             return Err(cut_off("a block", data));

@@ -23,18 +23,22 @@ fn find(file: &[u8], bytes: &[u8]) -> usize {
     file.windows(bytes.len()).position(|window| window == bytes).unwrap()
 }
 
+fn one(range: Range<usize>) -> Vec<Range<usize>> {
+    std::iter::once(range).collect()
+}
+
 /// The bytes of a file that are not the disk's own.
 fn structures((format, compress, options, suffix): Container, file: &[u8]) -> Vec<Range<usize>> {
     let end = file.len();
     let is_fixed = options.contains(&("subformat", "fixed"));
     match (format, suffix) {
-        ("vhd", _) if is_fixed => vec![end - 512..end],
+        ("vhd", _) if is_fixed => one(end - 512..end),
         // Before each block of 2 MiB there are 4096 bytes: a gap and the bitmap.
         ("vhd", _) => {
             let before_blocks = (0..end - 512).step_by((2 << 20) + 4096).map(|at| at..at + 4096);
-            before_blocks.chain([end - 512..end]).collect()
+            before_blocks.chain(one(end - 512..end)).collect()
         }
-        ("vhdx", _) => vec![0..4 << 20],
+        ("vhdx", _) => one(0..4 << 20),
         ("gce", _) => {
             let size = u64::from_str_radix(std::str::from_utf8(&file[124..135]).unwrap(), 8).unwrap();
             let start = 512 * (1 + usize::from(file[482] != 0));

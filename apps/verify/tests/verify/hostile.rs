@@ -187,7 +187,11 @@ fn a_report_of_a_disk_of_any_size_never_panics() {
                 (report.disks[0].size, report.disks[0].sector_size) = (size, sector_size);
                 let verifier = Verifier::new(report).with_own_digests(OwnDigests::Skip);
                 let outcome = verifier.verify(&path);
-                assert!(!outcome.is_ok_and(|outcome| outcome.is_clean()), "{} {size} {sector_size}", image.name);
+                assert!(
+                    !outcome.is_ok_and(|outcome| outcome.is_clean()),
+                    "{} {size} {sector_size}",
+                    image.name
+                );
             }
         }
     }
