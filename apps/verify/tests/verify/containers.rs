@@ -44,9 +44,13 @@ pub(crate) const CONTAINERS: [Container; 26] = [
 
 const FIXED: &[(&str, &str)] = &[("subformat", "fixed")];
 
-/// An image of the rich tree. Compute Engine takes disks of whole GiB.
+/// An image of the rich tree. Compute Engine takes disks of whole GiB; this one has more parts than a header has places for.
 pub(crate) fn made((format, compress, options, _): Container) -> Made {
-    let profile = if format == "gce" { r#"{"boot": "none", "disk_size": "1G"}"# } else { PROFILE };
+    let swap = r#", {"role": "swap", "size": "3M"}"#.repeat(40);
+    let many_parts = format!(
+        r#"{{"boot": "none", "disk_size": "1G", "partitions": [{{"mount_point": "/", "size": "24M"}}{swap}]}}"#
+    );
+    let profile = if format == "gce" { &many_parts } else { PROFILE };
     Made::of(Arc::new(Rich::new()), format, compress, options, profile)
 }
 
@@ -83,12 +87,8 @@ fn every_container_is_clean_with_its_own_digests_and_names_what_they_miss() {
 
 #[test]
 fn disks_of_every_size_and_sector_are_clean() {
-    let swap = r#", {"role": "swap", "size": "3M"}"#.repeat(40);
-    let many_parts = format!(
-        r#"{{"boot": "none", "disk_size": "1G", "partitions": [{{"mount_point": "/", "size": "24M"}}{swap}]}}"#
-    );
     let of_size = |size: &str| format!(r#"{{"boot": "none", "disk_size": "{size}"}}"#);
-    let disks: [(Container, &str); 9] = [
+    let disks: [(Container, &str); 8] = [
         // The last block is not all the disk's.
         (("vhd", false, &[], ".vhd"), &of_size("33M")),
         (("vhd", false, FIXED, ".vhd"), &of_size("33M")),
@@ -99,7 +99,6 @@ fn disks_of_every_size_and_sector_are_clean() {
         (("vhdx", false, &[("block-size", "256M")], ".vhdx"), &of_size("9G")),
         (("vhd", false, &[], ".vhd"), &of_size("5G")),
         (("gce", true, &[], ".tar.gz"), &of_size("3G")),
-        (("gce", true, &[], ".tar.gz"), &many_parts),
     ];
     for (container, profile) in disks {
         let (format, compress, options, suffix) = container;

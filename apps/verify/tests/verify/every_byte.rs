@@ -41,7 +41,13 @@ fn structures((format, compress, options, suffix): Container, file: &[u8]) -> Ve
         ("vhdx", _) => one(0..4 << 20),
         ("gce", _) => {
             let size = u64::from_str_radix(std::str::from_utf8(&file[124..135]).unwrap(), 8).unwrap();
-            let start = 512 * (1 + usize::from(file[482] != 0));
+            let mut start = 512;
+            let mut has_more = file[482] == 1;
+            while has_more {
+                has_more = file[start + 504] == 1;
+                start += 512;
+            }
+            assert!(start >= 3 * 512, "{start}");
             vec![0..start, start + usize::try_from(size).unwrap()..end]
         }
         // Headers and texts, header and descriptor of the VMDK; its last structures and the archive's end.
