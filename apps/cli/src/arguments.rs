@@ -116,7 +116,8 @@ pub(crate) struct LintArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArguments {
-    /// The images: raw (plain, gzip, zstd), QCOW2, VDI, VMDK, OVA, VBOX and VMX files
+    /// The images: raw (plain, gzip, zstd), QCOW2, VDI, VHD and VHDX (plain, gzip), VMDK, OVA, VBOX and VMX files, archives for
+    /// Google Compute Engine and Vagrant boxes
     #[arg(value_name = "IMAGE", required = true, value_hint = ValueHint::FilePath)]
     pub(crate) images: Vec<PathBuf>,
 

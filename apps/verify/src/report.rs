@@ -34,6 +34,12 @@ pub struct ImageReport {
 #[expect(missing_docs, reason = "docs/report.schema.json says it of each")]
 pub struct MachineRecord {
     pub name: String,
+    #[serde(default)]
+    pub memory: u64,
+    #[serde(default)]
+    pub cpus: u32,
+    #[serde(default)]
+    pub firmware: String,
 }
 
 /// A disk.

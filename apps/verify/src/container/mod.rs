@@ -1,12 +1,19 @@
 //! Image files: the disks in them, read by code of its own, and what is wrong with the files themselves.
 
+mod blocks;
+mod gce;
 mod inflate;
 mod machine;
 mod ova;
 mod qcow2;
 mod raw;
 mod recent;
+mod section;
+mod tar;
+mod vagrant;
 mod vdi;
+mod vhd;
+mod vhdx;
 mod vmdk;
 
 use std::io;
@@ -16,7 +23,7 @@ use std::sync::Arc;
 use diskwright_core::{Error, ErrorKind, ReadAt, Result, Seed};
 use uuid::Uuid;
 
-use crate::bytes::{len, len64};
+use crate::bytes::{first_difference, hex, len, len64};
 use crate::disk::Disk;
 use crate::finding::Findings;
 use crate::report::ImageReport;
@@ -26,6 +33,8 @@ pub(crate) use raw::HostFile;
 /// The machine that an image was made for.
 pub(crate) struct Made<'a> {
     pub(crate) report: &'a ImageReport,
+    /// The format of the file of that name.
+    format: Option<&'a str>,
     /// Its name in this image: where formats of one order would have written the same file, each has its own.
     name: String,
 }
@@ -41,7 +50,8 @@ impl<'a> Made<'a> {
                 .strip_prefix(own.as_str())
                 .is_some_and(|rest| rest.starts_with('.') || rest.starts_with("-flat."))
         };
-        Self { report, name: own.filter(has_own).unwrap_or_else(|| name.clone()) }
+        let format = output.map(|output| output.format.as_str());
+        Self { report, format, name: own.filter(has_own).unwrap_or_else(|| name.clone()) }
     }
 
     /// The identifier that the seed gives for a label (UUIDv5).
@@ -64,7 +74,9 @@ pub(crate) fn open(path: &Path, machine: &Made<'_>, findings: &mut Findings) -> 
     let file = HostFile::open(path)?;
     let head = head(&file)?;
     if head.starts_with(b"\x1f\x8b") || head.starts_with(b"\x28\xb5\x2f\xfd") {
-        return raw::unpack(&file, path, findings);
+        let is_gzip = head.starts_with(b"\x1f\x8b");
+        let unpacked = raw::unpack(&file, path, findings)?;
+        return if is_gzip { open_unpacked(unpacked, machine, findings) } else { Ok(unpacked) };
     }
     if vmdk::is_descriptor(&head) {
         return vmdk::open_flat(path, machine, findings);
@@ -93,11 +105,40 @@ pub(crate) fn open_file(
     if vmdk::is_sparse(&head) {
         return vmdk::open(file, name, machine, findings);
     }
-    if ova::is_archive(&head) {
-        return ova::open(file, machine, findings);
+    if tar::is_archive(&head) {
+        return if name.ends_with(".box") {
+            vagrant::open(file, machine, findings)
+        } else {
+            ova::open(file, machine, findings)
+        };
     }
     if head.starts_with(b"<<< Oracle VM VirtualBox Disk Image >>>") {
         return vdi::open(file, machine, findings);
+    }
+    open_hyper_v(file, &head, machine, findings)
+}
+
+/// The disk in what was a gzip file.
+fn open_unpacked(file: Arc<dyn Disk>, machine: &Made<'_>, findings: &mut Findings) -> Result<Arc<dyn Disk>> {
+    let head = head(file.as_ref())?;
+    if tar::is_archive(&head) || machine.format == Some("gce") {
+        return gce::open(file, machine, findings);
+    }
+    open_hyper_v(file, &head, machine, findings)
+}
+
+/// The disk in a VHDX or VHD file; what is neither is a raw disk. A fixed VHD begins as its disk does, and is told by its end.
+fn open_hyper_v(
+    file: Arc<dyn Disk>,
+    head: &[u8],
+    machine: &Made<'_>,
+    findings: &mut Findings,
+) -> Result<Arc<dyn Disk>> {
+    if vhdx::is_vhdx(head) || machine.format == Some("vhdx") {
+        return vhdx::open(file, machine, findings);
+    }
+    if vhd::is_vhd(file.as_ref(), head)? || machine.format == Some("vhd") {
+        return vhd::open(file, machine, findings);
     }
     Ok(file)
 }
@@ -117,6 +158,25 @@ fn check_size(size: u64, machine: &Made<'_>) -> Result<()> {
     }
     let text = format!("the image is of a disk of {size} bytes, the report of one of {wanted}");
     Err(Error::new(ErrorKind::Source, text))
+}
+
+/// Finds the first byte of a structure at `at` that is not as expected.
+fn expect_bytes(
+    (found, expected): (&[u8], &[u8]),
+    at: u64,
+    (code, structure): (&'static str, &str),
+    findings: &mut Findings,
+) {
+    let Some(wrong) = first_difference(found, expected) else { return };
+    let shown = |bytes: &[u8]| hex(bytes.get(wrong..bytes.len().min(wrong + 8)).unwrap_or_default());
+    let at = at.saturating_add(len64(wrong));
+    findings.add(code, structure, Some(at), shown(expected), shown(found));
+}
+
+/// A structure that should be at `offset`, which the file does not reach.
+fn cut_off(what: &str, offset: u64) -> Error {
+    Error::new(ErrorKind::Source, format!("the image is cut off: {what} lies past its end"))
+        .with_offset(offset)
 }
 
 /// Fills `buf` from pieces of `size` bytes, of which `piece` gives each; `None` for zeros.

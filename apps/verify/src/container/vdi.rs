@@ -3,25 +3,17 @@
 //! # Reference
 //! VirtualBox `VDICore.h`.
 
-use std::io;
 use std::sync::Arc;
 
-use diskwright_core::{Error, ErrorKind, ReadAt, Result};
+use diskwright_core::{Error, ErrorKind, Result};
 
 use super::Made;
+use super::blocks::Blocks;
+use super::cut_off;
 use crate::bytes::{first_difference, hex, len, len64, put, u32_le, u64_le};
 use crate::disk::{Disk, expect_zeros, read};
 use crate::finding::Findings;
 use crate::runs::Runs;
-
-/// An image with its map.
-struct Vdi {
-    file: Arc<dyn Disk>,
-    size: u64,
-    data: u64,
-    /// Place of each block of the disk.
-    map: Vec<u32>,
-}
 
 /// The disk in a VDI file.
 ///
@@ -72,13 +64,13 @@ pub(super) fn open(
         read(file.as_ref(), MAP, len(blocks * 4))?.chunks_exact(4).map(|entry| u32_le(entry, 0)).collect();
     expect_zeros(file.as_ref(), map_end, data, ("vdi-gap", "after the map"), findings)?;
     check_map(&map, stored, findings);
-    // What the last block has past the disk's end.
-    if let Some(place) = map.last().filter(|place| **place != FREE && !size.is_multiple_of(BLOCK)) {
-        let start = data.saturating_add(u64::from(*place).saturating_mul(BLOCK));
-        let (from, to) = (start.saturating_add(size % BLOCK), start.saturating_add(BLOCK).min(file.size()));
-        expect_zeros(file.as_ref(), from, to, ("vdi-gap", "past the disk's end"), findings)?;
+    let mut disk = Blocks::new(file, size, BLOCK)?;
+    for entry in &map {
+        let place = data.saturating_add(u64::from(*entry).saturating_mul(BLOCK));
+        disk.push(if *entry == FREE { 0 } else { place });
     }
-    Ok(Arc::new(Vdi { file, size, data, map }))
+    disk.check_tail("vdi-gap", findings)?;
+    Ok(Arc::new(disk))
 }
 
 /// Every stored block is one of the disk's, in its order, and no other.
@@ -128,65 +120,6 @@ fn header(machine: &Made<'_>) -> Vec<u8> {
         put(&mut to, at, &machine.uuid(&format!("vdi {} 1 {what}", machine.name)).to_bytes_le());
     }
     to
-}
-
-impl Vdi {
-    /// Where byte `offset` of the disk is in the file, and how many follow in a row; `None` for zeros.
-    fn place(&self, offset: u64) -> (Option<u64>, u64) {
-        let inside = offset % BLOCK;
-        let entry = self.map.get(len(offset / BLOCK)).copied().filter(|entry| *entry != FREE);
-        let place = entry.map(|entry| {
-            self.data.saturating_add(u64::from(entry).saturating_mul(BLOCK)).saturating_add(inside)
-        });
-        (place, BLOCK - inside)
-    }
-}
-
-impl ReadAt for Vdi {
-    fn size(&self) -> u64 {
-        self.size
-    }
-
-    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
-        if offset.checked_add(len64(buf.len())).is_none_or(|end| end > self.size) {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let mut at = offset;
-        let mut rest = buf;
-        while !rest.is_empty() {
-            let (place, room) = self.place(at);
-            let (part, left) = rest.split_at_mut(len(room).min(rest.len()));
-            match place {
-                None => part.fill(0),
-                Some(place) => self.file.read_exact_at(place, part)?,
-            }
-            at = at.saturating_add(len64(part.len()));
-            rest = left;
-        }
-        Ok(())
-    }
-}
-
-impl Disk for Vdi {
-    fn next_data(&self, from: u64) -> u64 {
-        let mut at = from;
-        while at < self.size {
-            let (place, room) = self.place(at);
-            if let Some(place) = place {
-                let data = self.file.next_data(place);
-                if data.saturating_sub(place) < room {
-                    return at.saturating_add(data.saturating_sub(place));
-                }
-            }
-            at = at.saturating_add(room);
-        }
-        self.size.max(from)
-    }
-}
-
-fn cut_off(what: &str, offset: u64) -> Error {
-    Error::new(ErrorKind::Source, format!("the image is cut off: {what} lies past its end"))
-        .with_offset(offset)
 }
 
 /// Bytes of pre-header and header.

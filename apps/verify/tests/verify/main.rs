@@ -3,6 +3,7 @@
 mod clean;
 mod compared;
 mod containers;
+mod every_byte;
 mod hostile;
 mod mutation;
 mod rich;

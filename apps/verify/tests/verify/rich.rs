@@ -59,6 +59,17 @@ impl Rich {
         tree
     }
 
+    /// With a loader, such as it is, for UEFI.
+    pub(crate) fn with_uefi() -> Self {
+        let mut tree = Self::new();
+        let folders = ["usr", "usr/lib", "usr/lib/grub", "usr/lib/grub/x86_64-efi"];
+        for directory in folders.into_iter().chain(["usr/lib/grub/x86_64-efi/monolithic"]) {
+            tree.push(directory, EntryObject::Directory);
+        }
+        tree.file("usr/lib/grub/x86_64-efi/monolithic/grubx64.efi", b"MZ".repeat(2000), None);
+        tree
+    }
+
     pub(crate) fn entry(&mut self, path: &str) -> &mut Entry {
         self.entries.iter_mut().find(|entry| entry.path == path.as_bytes()).unwrap()
     }

@@ -10,9 +10,10 @@ mod tables;
 use std::io;
 use std::sync::Arc;
 
-use diskwright_core::{Error, ErrorKind, ReadAt, Result};
+use diskwright_core::{ReadAt, Result};
 
 use super::Made;
+use super::cut_off;
 use super::inflate::{inflate_raw, unpack_zstd};
 use super::recent::Recent;
 use crate::bytes::{len, len64, u64_be};
@@ -134,11 +135,6 @@ impl Disk for Qcow2 {
         }
         self.size().max(from)
     }
-}
-
-fn cut_off(what: &str, offset: u64) -> Error {
-    Error::new(ErrorKind::Source, format!("the image is cut off: {what} lies past its end"))
-        .with_offset(offset)
 }
 
 /// Tables and clusters that are kept: 1 MiB and 4 MiB with clusters of 64 KiB.

@@ -15,6 +15,7 @@ use diskwright_core::{Error, ErrorKind, ReadAt, Result};
 
 use super::HostFile;
 use super::Made;
+use super::cut_off;
 use super::inflate::inflate_zlib;
 use super::recent::Recent;
 use crate::bytes::{array, first_difference, hex, len, len64, put, u32_le, u64_le};
@@ -194,11 +195,6 @@ impl Disk for Sparse {
         }
         self.size.max(from)
     }
-}
-
-fn cut_off(what: &str, offset: u64) -> Error {
-    Error::new(ErrorKind::Source, format!("the image is cut off: {what} lies past its end"))
-        .with_offset(offset)
 }
 
 const SECTOR: u64 = 512;
