@@ -21,11 +21,9 @@ pub struct Batch {
 
 /// The runs that make every variant.
 pub const BATCHES: &[Batch] = &[
-    Batch {
-        name: "stored",
-        formats: &["raw", "qcow2", "vdi", "vhd", "vhdx", "vmdk", "virtualbox", "vmware"],
-        settings: &[],
-    },
+    Batch { name: "stored", formats: &["raw", "qcow2", "vdi", "vmdk"], settings: &[] },
+    // By itself, for the disk's room: tests make a batch again while the first is there.
+    Batch { name: "products", formats: &["vhd", "vhdx", "virtualbox", "vmware"], settings: &[] },
     Batch {
         name: "packed",
         formats: &["raw", "qcow2", "vmdk", "virtualbox", "vmware"],
@@ -89,14 +87,14 @@ pub const VARIANTS: &[Variant] = &[
     variant("qcow2, deflate", "packed", "qcow2", ".qcow2", Kind::Qcow2),
     variant("qcow2, zstd", "zstd", "qcow2", ".qcow2", Kind::Qcow2),
     variant("vdi", "stored", "vdi", ".vdi", Kind::Vdi),
-    variant("vhd", "stored", "vhd", ".vhd", Kind::Vhd),
-    variant("vhdx", "stored", "vhdx", ".vhdx", Kind::Vhdx),
+    variant("vhd", "products", "vhd", ".vhd", Kind::Vhd),
+    variant("vhdx", "products", "vhdx", ".vhdx", Kind::Vhdx),
     variant("vmdk, sparse", "stored", "vmdk", ".vmdk", Kind::Vmdk),
     variant("vmdk, flat", "flat", "vmdk", ".vmdk", Kind::Vmdk),
     variant("vmdk, stream-optimised", "packed", "vmdk", ".vmdk", Kind::Vmdk),
-    variant("virtualbox: .vdi", "stored", "virtualbox", ".vdi", Kind::Vdi),
+    variant("virtualbox: .vdi", "products", "virtualbox", ".vdi", Kind::Vdi),
     variant("virtualbox: .ova", "packed", "virtualbox", ".ova", Kind::Ova),
-    variant("vmware: .vmdk", "stored", "vmware", ".vmdk", Kind::Vmdk),
+    variant("vmware: .vmdk", "products", "vmware", ".vmdk", Kind::Vmdk),
     variant("vmware: .ova", "packed", "vmware", ".ova", Kind::Ova),
 ];
 

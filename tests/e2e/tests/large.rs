@@ -16,7 +16,8 @@ use diskwright_e2e::virtualbox::{self, VirtualBox};
 use diskwright_e2e::{Tool, skip};
 use sha2::{Digest, Sha256};
 
-/// GNU tar, Python and 7-Zip give the same member, the one that the manifest names, and VirtualBox imports it.
+/// GNU tar, Python and 7-Zip give the same member, the one that the manifest names, and VirtualBox takes it: imports it where there
+/// is room for its own disk, too, and else says how it would.
 #[test]
 fn disk_of_more_than_eight_gib_in_an_appliance() -> Result<()> {
     let tools = [Tool::find("tar"), Tool::find("7zz"), Tool::find("python3")];
@@ -24,9 +25,8 @@ fn disk_of_more_than_eight_gib_in_an_appliance() -> Result<()> {
         return Ok(());
     };
     let workshop = Workshop::enter("large")?;
-    let space = rustix::fs::statvfs(workshop.path())?;
-    if space.f_bavail.saturating_mul(space.f_frsize) < ROOM {
-        skip("18 GiB of room in the target directory");
+    if room(workshop.path())? < APPLIANCE {
+        skip("9 GiB of room in the target directory");
         return Ok(());
     }
     generate(workshop.path())?;
@@ -52,8 +52,20 @@ fn disk_of_more_than_eight_gib_in_an_appliance() -> Result<()> {
         let line = format!("SHA256({member})= {digest}");
         ensure!(manifest.contains(&line), "{command:?}: {line} is not in the manifest:\n{manifest}");
     }
-    drop(virtualbox.import(&workshop.path().join("out"), &virtualbox::inside("large.ova"))?);
+    let (out, inside) = (workshop.path().join("out"), virtualbox::inside("large.ova"));
+    if room(workshop.path())? < APPLIANCE {
+        let said = virtualbox.manage(&out, &["import", &inside, "--dry-run"])?;
+        ensure!(said.contains(member), "the disk is not imported:\n{said}");
+        return Ok(());
+    }
+    drop(virtualbox.import(&out, &inside)?);
     Ok(())
+}
+
+/// Bytes that may still be written there.
+fn room(directory: &Path) -> Result<u64> {
+    let space = rustix::fs::statvfs(directory)?;
+    Ok(space.f_bavail.saturating_mul(space.f_frsize))
 }
 
 /// Orders the appliance of a machine that is one file of noise.
@@ -148,5 +160,5 @@ const UNPACK: &str = "import shutil, sys, tarfile\n\
                       shutil.copyfileobj(member, sys.stdout.buffer)";
 /// More than a header's eleven octal digits.
 const NOISE: u64 = (8 << 30) + (16 << 20);
-/// The appliance, and the disk that VirtualBox makes of it.
-const ROOM: u64 = 18 << 30;
+/// The appliance, and as much is the disk that VirtualBox makes of it.
+const APPLIANCE: u64 = 9 << 30;
