@@ -87,7 +87,8 @@ impl Emulator {
         text: &str,
         deadline: Duration,
     ) -> Result<String> {
-        self.converse(image, machine, firmware, &[(text, "")], deadline)
+        // Without an adapter no firmware tries the network where the disk does not boot.
+        self.run(image, (machine, "none"), firmware, &[(text, "")], deadline)
     }
 
     /// As [`Emulator::boot_until`], then types on the serial console: each step is a text to wait for, after that of the
@@ -103,10 +104,21 @@ impl Emulator {
         steps: &[(&str, &str)],
         deadline: Duration,
     ) -> Result<String> {
+        self.run(image, (machine, "user,model=virtio-net-pci,restrict=on"), firmware, steps, deadline)
+    }
+
+    fn run(
+        &self,
+        image: &Image,
+        (machine, adapter): ((MachineModel, Attachment), &str),
+        firmware: Firmware,
+        steps: &[(&str, &str)],
+        deadline: Duration,
+    ) -> Result<String> {
         let directory = tempfile::tempdir_in(image.path.parent().context("an image without a directory")?)?;
         let console = directory.path().join("console");
         let mut command = self.command(image, machine, firmware, &directory)?;
-        command.args(["-serial", "stdio", "-nic", "user,model=virtio-net-pci,restrict=on"]);
+        command.args(["-serial", "stdio", "-nic", adapter]);
         let errors = directory.path().join("errors");
         command.stdin(Stdio::piped()).stdout(File::create(&console)?).stderr(File::create(&errors)?);
         let _seat = Seat::take();
