@@ -114,7 +114,8 @@ fn assert_identical(qemu_img: &Tool, image: &Image, raw: &Path) -> Result<()> {
     let arguments = ["compare", "-f", "raw", "-F", format].map(AsRef::as_ref);
     let said = qemu_img.run(&[&arguments[..], &[raw, path]].concat())?;
     ensure!(said.trim() == "Images are identical.", "{said}");
-    if image.kind != Kind::Raw {
+    // QEMU has no check for VHD.
+    if !matches!(image.kind, Kind::Raw | Kind::Vhd) {
         let said = qemu_img.run(&["check".as_ref(), "-f".as_ref(), format.as_ref(), path])?;
         ensure!(said.starts_with("No errors were found on the image."), "{said}");
     }
