@@ -91,7 +91,9 @@ pub(crate) fn open_scan(
     if path.metadata().map_err(failed)?.is_dir() {
         let one_file_system = if cross_file_systems { OneFileSystem::Cross } else { OneFileSystem::Stay };
         let source = DirectorySource::new(path, one_file_system, files.clone())?;
-        return Ok(Arc::new(source.with_threads(threads)));
+        // More than processors only take memory.
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        return Ok(Arc::new(source.with_threads(threads.min(processors))));
     }
     Ok(Arc::new(TarSource::new(files, path, spool_directory)?))
 }

@@ -74,8 +74,7 @@ fn verifier(arguments: &VerifyArguments) -> Result<Verifier, Failure> {
     let mut verifier = Verifier::new(ImageReport::read(&report)?).with_own_digests(own);
     if !arguments.scan.is_empty() {
         let (files, spool) = (Files::default(), std::env::temp_dir());
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let open = |path: &PathBuf| open_scan(path, arguments.cross_file_systems, &files, &spool, threads);
+        let open = |path: &PathBuf| open_scan(path, arguments.cross_file_systems, &files, &spool, usize::MAX);
         let sources = arguments.scan.iter().map(open).collect::<Result<_, _>>()?;
         let whiteouts = if arguments.oci_whiteouts { Whiteouts::Oci } else { Whiteouts::Plain };
         verifier = verifier.with_scan(&Scan::new(sources, whiteouts))?;
