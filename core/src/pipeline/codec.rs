@@ -83,7 +83,7 @@ impl Encoder {
             }
             Method::Zstd { level, always } => {
                 let room = out.room(zstd_safe::compress_bound(chunk.len()));
-                let len = zstd.context(*level)?.compress2(room, chunk).map_err(zstd_failed)?;
+                let len = zstd.context(*level, chunk.len())?.compress2(room, chunk).map_err(zstd_failed)?;
                 (*always || len < chunk.len()).then_some(len)
             }
             Method::Custom(codec) => {
@@ -159,8 +159,12 @@ impl Zstd {
         self.0.as_ref().map_or(0, CCtx::sizeof)
     }
 
-    fn context(&mut self, level: u8) -> Result<&mut CCtx<'static>> {
+    fn context(&mut self, level: u8, len: usize) -> Result<&mut CCtx<'static>> {
         let context = self.0.get_or_insert_with(CCtx::create);
+        // By itself zstd takes a table with two places for each byte of a long chunk; one is enough, and is half the memory.
+        let is_long = level >= LARGE_TABLES_LEVEL && len > LONG;
+        let hash_log = if is_long { len.next_power_of_two().ilog2() } else { 0 };
+        context.set_parameter(CParameter::HashLog(hash_log)).map_err(zstd_failed)?;
         context.set_parameter(CParameter::CompressionLevel(i32::from(level))).map_err(zstd_failed)?;
         context.set_parameter(CParameter::ContentSizeFlag(true)).map_err(zstd_failed)?;
         Ok(context)
@@ -226,6 +230,10 @@ const SAMPLE_STEP: usize = 16;
 const SAMPLE_EXCESS: u64 = 368;
 /// More than five standard deviations below noise.
 const LEAST_CHI_SQUARED: u64 = 128;
+/// From here on zstd's tables are made for windows of 4 MiB and more, and only shrunk to twice the chunk.
+const LARGE_TABLES_LEVEL: u8 = 9;
+/// Chunks up to here have parameters of their own in zstd.
+const LONG: usize = 256 << 10;
 /// The level of zlib that is the next for chunks with many zeros and the one before for others. Machine code, and tables of
 /// numbers, are what has zeros, and what gains most from the next; libdeflate's own fourth gives less for the same time.
 const MIXED_LEVEL: u8 = 4;

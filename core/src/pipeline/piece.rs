@@ -303,19 +303,19 @@ impl PieceTask {
 
 impl SerialDigest {
     fn zeros_to(&mut self, offset: u64) {
-        let mut left = offset.saturating_sub(self.end);
-        while left > 0 {
-            let take = left.min(ZEROS.len() as u64);
-            self.hasher.update(&ZEROS[..take as usize]);
-            left -= take;
-        }
+        hash_zeros(&mut self.hasher, offset.saturating_sub(self.end));
         self.end = self.end.max(offset);
     }
 }
 
 /// SHA-256 over the SHA-256s of an output's consecutive pieces; `digests` are those that are not holes, sorted.
 pub(super) fn tree_digest(len: u64, digests: &[(u64, [u8; 32])]) -> [u8; 32] {
-    let zero_piece: [u8; 32] = Sha256::digest(&ZEROS[..]).into();
+    let zeros = |len: u64| -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        hash_zeros(&mut hasher, len);
+        hasher.finalize().into()
+    };
+    let zero_piece = zeros(PIECE as u64);
     let mut hasher = Sha256::new();
     let mut known = digests.iter().peekable();
     let pieces = len.div_ceil(PIECE as u64);
@@ -323,7 +323,7 @@ pub(super) fn tree_digest(len: u64, digests: &[(u64, [u8; 32])]) -> [u8; 32] {
         match known.next_if(|(at, _)| *at == index) {
             Some((_, digest)) => hasher.update(digest),
             None if index + 1 == pieces && !len.is_multiple_of(PIECE as u64) => {
-                hasher.update(Sha256::digest(&ZEROS[..(len % PIECE as u64) as usize]));
+                hasher.update(zeros(len % PIECE as u64));
             }
             None => hasher.update(zero_piece),
         }
@@ -331,10 +331,20 @@ pub(super) fn tree_digest(len: u64, digests: &[(u64, [u8; 32])]) -> [u8; 32] {
     hasher.finalize().into()
 }
 
+fn hash_zeros(hasher: &mut Sha256, len: u64) {
+    let mut left = len;
+    while left > 0 {
+        let take = left.min(ZEROS.len() as u64);
+        hasher.update(&ZEROS[..take as usize]);
+        left -= take;
+    }
+}
+
 fn sink_error(name: &str, error: std::io::Error) -> Error {
     Error::new(ErrorKind::Sink, "cannot write the output").with_path(name).with_source(error)
 }
 
-static ZEROS: [u8; PIECE] = [0; PIECE];
+/// A page: whatever of the program is read is in memory, too.
+static ZEROS: [u8; 4096] = [0; 4096];
 /// Pieces with reserved ranges that one output may hold in memory.
 const MAX_HELD: usize = 32;

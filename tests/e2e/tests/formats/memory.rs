@@ -49,7 +49,7 @@ fn hardest_settings_of_every_format_stay_within_the_memory_promised() -> Result<
                 "qcow2.level=19",
                 "vmdk.level=12",
                 "virtualbox.level=12",
-                "vmware.level=12",
+                "vmware.level=11",
             ]),
         ),
     ];
