@@ -22,6 +22,7 @@ pub mod filesystem;
 pub mod format;
 pub mod guest;
 pub mod layout;
+pub mod lvm;
 pub mod partition;
 pub mod profile;
 pub mod scan;

@@ -37,7 +37,15 @@ fn tree(fstab: &'static str) -> FileTree {
 
 fn volume(place: VolumePlace, fs_type: &str, uuid: &str) -> Volume {
     let (fs_type, uuid) = (fs_type.to_owned(), uuid.to_owned());
-    Volume { place, fs_type, uuid, label: None, partition_uuid: None, partition_label: None }
+    Volume {
+        place,
+        fs_type,
+        uuid,
+        label: None,
+        partition_uuid: None,
+        partition_label: None,
+        logical_volume: None,
+    }
 }
 
 fn disk() -> VolumesOfTheDisk {

@@ -4,7 +4,9 @@ use std::str::FromStr;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use diskwright::Error;
-use diskwright::profile::{BootPolicy, ByteSize, Firmware, IdentityPolicy, Profile, SectorSize, TableKind};
+use diskwright::profile::{
+    BootPolicy, ByteSize, Firmware, IdentityPolicy, LvmPolicy, Profile, SectorSize, TableKind,
+};
 
 use crate::guest_arguments::GuestArguments;
 
@@ -282,6 +284,11 @@ pub(crate) struct SettingArguments {
     #[arg(long, value_parser = named(&["gpt", "mbr"], TableKind::from_str))]
     pub(crate) partition_table: Option<TableKind>,
 
+    /// Lay out volume groups, those of the profile or else those on which the scan has its root, or make every logical
+    /// volume a partition [default: keep]
+    #[arg(long, value_parser = named(&["keep", "flatten"], LvmPolicy::from_str))]
+    pub(crate) lvm: Option<LvmPolicy>,
+
     /// A parameter added to the kernel's command line; repeatable
     #[arg(long, value_name = "PARAMETER", allow_hyphen_values = true)]
     pub(crate) kernel_parameter: Vec<String>,
@@ -321,7 +328,7 @@ impl SettingArguments {
             firmware: self.firmware,
             boot: self.boot,
             partition_table: self.partition_table,
-            partitions: None,
+            lvm: self.lvm,
             kernel_parameters: (!self.kernel_parameter.is_empty()).then(|| self.kernel_parameter.clone()),
             hostname: self.hostname.clone(),
             spare: self.spare,

@@ -1,6 +1,6 @@
 use std::io::{self, Write};
 
-use diskwright::engine::{DiskEntry, Engine, Report};
+use diskwright::engine::{DiskEntry, Engine, FileSystemEntry, Report};
 use diskwright::format::Registry;
 use diskwright::layout::DiskLayout;
 
@@ -71,13 +71,10 @@ fn print_disk(at: usize, disk: &DiskEntry, out: &mut impl Write) -> io::Result<(
     )?;
     writeln!(out, "  {:>3} {:>15} {:>15} {:9} {:36} content", "#", "start", "size", "role", "id")?;
     for partition in &disk.partitions {
-        let content = match &partition.file_system {
-            Some(fs) => {
-                let mount = fs.mount_point.as_deref().map(|at| format!(" at {at}")).unwrap_or_default();
-                let label = if fs.label.is_empty() { String::new() } else { format!(" {:?}", fs.label) };
-                format!("{}{mount}, {}{label}", fs.kind, fs.uuid)
-            }
-            None => String::new(),
+        let content = match (&partition.file_system, &partition.physical_volume) {
+            (Some(fs), _) => content(fs),
+            (None, Some(physical)) => format!("volume group {}, {}", physical.volume_group, physical.uuid),
+            (None, None) => String::new(),
         };
         let line = format!(
             "  {:>3} {:>15} {:>15} {:9} {:36} {content}",
@@ -85,7 +82,25 @@ fn print_disk(at: usize, disk: &DiskEntry, out: &mut impl Write) -> io::Result<(
         );
         writeln!(out, "{}", line.trim_end())?;
     }
+    for group in &disk.volume_groups {
+        writeln!(out, "  volume group {}: extents of {}, {}", group.name, group.extent_size, group.uuid)?;
+        for volume in &group.volumes {
+            let place = match volume.segments.as_slice() {
+                [only] => format!("from {}", only.start),
+                segments => format!("in {} pieces", segments.len()),
+            };
+            let content = volume.file_system.as_ref().map(content).unwrap_or_default();
+            writeln!(out, "    {:20} {:>15} {place}, {content}", volume.name, volume.size)?;
+        }
+    }
     Ok(())
+}
+
+/// A file system or swap area in a line.
+fn content(fs: &FileSystemEntry) -> String {
+    let mount = fs.mount_point.as_deref().map(|at| format!(" at {at}")).unwrap_or_default();
+    let label = if fs.label.is_empty() { String::new() } else { format!(" {:?}", fs.label) };
+    format!("{}{mount}, {}{label}", fs.kind, fs.uuid)
 }
 
 /// Regions of one label that touch are one line.

@@ -1,11 +1,14 @@
+use diskwright_core::lvm::DEFAULT_EXTENT;
 use diskwright_core::profile::{
     ByteSize, FileSystemKind, PartitionFlag, PartitionRequest, PartitionRole, Profile, SectorSize, TableKind,
+    VolumeGroupRequest,
 };
 use diskwright_core::{Error, ErrorKind, Result};
 
 use crate::read::kernel_parameters;
 use crate::{
-    Disk, DiskName, FileSystemName, InstallProfile, Partition, PartitionKind, PartitionTable, SelinuxMode,
+    Disk, DiskName, FileSystemName, InstallProfile, LogicalGroup, LogicalVolume, Partition, PartitionKind,
+    PartitionTable, SelinuxMode,
 };
 
 impl InstallProfile {
@@ -63,6 +66,7 @@ impl Writer {
             ("firmware", profile.firmware.is_some()),
             ("boot", profile.boot.is_some()),
             ("hostname", profile.hostname.is_some()),
+            ("lvm", profile.lvm.is_some()),
             ("spare", profile.spare.is_some()),
             ("identity", profile.identity.is_some()),
             ("seed", profile.seed.is_some()),
@@ -97,7 +101,8 @@ impl Writer {
 
     fn partition_table(&mut self, profile: &Profile) -> Option<PartitionTable> {
         let is_mbr = profile.partition_table == Some(TableKind::Mbr);
-        if profile.partitions.is_none() && !is_mbr && profile.sector_size.is_none() {
+        let lists = profile.partitions.is_some() || profile.volume_groups.is_some();
+        if !lists && !is_mbr && profile.sector_size.is_none() {
             return None;
         }
         let partitions = profile.partitions.as_ref().map(|partitions| {
@@ -112,7 +117,56 @@ impl Writer {
             size: profile.disk_size.map(|size| self.mib("disk_size", size)),
             ..Disk::default()
         };
-        Some(PartitionTable { disks: Some(vec![disk]), ..PartitionTable::default() })
+        let mut table = PartitionTable { disks: Some(vec![disk]), ..PartitionTable::default() };
+        if let Some(groups) = &profile.volume_groups {
+            self.volume_groups(profile, groups, &mut table);
+        }
+        Some(table)
+    }
+
+    /// Groups name their partitions, and volumes their groups, by URIs that are true within the document.
+    fn volume_groups(
+        &mut self,
+        profile: &Profile,
+        groups: &[VolumeGroupRequest],
+        table: &mut PartitionTable,
+    ) {
+        let partitions = profile.partitions.as_deref().unwrap_or_default();
+        let (mut written, mut volumes) = (Vec::new(), Vec::new());
+        for (at, group) in groups.iter().enumerate() {
+            let place = |field: &str| format!("volume_groups[{at}].{field}");
+            if group.extent_size.is_some_and(|size| size != ByteSize::from_bytes(DEFAULT_EXTENT)) {
+                self.refuse(place("extent_size"));
+            }
+            let uri = format!("logicalGroups/{}", at.saturating_add(1));
+            let members =
+                partitions.iter().enumerate().filter(|(_, p)| p.volume_group.as_ref() == Some(&group.name));
+            written.push(LogicalGroup {
+                name: Some(group.name.clone()),
+                partition_uris: Some(members.map(|(at, _)| partition_uri(at)).collect()),
+                uri: Some(uri.clone()),
+                ..LogicalGroup::default()
+            });
+            for (number, volume) in group.volumes.iter().enumerate() {
+                let content = Partition {
+                    file_system: volume.file_system.map(FileSystemName::from),
+                    growable: volume.grow,
+                    label: volume.label.clone(),
+                    mount_point: volume.mount_point.clone(),
+                    name: Some(volume.name.clone()),
+                    size: volume.size.map(|size| self.mib(&place(&format!("volumes[{number}].size")), size)),
+                    ..Partition::default()
+                };
+                volumes.push(LogicalVolume {
+                    group_uri: Some(uri.clone()),
+                    name: Some(volume.name.clone()),
+                    volumes: Some(vec![content]),
+                    ..LogicalVolume::default()
+                });
+            }
+        }
+        table.logical_groups = Some(written);
+        table.logical_volumes = Some(volumes);
     }
 
     fn partition(&mut self, at: usize, partition: &PartitionRequest) -> Partition {
@@ -125,6 +179,17 @@ impl Writer {
                 None
             }
         };
+        if partition.volume_group.is_some() {
+            return Partition {
+                file_system: FileSystemName::named("lvm2"),
+                growable: partition.grow,
+                name: Some(number(at)),
+                size: partition.size.map(|size| self.mib(&place("size"), size)),
+                uri: Some(partition_uri(at)),
+                mbr_boot,
+                ..Partition::default()
+            };
+        }
         let Ok(file_system) = file_system(partition) else {
             self.refuse(place("role"));
             return Partition { name: Some(number(at)), ..Partition::default() };
@@ -142,6 +207,11 @@ impl Writer {
     }
 }
 
+/// By which a group of the same document names a partition.
+fn partition_uri(at: usize) -> String {
+    format!("partitions/{}", number(at))
+}
+
 fn number(at: usize) -> String {
     at.saturating_add(1).to_string()
 }
@@ -154,6 +224,6 @@ fn file_system(partition: &PartitionRequest) -> Result<Option<FileSystemKind>, (
         (None | Some(PartitionRole::Data), kind) => Ok(kind),
         (Some(PartitionRole::Swap), _) => Ok(Some(FileSystemKind::Swap)),
         (Some(PartitionRole::Esp), _) if at_esp => Ok(Some(FileSystemKind::Fat32)),
-        (Some(PartitionRole::Esp | PartitionRole::BiosBoot), _) => Err(()),
+        (Some(PartitionRole::Esp | PartitionRole::BiosBoot | PartitionRole::Lvm), _) => Err(()),
     }
 }

@@ -14,11 +14,13 @@ pub struct Finding {
     pub image: String,
     /// Number of the partition, as Linux counts, where it is in one.
     pub partition: Option<u32>,
+    /// Group and name of the logical volume, joined by a slash, where it is in one.
+    pub volume: Option<String>,
     /// Path in the guest (on an EFI system partition: in the partition), with a leading slash, escaped where not printable.
     pub path: Option<String>,
     /// The structure: `GPT header`, `inode 12`, `gap`.
     pub structure: Option<String>,
-    /// First byte of what is meant: on the disk, or in the image file where `partition` and `path` are absent and the
+    /// First byte of what is meant: on the disk, in the logical volume where `volume` is there, or in the image file where `partition` and `path` are absent and the
     /// structure is one of the container.
     pub offset: Option<u64>,
     /// What should be there.
@@ -38,6 +40,7 @@ impl Finding {
         });
         let optional = [
             ("partition", self.partition.map(Value::from)),
+            ("volume", self.volume.clone().map(Value::from)),
             ("path", self.path.clone().map(Value::from)),
             ("structure", self.structure.clone().map(Value::from)),
             ("offset", self.offset.map(Value::from)),
@@ -58,6 +61,9 @@ impl fmt::Display for Finding {
         if let Some(partition) = self.partition {
             write!(f, " partition {partition}")?;
         }
+        if let Some(volume) = &self.volume {
+            write!(f, " volume {volume}")?;
+        }
         if let Some(path) = &self.path {
             write!(f, " {path}")?;
         }
@@ -76,6 +82,7 @@ impl fmt::Display for Finding {
 pub(crate) struct Findings {
     pub(crate) image: String,
     pub(crate) partition: Option<u32>,
+    pub(crate) volume: Option<String>,
     /// Path in the guest without leading slash, while an entry is looked at.
     pub(crate) path: Option<Vec<u8>>,
     list: Vec<Finding>,
@@ -159,6 +166,7 @@ impl Findings {
             code,
             image: self.image.clone(),
             partition: self.partition,
+            volume: self.volume.clone(),
             path: self.path.as_deref().map(shown),
             structure,
             offset,

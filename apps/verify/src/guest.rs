@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use diskwright_core::{Error, ErrorKind, Result};
+use diskwright_core::{Error, ErrorKind, ReadAt, Result};
 
 use crate::disk::{Disk, expect_zeros};
 use crate::escape::{digest, escape, unescape};
 use crate::expect::{ActualKind, Comparison, Content, Entries, Expected, Listing, Mount, TreePath, relative};
 use crate::fat32::{FatFile, FatFiles};
 use crate::finding::Findings;
-use crate::report::{DiskRecord, FileSystemRecord, ImageReport, PartitionRecord};
+use crate::lvm::{self, MappedVolume};
+use crate::report::{DiskRecord, FileSystemRecord, ImageReport, LogicalVolumeRecord, PartitionRecord};
 use crate::{ext4, fat32, partition, swap};
 
 /// What disks are held against.
@@ -32,7 +33,42 @@ impl Guest<'_> {
             self.check_partition(disk, record, partition, findings)?;
         }
         findings.partition = None;
+        for group in &record.volume_groups {
+            let volumes = lvm::check(disk, record, group, findings)?;
+            for (volume, mapped) in group.volumes.iter().zip(volumes) {
+                let Some(mapped) = mapped else { continue };
+                findings.volume = Some(format!("{}/{}", group.name, volume.name));
+                self.check_volume(&mapped, record, volume, findings)?;
+                findings.volume = None;
+            }
+        }
         Ok(())
+    }
+
+    /// What stands in a logical volume, which is as a partition that is a disk of its own.
+    fn check_volume(
+        &self,
+        mapped: &MappedVolume<'_>,
+        record: &DiskRecord,
+        volume: &LogicalVolumeRecord,
+        findings: &mut Findings,
+    ) -> Result<()> {
+        let Some(file_system) = &volume.file_system else {
+            let about = ("free-space", "volume without file system");
+            return expect_zeros(mapped, 0, mapped.size(), about, findings);
+        };
+        let partition = PartitionRecord {
+            number: 0,
+            start: 0,
+            size: mapped.size(),
+            role: String::new(),
+            id: String::new(),
+            name: String::new(),
+            active: false,
+            file_system: None,
+            physical_volume: None,
+        };
+        self.check_file_system(mapped, record, &partition, file_system, findings)
     }
 
     fn check_partition(
@@ -49,12 +85,29 @@ impl Guest<'_> {
             return Ok(());
         }
         let Some(file_system) = &partition.file_system else {
+            if record.volume_groups.iter().any(|group| partition.is_of(&group.name)) {
+                // With its group.
+                return Ok(());
+            }
             if partition.role == "bios-boot" {
                 return partition::check_bios_boot(disk, partition, record.bios_boot.as_ref(), findings);
             }
             let end = start.saturating_add(size);
             return expect_zeros(disk, start, end, ("free-space", "partition without file system"), findings);
         };
+        self.check_file_system(disk, record, partition, file_system, findings)
+    }
+
+    /// A file system or swap area in a partition, or in a logical volume that is put as one.
+    fn check_file_system(
+        &self,
+        disk: &dyn Disk,
+        record: &DiskRecord,
+        partition: &PartitionRecord,
+        file_system: &FileSystemRecord,
+        findings: &mut Findings,
+    ) -> Result<()> {
+        let (start, size) = (partition.start, partition.size);
         let timestamp = self.report.timestamp;
         match file_system.kind.as_str() {
             "ext4" | "ext3" | "ext2" => {
@@ -86,8 +139,8 @@ impl Guest<'_> {
     /// Which part of the guest's tree a file system holds.
     fn mount(&self, listing: &dyn Listing, record: &DiskRecord, own: &FileSystemRecord) -> Mount {
         let root = listing.resolve(own.mount_point.as_deref().unwrap_or("/"));
-        let file_systems = record.partitions.iter().filter_map(|partition| partition.file_system.as_ref());
-        let points = file_systems.flat_map(|other| other.mount_point.iter().chain(&other.taken_from));
+        let points =
+            record.file_systems().flat_map(|other| other.mount_point.iter().chain(&other.taken_from));
         let others: BTreeSet<Vec<u8>> = points.map(|point| listing.resolve(point)).collect();
         let below = |other: &Vec<u8>| *other != root && TreePath(other.clone()).is_within(&root);
         Mount { others: others.into_iter().filter(below).collect(), root }

@@ -9,6 +9,7 @@ mod ext4;
 mod fat32;
 mod finding;
 mod guest;
+mod lvm;
 mod outputs;
 mod partition;
 mod report;
@@ -24,8 +25,9 @@ pub use disk::Disk;
 pub use expect::{EntryLine, FileDigests, Scan, write_file_digests};
 pub use finding::Finding;
 pub use report::{
-    BiosBootRecord, DiskRecord, EditRecord, FatFileRecord, FileSystemRecord, ImageReport, MachineRecord,
-    OutputRecord, PartitionRecord,
+    BiosBootRecord, DiskRecord, EditRecord, FatFileRecord, FileSystemRecord, ImageReport,
+    LogicalVolumeRecord, MachineRecord, OutputRecord, PartitionRecord, PhysicalVolumeRecord, SegmentRecord,
+    VolumeGroupRecord,
 };
 
 use container::Made;

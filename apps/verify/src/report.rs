@@ -52,6 +52,8 @@ pub struct DiskRecord {
     pub id: String,
     pub partitions: Vec<PartitionRecord>,
     #[serde(default)]
+    pub volume_groups: Vec<VolumeGroupRecord>,
+    #[serde(default)]
     pub bios_boot: Option<BiosBootRecord>,
 }
 
@@ -79,6 +81,63 @@ pub struct PartitionRecord {
     pub active: bool,
     #[serde(default)]
     pub file_system: Option<FileSystemRecord>,
+    #[serde(default)]
+    pub physical_volume: Option<PhysicalVolumeRecord>,
+}
+
+/// A partition in its volume group.
+#[derive(Clone, Debug, Deserialize)]
+#[expect(missing_docs, reason = "docs/report.schema.json says it of each")]
+pub struct PhysicalVolumeRecord {
+    pub uuid: String,
+    pub volume_group: String,
+}
+
+/// A volume group.
+#[derive(Clone, Debug, Deserialize)]
+#[expect(missing_docs, reason = "docs/report.schema.json says it of each")]
+pub struct VolumeGroupRecord {
+    pub name: String,
+    pub uuid: String,
+    pub extent_size: u64,
+    pub volumes: Vec<LogicalVolumeRecord>,
+}
+
+/// A logical volume.
+#[derive(Clone, Debug, Deserialize)]
+#[expect(missing_docs, reason = "docs/report.schema.json says it of each")]
+pub struct LogicalVolumeRecord {
+    pub name: String,
+    pub uuid: String,
+    pub size: u64,
+    pub segments: Vec<SegmentRecord>,
+    #[serde(default)]
+    pub file_system: Option<FileSystemRecord>,
+}
+
+/// A range of the disk that is a part of a logical volume.
+#[derive(Clone, Debug, Deserialize)]
+#[expect(missing_docs, reason = "docs/report.schema.json says it of each")]
+pub struct SegmentRecord {
+    pub partition: u32,
+    pub start: u64,
+    pub size: u64,
+}
+
+impl DiskRecord {
+    /// All file systems, of partitions and of logical volumes.
+    pub(crate) fn file_systems(&self) -> impl Iterator<Item = &FileSystemRecord> {
+        let volumes = self.volume_groups.iter().flat_map(|group| &group.volumes);
+        let logical = volumes.filter_map(|volume| volume.file_system.as_ref());
+        self.partitions.iter().filter_map(|partition| partition.file_system.as_ref()).chain(logical)
+    }
+}
+
+impl PartitionRecord {
+    /// Whether it is a physical volume of the group.
+    pub(crate) fn is_of(&self, group: &str) -> bool {
+        self.physical_volume.as_ref().is_some_and(|physical| physical.volume_group == group)
+    }
 }
 
 /// A file system or swap area.

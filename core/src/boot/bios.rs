@@ -2,7 +2,7 @@ use super::files::{BootFiles, Found, Owner, names};
 use super::grub_bios::{CORE_MODULES, CoreSearch, GrubBuild, GrubCore};
 use crate::guest::{Architecture, GuestWorkspace};
 use crate::tree::{Findings, Severity};
-use crate::{ErrorKind, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// A GRUB build for BIOS that was found.
 #[derive(Debug)]
@@ -11,6 +11,27 @@ pub(super) struct BiosLoader {
     owner: Owner,
     /// The build's directory in its owner's tree.
     directory: String,
+}
+
+/// What GRUB's core must read besides ext on a partition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct CoreNeeds {
+    /// GRUB's directory may be on a FAT file system.
+    pub(super) fat: bool,
+    /// What is on logical volumes.
+    pub(super) lvm: LvmNeed,
+}
+
+/// Which of the disk's file systems are on logical volumes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum LvmNeed {
+    /// None.
+    #[default]
+    None,
+    /// Some, on which a menu may look for a font; not the one with GRUB's directory.
+    Others,
+    /// The one with GRUB's directory.
+    Boot,
 }
 
 /// Looks for a GRUB build in the tree, else in the donor.
@@ -78,17 +99,29 @@ impl BiosLoader {
         workspace.write(format!("{target}/core.img").as_bytes(), core.image().to_vec(), reason)
     }
 
-    /// The core that finds GRUB's directory; with `on_fat` that may be on a FAT file system.
+    /// The core that finds GRUB's directory.
+    ///
+    /// # Errors
+    /// `ErrorKind::Unsupported` when that is on a logical volume and the build has no module for LVM.
     pub(super) fn core(
         &self,
         files: &BootFiles<'_>,
         search: CoreSearch<'_>,
-        on_fat: bool,
+        needs: CoreNeeds,
     ) -> Result<GrubCore> {
-        if !on_fat {
+        let has_lvm = files.find(self.owner, &[format!("{}/lvm.mod", self.directory)]).is_some();
+        if needs.lvm == LvmNeed::Boot && !has_lvm {
+            let text = "GRUB's directory is on a logical volume, and its build for BIOS has no module lvm: give /boot a \
+                        partition of its own";
+            let path = format!("{}/lvm.mod", self.directory);
+            return Err(Error::new(ErrorKind::Unsupported, text).with_path(path));
+        }
+        let mut modules = CORE_MODULES.to_vec();
+        modules.extend(needs.fat.then_some("fat"));
+        modules.extend((needs.lvm != LvmNeed::None && has_lvm).then_some("lvm"));
+        if modules.len() == CORE_MODULES.len() {
             return self.build.assemble(search);
         }
-        let modules = [CORE_MODULES, &["fat"]].concat();
         let tree = files.tree_of(self.owner);
         GrubBuild::load_with(tree, self.directory.as_bytes(), &modules)?.assemble(search)
     }

@@ -1,10 +1,11 @@
-use super::bios::{self, BiosLoader};
+use super::bios::{self, BiosLoader, CoreNeeds, LvmNeed};
 use super::files::BootFiles;
 use super::grub_bios::{BiosBoot, CoreSearch, GrubCore};
 use super::kernels::{self, Kernel};
 use super::menu::{self, Menu, MenuOrigin, MenuRequest};
 use super::uefi::{self, EspPlan, UefiLoader};
 use crate::guest::{Architecture, GuestWorkspace, IdentifierMap, Volume, VolumesOfTheDisk};
+use crate::lvm::LogicalVolumeName;
 use crate::partition::SectorSize;
 use crate::profile::{BootPolicy, Firmware, FirmwareParts};
 use crate::tree::{FileTree, Findings, Severity};
@@ -170,7 +171,7 @@ impl<'a> BootLoaders<'a> {
             Ok(loader) if chosen.bios => {
                 let prefix = menus.path_of(menu.directory);
                 let search = CoreSearch { file_system: menus.boot_uuid(), prefix: &prefix };
-                let core = loader.core(&self.files, search, facts.boot_is_fat)?;
+                let core = loader.core(&self.files, search, facts.core_needs)?;
                 loader.install(&self.files, workspace, menu.directory, &core)?;
                 Some(core)
             }
@@ -228,8 +229,11 @@ impl BootPlan {
 struct DiskFacts {
     root_uuid: String,
     separate_boot_uuid: Option<String>,
-    boot_is_fat: bool,
+    core_needs: CoreNeeds,
     swap_uuid: Option<String>,
+    root_device: Option<String>,
+    swap_device: Option<String>,
+    root_volume: Option<String>,
     known: Vec<String>,
     renamed: Vec<(String, String)>,
 }
@@ -241,11 +245,24 @@ impl DiskFacts {
             .mounted_at(b"/")
             .ok_or_else(|| Error::new(ErrorKind::Internal, "the disk has no root file system"))?;
         let boot = request.disk.mounted_at(b"/boot");
+        let device = |volume: &Volume| volume.logical_volume.as_ref().map(LogicalVolumeName::mapper_path);
+        let is_logical = boot.unwrap_or(root).logical_volume.is_some();
+        let swap = request.disk.swaps().next();
         Ok(Self {
             root_uuid: root.uuid.clone(),
             separate_boot_uuid: boot.map(|boot| boot.uuid.clone()),
-            boot_is_fat: boot.is_some_and(|boot| boot.fs_type == "vfat"),
-            swap_uuid: request.disk.swaps().next().map(|swap| swap.uuid.clone()),
+            core_needs: CoreNeeds {
+                fat: boot.is_some_and(|boot| boot.fs_type == "vfat"),
+                lvm: match (is_logical, request.disk.lvm) {
+                    (true, _) => LvmNeed::Boot,
+                    (false, true) => LvmNeed::Others,
+                    (false, false) => LvmNeed::None,
+                },
+            },
+            swap_uuid: swap.map(|swap| swap.uuid.clone()),
+            root_device: device(root),
+            swap_device: swap.and_then(device),
+            root_volume: root.logical_volume.as_ref().map(ToString::to_string),
             known: request.disk.volumes.iter().flat_map(specifications).collect(),
             renamed: request.identifiers.pairs().map(|(old, new)| (old.to_owned(), new.to_owned())).collect(),
         })
@@ -256,6 +273,9 @@ impl DiskFacts {
             root_uuid: &self.root_uuid,
             separate_boot_uuid: self.separate_boot_uuid.as_deref(),
             swap_uuid: self.swap_uuid.as_deref(),
+            root_device: self.root_device.as_deref(),
+            swap_device: self.swap_device.as_deref(),
+            root_volume: self.root_volume.as_deref(),
             known: &self.known,
             renamed: &self.renamed,
             parameters: request.parameters,
@@ -272,6 +292,7 @@ fn specifications(volume: &Volume) -> Vec<String> {
         spec("LABEL", &volume.label),
         spec("PARTUUID", &volume.partition_uuid),
         spec("PARTLABEL", &volume.partition_label),
+        volume.logical_volume.as_ref().map(LogicalVolumeName::mapper_path),
     ]
     .into_iter()
     .flatten()

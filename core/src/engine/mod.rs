@@ -22,8 +22,8 @@ use std::time::Instant;
 pub use generation::{Canceller, Generation, GenerationFuture, GenerationId};
 pub use order::{Digests, Order};
 pub use report::{
-    BiosBootEntry, DiskEntry, FatFileEntry, FileSystemEntry, MachineEntry, OutputEntry, PartitionEntry,
-    PhaseEntry, Report, RunEntry,
+    BiosBootEntry, DiskEntry, FatFileEntry, FileSystemEntry, LogicalVolumeEntry, MachineEntry, OutputEntry,
+    PartitionEntry, PhaseEntry, PhysicalVolumeEntry, Report, RunEntry, SegmentEntry, VolumeGroupEntry,
 };
 
 use claim::Claim;

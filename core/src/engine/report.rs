@@ -70,6 +70,9 @@ pub struct DiskEntry {
     pub id: String,
     /// In disk order.
     pub partitions: Vec<PartitionEntry>,
+    /// What the partitions of role `lvm` make up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub volume_groups: Vec<VolumeGroupEntry>,
     /// What a BIOS starts, if it starts anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bios_boot: Option<BiosBootEntry>,
@@ -97,7 +100,7 @@ pub struct PartitionEntry {
     pub start: u64,
     /// Bytes.
     pub size: u64,
-    /// What it is for: `data`, `swap`, `esp`, `bios-boot`.
+    /// What it is for: `data`, `swap`, `esp`, `bios-boot`, `lvm`.
     pub role: String,
     /// `PARTUUID` as blkid prints it.
     pub id: String,
@@ -109,6 +112,58 @@ pub struct PartitionEntry {
     /// File system, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file_system: Option<FileSystemEntry>,
+    /// What it is in a volume group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub physical_volume: Option<PhysicalVolumeEntry>,
+}
+
+/// A partition in its volume group.
+#[derive(Clone, Debug, Serialize)]
+pub struct PhysicalVolumeEntry {
+    /// As `pvs` prints it.
+    pub uuid: String,
+    /// Name of the group.
+    pub volume_group: String,
+}
+
+/// A volume group.
+#[derive(Clone, Debug, Serialize)]
+pub struct VolumeGroupEntry {
+    /// Name.
+    pub name: String,
+    /// As `vgs` prints it.
+    pub uuid: String,
+    /// Bytes of an extent.
+    pub extent_size: u64,
+    /// Its logical volumes.
+    pub volumes: Vec<LogicalVolumeEntry>,
+}
+
+/// A logical volume.
+#[derive(Clone, Debug, Serialize)]
+pub struct LogicalVolumeEntry {
+    /// Name.
+    pub name: String,
+    /// As `lvs` prints it.
+    pub uuid: String,
+    /// Bytes: whole extents.
+    pub size: u64,
+    /// Where it stands on the disk, in its own order.
+    pub segments: Vec<SegmentEntry>,
+    /// What stands in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_system: Option<FileSystemEntry>,
+}
+
+/// A range of the disk that is a part of a logical volume.
+#[derive(Clone, Debug, Serialize)]
+pub struct SegmentEntry {
+    /// Number of the partition that it is in.
+    pub partition: u32,
+    /// First byte on the disk.
+    pub start: u64,
+    /// Bytes: whole extents.
+    pub size: u64,
 }
 
 /// A file system or swap area.

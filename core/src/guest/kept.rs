@@ -4,6 +4,7 @@ use super::fstab::{Device, EntryKind, Fstab};
 use super::resume::ResumeSetting;
 use super::volumes::VolumePlace;
 use crate::Result;
+use crate::lvm::LogicalVolumeName;
 use crate::partition::TableKind;
 use crate::tree::{Findings, Severity};
 
@@ -27,6 +28,8 @@ pub struct KeptIdentity {
     pub partition_uuid: Option<String>,
     /// `PARTLABEL=` as written.
     pub partition_label: Option<String>,
+    /// The logical volume that a path below `/dev` names.
+    pub logical_volume: Option<LogicalVolumeName>,
 }
 
 /// A volume that asks for its old identifiers.
@@ -145,14 +148,24 @@ impl KeptIdentities {
         if known {
             return;
         }
-        let mut kept =
-            KeptIdentity { place, uuid: None, label: None, partition_uuid: None, partition_label: None };
+        let mut kept = KeptIdentity {
+            place,
+            uuid: None,
+            label: None,
+            partition_uuid: None,
+            partition_label: None,
+            logical_volume: None,
+        };
         match device.clone() {
             Device::Uuid(uuid) => kept.uuid = Some(uuid),
             Device::Label(label) => kept.label = Some(label),
             Device::PartUuid(uuid) => kept.partition_uuid = Some(uuid),
             Device::PartLabel(label) => kept.partition_label = Some(label),
-            Device::Path(_) | Device::Other(_) => {}
+            Device::Path(path) => {
+                let path = String::from_utf8_lossy(&path);
+                kept.logical_volume = LogicalVolumeName::of_device(&path);
+            }
+            Device::Other(_) => {}
         }
         self.volumes.push(kept);
     }

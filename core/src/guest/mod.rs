@@ -13,6 +13,7 @@ mod hostname;
 mod identity;
 mod kept;
 mod locale;
+mod logical_volumes;
 mod network;
 mod os_release;
 mod overlay;
@@ -32,6 +33,7 @@ pub use identity::{IdentifierMap, replace_identifiers};
 pub use kept::{
     IdentityHolder, KeptIdentities, KeptIdentity, MbrPartitionId, UsableIdentity, WantedIdentity,
 };
+pub use logical_volumes::{LvmSupport, encrypted_names, root_logical_volume};
 pub(crate) use network::naming_parameters;
 pub use os_release::OsRelease;
 pub use resume::ResumeSetting;
@@ -98,7 +100,8 @@ pub fn make_true(
     if let Some(name) = &settings.hostname {
         hostname::set_hostname(workspace, name)?;
     }
-    hardware::forget_hardware(workspace, disk);
+    hardware::forget_hardware(workspace);
+    logical_volumes::amend_lvm(workspace, disk, findings)?;
     set_guest(workspace, settings, findings)?;
     if settings.is_clone {
         scrub::scrub(workspace, findings)?;

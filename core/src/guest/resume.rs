@@ -48,7 +48,7 @@ pub(super) fn resume_settings(workspace: &GuestWorkspace<'_>) -> Result<Vec<Resu
 /// Makes the settings of initramfs-tools true: a swap area of the new disk, or none.
 pub(super) fn amend_resume(workspace: &mut GuestWorkspace<'_>, disk: &VolumesOfTheDisk) -> Result<()> {
     let new = match disk.swaps().next() {
-        Some(swap) => format!("UUID={}", swap.uuid),
+        Some(swap) => swap.specification(),
         None => "none".to_owned(),
     };
     for path in initramfs_files(workspace) {

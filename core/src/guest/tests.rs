@@ -10,7 +10,15 @@ const NEW_ID: &str = "f9fe0b69-a280-415d-a03a-a32752370dee";
 
 fn volume(place: VolumePlace, fs_type: &str, uuid: &str) -> Volume {
     let (fs_type, uuid) = (fs_type.to_owned(), uuid.to_owned());
-    Volume { place, fs_type, uuid, label: None, partition_uuid: None, partition_label: None }
+    Volume {
+        place,
+        fs_type,
+        uuid,
+        label: None,
+        partition_uuid: None,
+        partition_label: None,
+        logical_volume: None,
+    }
 }
 
 fn root(uuid: &str) -> Volume {
@@ -286,10 +294,7 @@ fn what_binds_the_tree_to_the_old_hardware_goes() {
     let (_, edits, _) = made_true(items(), &disk(Vec::new()), &settings, "/");
     assert_eq!(edits, ["/etc/udev/rules.d/70-persistent-net.rules", "/etc/lvm/devices/system.devices"]);
     let with_lvm = VolumesOfTheDisk { lvm: true, ..disk(Vec::new()) };
-    assert_eq!(
-        made_true(items(), &with_lvm, &settings, "/").1,
-        ["/etc/udev/rules.d/70-persistent-net.rules"]
-    );
+    assert_eq!(made_true(items(), &with_lvm, &settings, "/").1, edits);
 }
 
 fn elf(machine: u16) -> Item {

@@ -1,3 +1,5 @@
+use crate::lvm::LogicalVolumeName;
+
 /// The volumes that the new disk has and the guest uses, as the composer laid them out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VolumesOfTheDisk {
@@ -23,6 +25,8 @@ pub struct Volume {
     pub partition_uuid: Option<String>,
     /// The name in the GPT entry.
     pub partition_label: Option<String>,
+    /// Its names where it is a logical volume, which is in no partition of its own.
+    pub logical_volume: Option<LogicalVolumeName>,
 }
 
 /// Where the guest uses a volume.
@@ -47,6 +51,15 @@ impl VolumesOfTheDisk {
 }
 
 impl Volume {
+    /// How files of the guest and the kernel's options name it where they have no name that is true: a logical volume by
+    /// its path, which makes an initial RAM disk activate it; everything else by `UUID=`.
+    pub fn specification(&self) -> String {
+        match &self.logical_volume {
+            Some(name) => name.mapper_path(),
+            None => format!("UUID={}", self.uuid),
+        }
+    }
+
     /// The mount point of a file system; `None` for swap.
     pub fn mount_point(&self) -> Option<&[u8]> {
         match &self.place {

@@ -116,6 +116,49 @@ impl LayoutBuilder {
         Ok(())
     }
 
+    /// Appends `len` bytes of a finished layout of the same tree from its `offset` on.
+    ///
+    /// # Errors
+    /// As [`LayoutBuilder::zeros`]; `ErrorKind::Internal` when the range passes the layout's end, or the layout is of
+    /// another tree.
+    pub fn part_of(&mut self, layout: &DiskLayout, offset: u64, len: u64) -> Result<()> {
+        let inner = &layout.inner;
+        let end = offset.checked_add(len).filter(|end| *end <= inner.size);
+        let Some(end) = end.filter(|_| Arc::ptr_eq(&inner.tree, &self.tree)) else {
+            return Err(Error::new(ErrorKind::Internal, "a part of a layout is not within it"));
+        };
+        let mut at = inner.region_at(offset);
+        let mut position = offset;
+        while position < end {
+            let Some(region) = inner.regions.get(at) else { break };
+            let stop = inner.region_end(at).min(end);
+            let take = stop.saturating_sub(position);
+            let content = region.offset.saturating_add(position.saturating_sub(region.start));
+            let label = inner.labels.get(usize::from(region.label)).copied().unwrap_or("");
+            let index = usize::try_from(region.index).unwrap_or(usize::MAX);
+            match region.kind {
+                RegionKind::Zero => self.zeros(take, label)?,
+                RegionKind::File => self.append(RegionKind::File, region.index, content, take, label)?,
+                RegionKind::Bytes => {
+                    let Some(bytes) = inner.bytes.get(index) else { break };
+                    let known = self.bytes.iter().rposition(|known| Arc::ptr_eq(known, bytes));
+                    let index = index_of(known.unwrap_or(self.bytes.len()))?;
+                    self.append(RegionKind::Bytes, index, content, take, label)?;
+                    if known.is_none() {
+                        self.bytes.push(Arc::clone(bytes));
+                    }
+                }
+                RegionKind::Computed => {
+                    let Some(table) = inner.computed.get(index) else { break };
+                    self.computed_range(Arc::clone(table), content, take, label)?;
+                }
+            }
+            position = stop;
+            at = at.saturating_add(1);
+        }
+        Ok(())
+    }
+
     /// The finished disk of `size` bytes; what is left is zero.
     ///
     /// # Errors

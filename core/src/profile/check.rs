@@ -18,6 +18,10 @@ pub(super) fn settings_problems(settings: &Settings) -> Vec<Error> {
     if let Some(list) = &settings.partitions.value {
         list_problems(settings, list, &mut problems);
     }
+    super::check_lvm::group_problems(settings, &mut problems);
+    if settings.table_origin().is_explicit() {
+        swap_problems(settings, &mut problems);
+    }
     problems.0
 }
 
@@ -119,7 +123,7 @@ fn disk_problems(settings: &Settings, problems: &mut Problems) {
         check_sectors(swap, sector, origin, "swap_size", problems);
         check_least(swap, volume_minimum(PartitionRole::Swap, sector), origin, "swap_size", problems);
     }
-    if let (Some(disk), None) = (settings.disk_size.value, &settings.partitions.value)
+    if let (Some(disk), false) = (settings.disk_size.value, settings.table_origin().is_explicit())
         && swap >= disk
     {
         let message = format!("{swap} of swap do not fit on a disk of {disk}");
@@ -151,7 +155,7 @@ fn check_least(size: ByteSize, least: u64, origin: Origin, field: &str, problems
 
 /// Problems of a custom partition list.
 fn list_problems(settings: &Settings, list: &[PartitionRequest], problems: &mut Problems) {
-    let origin = settings.partitions.origin;
+    let origin = settings.table_origin();
     for (at, partition) in list.iter().enumerate() {
         let field = |name: &str| format!("partitions[{at}].{name}");
         role_problems(settings, partition, &field, problems);
@@ -172,7 +176,10 @@ fn list_problems(settings: &Settings, list: &[PartitionRequest], problems: &mut 
             }
         }
     }
-    if !list.iter().any(|p| p.mount_point.as_deref() == Some("/")) {
+    let groups = settings.volume_groups.value.iter().flatten();
+    let volumes = groups.flat_map(|group| &group.volumes).map(|volume| &volume.mount_point);
+    let mut mount_points = list.iter().map(|partition| &partition.mount_point).chain(volumes);
+    if !mount_points.any(|mount_point| mount_point.as_deref() == Some("/")) {
         problems.invalid(origin, "partitions", "none has the mount point /");
     }
     for role in [PartitionRole::Esp, PartitionRole::BiosBoot] {
@@ -194,16 +201,15 @@ fn list_problems(settings: &Settings, list: &[PartitionRequest], problems: &mut 
         problems.invalid(origin, &format!("partitions[{at}].flags"), "only one partition can be active");
     }
     sum_problems(settings, list, problems);
-    swap_problems(settings, list, problems);
 }
 
-fn role_problems(
+pub(super) fn role_problems(
     settings: &Settings,
     partition: &PartitionRequest,
     field: &dyn Fn(&str) -> String,
     problems: &mut Problems,
 ) {
-    let origin = settings.partitions.origin;
+    let origin = settings.table_origin();
     let role = role_of(partition);
     let file_system = partition.file_system;
     let fits = match (role, file_system) {
@@ -212,7 +218,7 @@ fn role_problems(
         (PartitionRole::Data, Some(kind)) => kind.is_ext(),
         (PartitionRole::Swap, Some(kind)) => kind == FileSystemKind::Swap,
         (PartitionRole::Esp, Some(kind)) => kind == FileSystemKind::Fat32,
-        (PartitionRole::BiosBoot, Some(_)) => false,
+        (PartitionRole::BiosBoot | PartitionRole::Lvm, Some(_)) => false,
     };
     if let (false, Some(kind)) = (fits, file_system) {
         let what = if partition.mount_point.as_deref() == Some("/") { "root" } else { role.name() };
@@ -220,9 +226,9 @@ fn role_problems(
     }
     match (role, &partition.mount_point) {
         (PartitionRole::Data, None) => {
-            problems.invalid(origin, &field("mount_point"), "a data partition needs a mount point");
+            problems.invalid(origin, &field("mount_point"), "a file system needs a mount point");
         }
-        (PartitionRole::Swap | PartitionRole::BiosBoot, Some(_)) => {
+        (PartitionRole::Swap | PartitionRole::BiosBoot | PartitionRole::Lvm, Some(_)) => {
             problems.invalid(origin, &field("mount_point"), format!("a {role} partition has no mount point"));
         }
         (PartitionRole::Esp, Some(mount_point)) if mount_point == "/" => {
@@ -246,13 +252,13 @@ fn role_problems(
     }
 }
 
-fn size_problems(
+pub(super) fn size_problems(
     settings: &Settings,
     partition: &PartitionRequest,
     field: &dyn Fn(&str) -> String,
     problems: &mut Problems,
 ) {
-    let origin = settings.partitions.origin;
+    let origin = settings.table_origin();
     let role = role_of(partition);
     let sector = settings.sector_size.value;
     if let Some(size) = partition.size {
@@ -263,7 +269,7 @@ fn size_problems(
         };
         check_least(size, least, origin, &field("size"), problems);
     }
-    if partition.grow == Some(true) && role != PartitionRole::Data {
+    if partition.grow == Some(true) && !matches!(role, PartitionRole::Data | PartitionRole::Lvm) {
         problems.invalid(
             origin,
             &field("grow"),
@@ -283,7 +289,7 @@ fn flag_problems(
     field: &dyn Fn(&str) -> String,
     problems: &mut Problems,
 ) {
-    let origin = settings.partitions.origin;
+    let origin = settings.table_origin();
     let table = settings.partition_table.value;
     for flag in partition.flags.iter().flatten() {
         let of_mbr = *flag == PartitionFlag::Active;
@@ -299,7 +305,7 @@ fn has_flag(partition: &PartitionRequest, flag: PartitionFlag) -> bool {
 
 /// Stated sizes must leave room for each other and for the tables.
 fn sum_problems(settings: &Settings, list: &[PartitionRequest], problems: &mut Problems) {
-    let origin = settings.partitions.origin;
+    let origin = settings.table_origin();
     let most = match settings.partition_table.value {
         TableKind::Gpt => MAX_GPT_LISTED,
         TableKind::Mbr => MAX_MBR_LISTED,
@@ -328,25 +334,26 @@ fn sum_problems(settings: &Settings, list: &[PartitionRequest], problems: &mut P
 }
 
 /// A swap size beside a list: it is that of the one swap partition without its own.
-fn swap_problems(settings: &Settings, list: &[PartitionRequest], problems: &mut Problems) {
+fn swap_problems(settings: &Settings, problems: &mut Problems) {
     let Setting { value: swap, origin } = settings.swap_size;
     if !origin.is_explicit() {
         return;
     }
-    let swaps: Vec<usize> = list
-        .iter()
-        .enumerate()
+    let list = settings.partitions.value.iter().flatten().enumerate();
+    let partitions = list
         .filter(|(_, partition)| role_of(partition) == PartitionRole::Swap)
-        .map(|(at, _)| at)
-        .collect();
-    let overrides = origin < settings.partitions.origin;
+        .map(|(at, partition)| (format!("partitions[{at}]"), partition.size));
+    let groups = settings.volume_groups.value.iter().flatten().flat_map(|group| {
+        let swaps = group.volumes.iter().filter(|v| v.file_system == Some(FileSystemKind::Swap));
+        swaps.map(|volume| (format!("volume {}/{}", group.name, volume.name), volume.size))
+    });
+    let swaps: Vec<(String, Option<ByteSize>)> = partitions.chain(groups).collect();
+    let overrides = origin < settings.table_origin();
     match swaps.as_slice() {
         [] => {}
-        [at] => {
-            let stated = list.get(*at).and_then(|partition| partition.size);
-            if !overrides && stated.is_some_and(|stated| stated != swap) {
-                let stated = stated.unwrap_or_default();
-                problems.invalid(origin, "swap_size", format!("{swap}, but partitions[{at}] has {stated}"));
+        [(place, stated)] => {
+            if let Some(stated) = stated.filter(|stated| !overrides && *stated != swap) {
+                problems.invalid(origin, "swap_size", format!("{swap}, but {place} has {stated}"));
             }
         }
         _ => problems.invalid(
@@ -381,7 +388,7 @@ pub(super) fn check_label(file_system: Option<FileSystemKind>, label: &str) -> R
     Ok(())
 }
 
-fn check_mount_point(path: &str) -> Result<(), String> {
+pub(super) fn check_mount_point(path: &str) -> Result<(), String> {
     if path == "/" {
         return Ok(());
     }

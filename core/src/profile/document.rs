@@ -3,8 +3,9 @@ use serde_json::{Map, Value};
 
 use super::size::quoted;
 use super::{
-    BootPolicy, ByteSize, FileSystemKind, Firmware, IdentityPolicy, NicRequest, PartitionFlag, PartitionRole,
-    RootAccount, RouteRequest, SectorSize, SelinuxMode, TableKind, UserAccount,
+    BootPolicy, ByteSize, FileSystemKind, Firmware, IdentityPolicy, LogicalVolumeRequest, LvmPolicy,
+    NicRequest, PartitionFlag, PartitionRole, RootAccount, RouteRequest, SectorSize, SelinuxMode, TableKind,
+    UserAccount, VolumeGroupRequest,
 };
 use crate::{Error, ErrorKind, Result, Seed};
 
@@ -48,6 +49,13 @@ pub struct Profile {
     /// Default: those that booting needs, swap, and one root file system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partitions: Option<Vec<PartitionRequest>>,
+    /// Volume groups with their logical volumes. One that no partition of the list is for gets one, behind the others.
+    /// Default: none where partitions are listed, else those on which the tree has its root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_groups: Option<Vec<VolumeGroupRequest>>,
+    /// What becomes of volume groups: `keep`, or `flatten` for partitions in their place. Default: `keep`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lvm: Option<LvmPolicy>,
     /// Parameters added to the kernel's command line in every boot entry, one a list item. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel_parameters: Option<Vec<String>>,
@@ -102,19 +110,23 @@ pub struct PartitionRequest {
     /// Where the file system is mounted: an absolute path; needed for role `data`, possible for `esp`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mount_point: Option<String>,
-    /// `data`, `swap`, `esp` or `bios-boot`. Default: `swap` for the file system `swap`, `esp` for
-    /// `fat32` at `/boot/efi` or `/efi`, else `data`.
+    /// `data`, `swap`, `esp`, `bios-boot` or `lvm`. Default: `lvm` with a `volume_group`, `swap` for the file system
+    /// `swap`, `esp` for `fat32` at `/boot/efi` or `/efi`, else `data`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<PartitionRole>,
     /// `ext4`, `ext3`, `ext2`, `fat32` or `swap`. Default: what the role demands, `ext4` for `data`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_system: Option<FileSystemKind>,
+    /// The volume group of which the partition is a physical volume.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_group: Option<String>,
     /// Size: whole sectors; with `grow` the least size. Default: `data` as its content needs, with spare room; `swap`
-    /// as the profile's `swap_size`; `esp` 512 MiB; `bios-boot` 1 MiB.
+    /// as the profile's `swap_size`; `esp` 512 MiB; `bios-boot` 1 MiB; `lvm` as the group's volumes need, which only one
+    /// partition of a group can leave open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<ByteSize>,
-    /// Whether it takes the rest of the disk; at most one does. Default: the root file system, if it has no size and
-    /// no other grows.
+    /// Whether it takes the rest of the disk; at most one does. Default: the root file system or the group that has it, if
+    /// it has no size and no other grows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grow: Option<bool>,
     /// Label of the file system: ext 16 bytes, swap 15 bytes, FAT 11 capital letters, digits and the like.
@@ -188,6 +200,7 @@ fn field_problems(fields: Map<String, Value>) -> Vec<Error> {
                 list_problems::<UserAccount>("users", items, &mut problems);
             }
             Value::Array(items) if name == "nics" => nic_problems(items, &mut problems),
+            Value::Array(items) if name == "volume_groups" => group_problems(items, &mut problems),
             value @ Value::Object(_) if name == "root" => {
                 item_problems::<RootAccount>("root", value, &mut problems);
             }
@@ -212,6 +225,23 @@ fn nic_problems(items: Vec<Value>, problems: &mut Vec<Error>) {
                 }
             }
             Some(other) => try_field::<NicRequest>(&format!("{place}.routes"), "routes", other, problems),
+            None => {}
+        }
+    }
+}
+
+fn group_problems(items: Vec<Value>, problems: &mut Vec<Error>) {
+    for (at, mut item) in items.into_iter().enumerate() {
+        let place = format!("volume_groups[{at}]");
+        let volumes = item.as_object_mut().and_then(|fields| fields.remove("volumes"));
+        item_problems::<VolumeGroupRequest>(&place, item, problems);
+        match volumes {
+            Some(Value::Array(volumes)) => {
+                list_problems::<LogicalVolumeRequest>(&format!("{place}.volumes"), volumes, problems);
+            }
+            Some(other) => {
+                try_field::<VolumeGroupRequest>(&format!("{place}.volumes"), "volumes", other, problems);
+            }
             None => {}
         }
     }
@@ -273,8 +303,18 @@ fn problem(place: &str, message: &str, kind: ErrorKind) -> Error {
 }
 
 /// Fields whose values are names from a list.
-const VALUES_BY_NAME: [&str; 9] =
-    ["file_system", "role", "firmware", "boot", "partition_table", "identity", "sudo", "method", "selinux"];
+const VALUES_BY_NAME: [&str; 10] = [
+    "file_system",
+    "role",
+    "firmware",
+    "boot",
+    "partition_table",
+    "identity",
+    "lvm",
+    "sudo",
+    "method",
+    "selinux",
+];
 
 /// Longer than any sensible profile; a profile is read whole.
 const MAX_DOCUMENT: usize = 1 << 20;

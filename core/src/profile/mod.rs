@@ -13,26 +13,32 @@
 mod account;
 mod check;
 mod check_guest;
+mod check_lvm;
 mod document;
 mod machine;
 mod network;
 mod plan;
+mod plan_lvm;
 mod secret;
 mod settings;
 mod size;
 mod values;
+mod volume_group;
 
 pub use account::{RootAccount, SudoRight, UserAccount};
 pub use document::{PartitionRequest, Profile};
 pub use machine::{MachineDisk, MachineFileSystem, MachineNic, MachineOs, MachinePartition, MachineReport};
 pub use network::{NicMethod, NicRequest, RouteRequest, SelinuxMode};
 pub use plan::{PartitionPlan, PlannedPartition, SizeRule, VolumeId, fitted_disk_size, spare_room};
+pub use plan_lvm::{PlannedGroup, PlannedVolume};
 pub use secret::Secret;
 pub use settings::{Layer, Origin, Setting, Settings, TreeFacts, TreeMount, TreeSwap};
 pub use size::ByteSize;
 pub use values::{
-    BootPolicy, FileSystemKind, Firmware, FirmwareParts, IdentityPolicy, PartitionFlag, PartitionRole,
+    BootPolicy, FileSystemKind, Firmware, FirmwareParts, IdentityPolicy, LvmPolicy, PartitionFlag,
+    PartitionRole,
 };
+pub use volume_group::{LogicalVolumeRequest, VolumeGroupRequest};
 
 pub use crate::partition::{SectorSize, TableKind};
 

@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use super::check::check_label;
+use super::plan_lvm::{Division, PlannedGroup};
 use super::size::{GIB, MIB};
 use super::{
     ByteSize, FileSystemKind, FirmwareParts, Origin, PartitionFlag, PartitionRequest, PartitionRole,
@@ -19,8 +20,10 @@ pub struct PartitionPlan {
     pub table: TableKind,
     /// Bytes of a logical sector.
     pub sector_size: SectorSize,
-    /// The partitions; exactly one has the mount point `/`, at most one grows.
+    /// The partitions; of these and the volumes of the groups exactly one has the mount point `/`.
     pub partitions: Vec<PlannedPartition>,
+    /// The volume groups that the partitions of role `lvm` make up.
+    pub volume_groups: Vec<PlannedGroup>,
 }
 
 /// One partition to lay out.
@@ -43,6 +46,9 @@ pub struct PlannedPartition {
     pub volume_id: Option<VolumeId>,
     /// Flags of the table entry.
     pub flags: Vec<PartitionFlag>,
+    /// The volume group of which it is a physical volume.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volume_group: Option<String>,
     /// Who asked for it; [`Origin::Default`] where booting or the usual layout needs it.
     pub origin: Origin,
 }
@@ -75,9 +81,10 @@ impl PartitionPlan {
     /// The partitions for `settings`, with those that the firmwares in `wanted` need
     /// (see [`Settings::wanted_firmware`]).
     ///
-    /// Without a custom list: BIOS boot (GPT only), EFI system partition, swap, root, in this order. With one, its
-    /// own order, after whatever of these it lacks (swap only if a swap size is asked for). The EFI system partition
-    /// on an MBR disk is an ordinary partition of type 0xEF.
+    /// Without a custom list: BIOS boot (GPT only), EFI system partition, swap, root, in this order; where the tree has
+    /// its root on a logical volume, its volume groups in the place of the latter two. With one, its own order, after
+    /// whatever of these it lacks (swap only if a swap size is asked for). The EFI system partition on an MBR disk is an
+    /// ordinary partition of type 0xEF.
     ///
     /// # Errors
     /// `ErrorKind::Unsupported` when BIOS is wanted on a disk with sectors of 4096 bytes.
@@ -89,13 +96,9 @@ impl PartitionPlan {
             let field = Settings::field(settings.firmware.origin, "firmware");
             return Err(Error::new(ErrorKind::Unsupported, message).with_field(field));
         }
-        let usual = [PartitionRequest { mount_point: Some("/".into()), ..Default::default() }];
-        let listed = settings.partitions.value.as_deref();
-        let (requests, origin) = match listed {
-            Some(list) => (list, settings.partitions.origin),
-            None => (usual.as_slice(), Origin::Default),
-        };
-        let lacks = |role| !requests.iter().any(|request| role_of(request) == role);
+        let division = Division::of(settings);
+        let origin = division.origin;
+        let lacks = |role| !division.has_role(role);
         let mut partitions = Vec::new();
         if wanted.bios && table == TableKind::Gpt && lacks(PartitionRole::BiosBoot) {
             partitions.push(plan_one(settings, &of_role(PartitionRole::BiosBoot), Origin::Default, false));
@@ -111,9 +114,9 @@ impl PartitionPlan {
                 false,
             ));
         }
-        let none_grows = !requests.iter().any(|request| request.grow == Some(true));
-        let swap_overrides = settings.swap_size.origin < origin && listed.is_some();
-        for request in requests {
+        let growing = division.default_growth();
+        let swap_overrides = settings.swap_size.origin < origin && origin.is_explicit();
+        for (at, request) in division.partitions.iter().enumerate() {
             let is_swap = role_of(request) == PartitionRole::Swap;
             if is_swap && swap_overrides {
                 if settings.swap_size.value != ByteSize::ZERO {
@@ -121,17 +124,27 @@ impl PartitionPlan {
                     partitions.push(plan_one(settings, &request, settings.swap_size.origin, false));
                 }
             } else {
-                partitions.push(plan_one(settings, request, origin, none_grows));
+                partitions.push(plan_one(settings, request, origin, growing == Some(at)));
             }
         }
-        number_names(&mut partitions);
-        keep_volume_ids(settings, &mut partitions);
-        Ok(Self { table, sector_size, partitions })
+        let mut volume_groups = division.planned_groups(settings);
+        let volumes = volume_groups.iter_mut().flat_map(|group| &mut group.volumes);
+        let mut all: Vec<&mut PlannedPartition> =
+            partitions.iter_mut().chain(volumes.map(|volume| &mut volume.content)).collect();
+        number_names(&mut all);
+        keep_volume_ids(settings, &mut all);
+        Ok(Self { table, sector_size, partitions, volume_groups })
     }
 
-    /// The root file system's partition.
+    /// The root file system, in a partition or a logical volume.
     pub fn root(&self) -> Option<&PlannedPartition> {
-        self.partitions.iter().find(|partition| partition.mount_point.as_deref() == Some("/"))
+        self.contents().find(|content| content.mount_point.as_deref() == Some("/"))
+    }
+
+    /// The partitions and what stands in logical volumes.
+    pub fn contents(&self) -> impl Iterator<Item = &PlannedPartition> {
+        let volumes = self.volume_groups.iter().flat_map(|group| &group.volumes);
+        self.partitions.iter().chain(volumes.map(|volume| &volume.content))
     }
 
     /// The first partition of that role.
@@ -197,6 +210,7 @@ impl Serialize for VolumeId {
 pub(super) fn role_of(request: &PartitionRequest) -> PartitionRole {
     match (request.role, request.file_system, request.mount_point.as_deref()) {
         (Some(role), _, _) => role,
+        _ if request.volume_group.is_some() => PartitionRole::Lvm,
         (None, Some(FileSystemKind::Swap), _) => PartitionRole::Swap,
         (None, Some(FileSystemKind::Fat32), Some("/boot/efi" | "/efi")) => PartitionRole::Esp,
         _ => PartitionRole::Data,
@@ -206,7 +220,7 @@ pub(super) fn role_of(request: &PartitionRequest) -> PartitionRole {
 /// The file system that a request states or its role demands.
 pub(super) fn file_system_of(request: &PartitionRequest) -> Option<FileSystemKind> {
     match role_of(request) {
-        PartitionRole::BiosBoot => None,
+        PartitionRole::BiosBoot | PartitionRole::Lvm => None,
         PartitionRole::Esp => Some(FileSystemKind::Fat32),
         PartitionRole::Swap => Some(FileSystemKind::Swap),
         PartitionRole::Data => Some(request.file_system.unwrap_or(FileSystemKind::Ext4)),
@@ -225,6 +239,8 @@ pub(super) fn volume_minimum(role: PartitionRole, sector: SectorSize) -> u64 {
         (PartitionRole::Esp, SectorSize::Bytes512) => 34 * MIB,
         (PartitionRole::Esp, SectorSize::Bytes4096) => 260 * MIB,
         (PartitionRole::Data, _) => 8 * MIB,
+        // The label and metadata, and an extent.
+        (PartitionRole::Lvm, _) => 2 * MIB,
     }
 }
 
@@ -232,20 +248,19 @@ fn of_role(role: PartitionRole) -> PartitionRequest {
     PartitionRequest { role: Some(role), ..Default::default() }
 }
 
-fn plan_one(
+pub(super) fn plan_one(
     settings: &Settings,
     request: &PartitionRequest,
     origin: Origin,
-    none_grows: bool,
+    grows_by_default: bool,
 ) -> PlannedPartition {
     let role = role_of(request);
-    let is_root = request.mount_point.as_deref() == Some("/");
-    let grow = request.grow.unwrap_or(is_root && request.size.is_none() && none_grows);
+    let grow = request.grow.unwrap_or(grows_by_default);
     let default_size = match role {
         PartitionRole::BiosBoot => Some(MIB),
         PartitionRole::Esp => Some(DEFAULT_ESP),
         PartitionRole::Swap => Some(settings.swap_size.value.bytes()),
-        PartitionRole::Data => None,
+        PartitionRole::Data | PartitionRole::Lvm => None,
     };
     let least = match request.file_system {
         Some(FileSystemKind::Fat32) => volume_minimum(PartitionRole::Esp, settings.sector_size.value),
@@ -259,6 +274,7 @@ fn plan_one(
         PartitionRole::BiosBoot => "BIOS boot".to_owned(),
         PartitionRole::Esp => "EFI system".to_owned(),
         PartitionRole::Swap => "swap".to_owned(),
+        PartitionRole::Lvm => "LVM".to_owned(),
         PartitionRole::Data => data_name(request.mount_point.as_deref().unwrap_or_default()),
     };
     PlannedPartition {
@@ -270,6 +286,7 @@ fn plan_one(
         label: request.label.clone(),
         volume_id: None,
         flags: request.flags.clone().unwrap_or_default(),
+        volume_group: request.volume_group.clone(),
         origin,
     }
 }
@@ -293,7 +310,7 @@ fn data_name(mount_point: &str) -> String {
 }
 
 /// Identifiers come from names, so no two may be the same.
-fn number_names(partitions: &mut [PlannedPartition]) {
+fn number_names(partitions: &mut [&mut PlannedPartition]) {
     let mut taken: Vec<String> = Vec::with_capacity(partitions.len());
     for partition in partitions {
         let mut name = partition.name.clone();
@@ -308,14 +325,14 @@ fn number_names(partitions: &mut [PlannedPartition]) {
 }
 
 /// Gives volumes the identifiers and labels by which the tree knows them.
-fn keep_volume_ids(settings: &Settings, partitions: &mut [PlannedPartition]) {
+fn keep_volume_ids(settings: &Settings, partitions: &mut [&mut PlannedPartition]) {
     let keep = settings.identity.value.keeps_identifiers();
     let mut swaps = settings.swaps.iter();
     let taken: Vec<String> =
         partitions.iter().filter_map(|partition| partition.mount_point.clone()).collect();
     for partition in partitions {
         let known = match partition.role {
-            PartitionRole::BiosBoot => None,
+            PartitionRole::BiosBoot | PartitionRole::Lvm => None,
             PartitionRole::Swap => swaps.next().map(|swap| (&swap.uuid, &swap.label)),
             PartitionRole::Esp => {
                 let volume = known_esp(&settings.volumes, partition.mount_point.as_deref(), &taken);

@@ -20,6 +20,7 @@ fn complete() -> Profile {
         size: Some(ByteSize::from_bytes(1 << 30)),
         grow: Some(true),
         label: Some("root".into()),
+        volume_group: None,
         flags: Some(vec![PartitionFlag::Required]),
     };
     let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAsKt2Xr6EZfG6hXjVQ0hB0q7S5nX0G6cTqkqWwqkQ0f ann@desk";
@@ -49,7 +50,22 @@ fn complete() -> Profile {
         dns: Some(vec!["192.0.2.53".into()]),
         routes: Some(vec![RouteRequest { to: "198.51.100.0/24".into(), via: "192.0.2.2".into() }]),
     };
+    let volume = LogicalVolumeRequest {
+        name: "home".into(),
+        mount_point: Some("/home".into()),
+        file_system: Some(FileSystemKind::Ext4),
+        size: Some(ByteSize::from_bytes(1 << 30)),
+        grow: Some(true),
+        label: Some("home".into()),
+    };
+    let group = VolumeGroupRequest {
+        name: "data".into(),
+        extent_size: Some(ByteSize::from_bytes(4 << 20)),
+        volumes: vec![volume],
+    };
     Profile {
+        volume_groups: Some(vec![group]),
+        lvm: Some(LvmPolicy::Keep),
         root: Some(root),
         users: Some(vec![user]),
         timezone: Some("Europe/Paris".into()),
@@ -86,12 +102,14 @@ fn schema_and_type_have_the_same_fields() {
     let document: Value = serde_json::from_str(&complete().to_json()).unwrap();
     let schema = schema();
     assert_eq!(keys(&document), keys(&schema["properties"]));
-    assert_eq!(keys(&document["partitions"][0]), keys(&schema["$defs"]["partition"]["properties"]));
     let filled = |mut object: Value, rest: &[&str]| {
         rest.iter().for_each(|field| object[*field] = Value::Null);
         keys(&object)
     };
     let defined = |name: &str| keys(&schema["$defs"][name]["properties"]);
+    assert_eq!(filled(document["partitions"][0].clone(), &["volume_group"]), defined("partition"));
+    assert_eq!(keys(&document["volume_groups"][0]), defined("volume_group"));
+    assert_eq!(keys(&document["volume_groups"][0]["volumes"][0]), defined("logical_volume"));
     let absent = ["password_hash", "disable_password_login"];
     assert_eq!(filled(document["root"].clone(), &absent), defined("root"));
     let absent = ["password", "disable_password_login"];
@@ -116,6 +134,8 @@ fn schema_and_type_have_the_same_named_values() {
     assert_eq!(listed("/properties/boot/enum"), names(BootPolicy::ALL));
     assert_eq!(listed("/properties/partition_table/enum"), names(TableKind::ALL));
     assert_eq!(listed("/properties/identity/enum"), names(IdentityPolicy::ALL));
+    assert_eq!(listed("/properties/lvm/enum"), names(LvmPolicy::ALL));
+    assert_eq!(listed("/$defs/logical_volume/properties/file_system/enum"), names(FileSystemKind::ALL));
     assert_eq!(listed("/properties/selinux/enum"), names(SelinuxMode::ALL));
     assert_eq!(listed("/$defs/user/properties/sudo/enum"), names(SudoRight::ALL));
     assert_eq!(listed("/$defs/nic/properties/method/enum"), names(NicMethod::ALL));

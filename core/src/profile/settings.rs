@@ -3,9 +3,11 @@ use serde::{Serialize, Serializer};
 use super::check::settings_problems;
 use super::size::{GIB, MIB, quoted};
 use super::{
-    BootPolicy, ByteSize, Firmware, FirmwareParts, IdentityPolicy, MachineReport, NicRequest,
+    BootPolicy, ByteSize, Firmware, FirmwareParts, IdentityPolicy, LvmPolicy, MachineReport, NicRequest,
     PartitionRequest, Profile, RootAccount, SectorSize, SelinuxMode, TableKind, UserAccount,
+    VolumeGroupRequest,
 };
+use crate::lvm::LogicalVolumeName;
 use crate::{Error, Result};
 
 /// Where a setting's value comes from; the first that has it wins, in this order.
@@ -71,6 +73,9 @@ pub struct TreeMount {
     pub uuid: Option<String>,
     /// `LABEL=`, as it is written there.
     pub label: Option<String>,
+    /// The logical volume that fstab or, for the root, the boot configuration names; left out where the tree has none of
+    /// its content, or no programs of LVM.
+    pub logical_volume: Option<LogicalVolumeName>,
 }
 
 /// A swap partition that the tree names.
@@ -80,6 +85,8 @@ pub struct TreeSwap {
     pub uuid: Option<String>,
     /// `LABEL=`, as it is written there.
     pub label: Option<String>,
+    /// The logical volume, where it is one.
+    pub logical_volume: Option<LogicalVolumeName>,
 }
 
 /// The effective profile: every setting, with its origin; checked.
@@ -107,6 +114,10 @@ pub struct Settings {
     pub partition_table: Setting<TableKind>,
     /// The custom partition list; `None`: the usual partitions.
     pub partitions: Setting<Option<Vec<PartitionRequest>>>,
+    /// The volume groups that stand beside the list.
+    pub volume_groups: Setting<Option<Vec<VolumeGroupRequest>>>,
+    /// What becomes of volume groups.
+    pub lvm: Setting<LvmPolicy>,
     /// Parameters added to every boot entry.
     pub kernel_parameters: Setting<Vec<String>>,
     /// Host name to write; `None`: the tree's own stays.
@@ -164,6 +175,10 @@ impl Settings {
         let mut notes = machine.map(MachineReport::notes).unwrap_or_default();
         let reported = Reported::from(machine, &mut notes);
         let (volumes, swaps) = known_volumes(machine, tree);
+        // A list and the groups beside it are one thing: one layer has both.
+        let divides =
+            |layer: &&Layer<'_>| layer.profile.partitions.is_some() || layer.profile.volume_groups.is_some();
+        let table = layers.iter().find(divides).copied();
         let memory = first(layers, reported.memory, ByteSize::from_bytes(DEFAULT_MEMORY), |p| p.memory);
         let settings = Self {
             name: optional(layers, None, |p| p.name.clone()),
@@ -174,7 +189,9 @@ impl Settings {
             firmware: first(layers, None, Firmware::Auto, |p| p.firmware),
             boot: first(layers, None, BootPolicy::Required, |p| p.boot),
             partition_table: first(layers, reported.table, TableKind::Gpt, |p| p.partition_table),
-            partitions: optional(layers, None, |p| p.partitions.clone()),
+            partitions: optional(table.as_slice(), None, |p| p.partitions.clone()),
+            volume_groups: optional(table.as_slice(), None, |p| p.volume_groups.clone()),
+            lvm: first(layers, None, LvmPolicy::Keep, |p| p.lvm),
             kernel_parameters: first(layers, None, Vec::new(), |p| p.kernel_parameters.clone()),
             hostname: optional(layers, None, |p| p.hostname.clone()),
             root: optional(layers, None, |p| p.root.clone()),
@@ -218,6 +235,20 @@ impl Settings {
         }
     }
 
+    /// The logical volume on which the tree has its root file system.
+    pub(super) fn root_volume(&self) -> Option<&LogicalVolumeName> {
+        let root = self.volumes.iter().find(|volume| volume.mount_point == "/")?;
+        root.logical_volume.as_ref()
+    }
+
+    /// Who gave the list of partitions, and the groups beside it.
+    pub(super) fn table_origin(&self) -> Origin {
+        match self.partitions.value {
+            Some(_) => self.partitions.origin,
+            None => self.volume_groups.origin,
+        }
+    }
+
     /// The disk size's field as its user wrote it.
     pub(crate) fn field_of_disk_size(&self) -> String {
         Self::field(self.disk_size.origin, "disk_size")
@@ -230,6 +261,9 @@ impl Settings {
             let top = field.split(['.', '[']).next().unwrap_or_default();
             let origin = match top {
                 "hostname" => self.hostname.origin,
+                "partitions" => self.partitions.origin,
+                "volume_groups" => self.volume_groups.origin,
+                "lvm" => self.lvm.origin,
                 "root" => self.root.origin,
                 "users" => self.users.origin,
                 "timezone" => self.timezone.origin,
@@ -262,6 +296,9 @@ impl Settings {
                 "swap_size" => "swapSize".into(),
                 "kernel_parameters" => "kernelParameters".into(),
                 "partition_table" => "partitionTable".into(),
+                other if other.starts_with("volume_groups") => {
+                    other.replacen("volume_groups", "partitionTable.logicalGroups", 1)
+                }
                 "welcome_message" => "welcomeMsg".into(),
                 "firewall" => "firewallEnabled".into(),
                 "selinux" => "seLinuxMode".into(),
@@ -423,7 +460,9 @@ fn swap_size(
     memory: ByteSize,
 ) -> Setting<ByteSize> {
     let asked = first(layers, None, ByteSize::ZERO, |profile| profile.swap_size);
-    let has_list = layers.iter().any(|layer| layer.profile.partitions.is_some());
+    let has_list = layers
+        .iter()
+        .any(|layer| layer.profile.partitions.is_some() || layer.profile.volume_groups.is_some());
     if asked.origin.is_explicit() || has_list {
         return asked;
     }
@@ -444,7 +483,11 @@ fn known_volumes(machine: Option<&MachineReport>, tree: &TreeFacts) -> (Vec<Tree
         let Some(fs) = &partition.fs else { continue };
         if fs.kind.as_deref() == Some("swap") {
             if swaps.is_empty() {
-                swaps.push(TreeSwap { uuid: fs.uuid.clone(), label: fs.label.clone() });
+                swaps.push(TreeSwap {
+                    uuid: fs.uuid.clone(),
+                    label: fs.label.clone(),
+                    ..TreeSwap::default()
+                });
             } else if let [only] = swaps.as_mut_slice()
                 && only.uuid.is_none()
             {
@@ -461,6 +504,7 @@ fn known_volumes(machine: Option<&MachineReport>, tree: &TreeFacts) -> (Vec<Tree
                     file_system: fs.kind.clone().unwrap_or_default(),
                     uuid: fs.uuid.clone(),
                     label: fs.label.clone(),
+                    logical_volume: None,
                 }),
             }
         }

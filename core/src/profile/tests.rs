@@ -48,7 +48,7 @@ fn every_setting_comes_from_the_first_layer_that_has_it() {
 #[test]
 fn swap_follows_the_fstab_up_to_8_gib_and_keeps_its_uuid() {
     let tree = TreeFacts {
-        swaps: vec![TreeSwap { uuid: Some(UUID.into()), label: Some("SWAP".into()) }],
+        swaps: vec![TreeSwap { uuid: Some(UUID.into()), label: Some("SWAP".into()), ..TreeSwap::default() }],
         ..Default::default()
     };
     for (memory, swap) in [("512M", 512 << 20), ("64G", 8 << 30)] {
@@ -105,7 +105,7 @@ fn identifiers_of_the_fstab_are_kept_unless_new_ones_are_asked_for() {
         mount_point: at.into(),
         file_system: kind.into(),
         uuid: Some(uuid.into()),
-        label: None,
+        ..TreeMount::default()
     };
     let tree = TreeFacts {
         mounts: vec![mount("/", "ext4", UUID), mount("/boot/efi", "vfat", "1A2b-3C4D")],

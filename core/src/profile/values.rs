@@ -51,6 +51,18 @@ named_values! {
         Esp = "esp",
         /// Where GRUB's core image stands on a GPT disk that boots under BIOS.
         BiosBoot = "bios-boot",
+        /// A physical volume of a volume group.
+        Lvm = "lvm",
+    }
+}
+
+named_values! {
+    /// What becomes of volume groups.
+    LvmPolicy, "lvm" {
+        /// They are laid out: those that the profile lists, else those on which the tree has its root.
+        Keep = "keep",
+        /// Every logical volume becomes a partition.
+        Flatten = "flatten",
     }
 }
 

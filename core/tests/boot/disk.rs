@@ -60,6 +60,7 @@ pub fn write_disk(
             label: None,
             partition_uuid: None,
             partition_label: None,
+            logical_volume: None,
         }],
         lvm: false,
     };

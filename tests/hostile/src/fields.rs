@@ -235,9 +235,10 @@ const UNSUPPORTED_PROFILE: &[(&str, &str, &str)] = &[
     ),
     ("asks-for-other-root", "<rootUser><name>toor</name></rootUser>", "installProfile.rootUser.name"),
     (
-        "asks-for-volume-group",
-        "<partitionTable><logicalGroups><logicalGroup><name>vg</name></logicalGroup></logicalGroups></partitionTable>",
-        "installProfile.partitionTable.logicalGroups",
+        "asks-for-whole-disk-in-volume-group",
+        "<partitionTable><logicalGroups><logicalGroup><name>vg</name><diskUri>disks/1</diskUri></logicalGroup></logicalGroups>\
+         </partitionTable>",
+        "installProfile.partitionTable.logicalGroups.logicalGroup[0].diskUri",
     ),
     (
         "asks-for-btrfs-pool",

@@ -72,6 +72,8 @@ object! {
         group_name: String => "groupName",
         /// Name.
         name: String => "name",
+        /// URIs of the partitions that it is made of.
+        partition_uris: Vec<String> => "partitionUris" ["uri"],
         /// Its place.
         uri: String => "uri",
     }

@@ -8,6 +8,7 @@ mod json;
 mod partitions;
 mod scan;
 mod scanned_instance;
+mod volume_groups;
 mod xml;
 
 use diskwright_core::{Error, ErrorKind, Result};
@@ -74,3 +75,5 @@ fn invalid(message: impl Into<String>) -> Error {
 mod client_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod volume_group_tests;

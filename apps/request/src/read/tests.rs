@@ -137,7 +137,7 @@ fn all_that_cannot_be_done_is_refused_by_name_at_once() {
          <users><user><name>a</name><sudo>3</sudo></user></users><rootUser><homeDir>/srv</homeDir></rootUser>
          <nics><nic><order>1</order><autoConnect>false</autoConnect><ipv4Method>PPP</ipv4Method></nic></nics>
          <keyboardAuto>false</keyboardAuto><seLinuxMode>strict</seLinuxMode>
-         <partitionTable><logicalGroups><logicalGroup><name>vg</name></logicalGroup></logicalGroups><disks>
+         <partitionTable><logicalGroups><logicalGroup><name>vg</name><diskUri>sda</diskUri></logicalGroup></logicalGroups><disks>
            <disk><partitionType>LVM</partitionType><partitions><partition><fstype>xfs</fstype></partition></partitions></disk>
            <disk/></disks></partitionTable>",
     );
@@ -151,7 +151,7 @@ fn all_that_cannot_be_done_is_refused_by_name_at_once() {
         "installProfile.partitionTable.disks.disk[0].partitionType",
         "installProfile.partitionTable.disks.disk[0].partitions.partition[0].fstype",
         "installProfile.partitionTable.disks.disk[1]",
-        "installProfile.partitionTable.logicalGroups",
+        "installProfile.partitionTable.logicalGroups.logicalGroup[0].diskUri",
         "installProfile.rootUser.homeDir",
         "installProfile.seLinuxMode",
         "installProfile.timezoneCity",

@@ -165,6 +165,7 @@ fn expected_entry(partition: &PartitionRecord, sector: u64) -> Vec<u8> {
     let kind = match partition.role.as_str() {
         "esp" => uuid!("c12a7328-f81f-11d2-ba4b-00a0c93ec93b"),
         "bios-boot" => uuid!("21686148-6449-6e6f-744e-656564454649"),
+        "lvm" => uuid!("e6d6d379-f507-44c2-a23c-238f2a3df928"),
         "swap" => uuid!("0657fd6d-a4ab-43c4-84e5-0933c84b4f4f"),
         _ if partition.file_system.as_ref().is_some_and(|fs| fs.kind == "vfat") => {
             uuid!("ebd0a0a2-b9e5-4433-87c0-68b6b72699c7")

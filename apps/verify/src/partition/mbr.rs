@@ -129,6 +129,7 @@ fn kind_of(partition: &PartitionRecord) -> u8 {
     match partition.role.as_str() {
         "esp" => 0xef,
         "swap" => 0x82,
+        "lvm" => 0x8e,
         _ if partition.file_system.as_ref().is_some_and(|fs| fs.kind == "vfat") => 0x0c,
         _ => 0x83,
     }

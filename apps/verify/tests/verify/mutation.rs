@@ -23,7 +23,11 @@ fn unnoticed(verifier: &Verifier, base: &Base, offsets: &[usize]) -> Vec<String>
             let inside =
                 |at: u64| partitions.iter().find(|one| (one.start..one.start + one.size).contains(&at));
             let partition = inside(*at as u64).map(|one| one.number);
-            if !outcome.findings.iter().any(|finding| partition.is_none() || finding.partition == partition) {
+            // In a logical volume the offset is its own.
+            let is_there = |finding: &diskwright_verify::Finding| {
+                partition.is_none() || finding.partition == partition || finding.volume.is_some()
+            };
+            if !outcome.findings.iter().any(is_there) {
                 unnoticed
                     .push(format!("{at:#x} {mask:#04x} in partition {partition:?}: {:?}", outcome.findings));
             }
@@ -72,6 +76,21 @@ fn check(profile: &str, step: usize) {
 #[test]
 fn a_byte_flipped_anywhere_on_a_disk_with_gpt_and_ext4_is_found() {
     check(PROFILE, 1);
+}
+
+#[test]
+fn a_byte_flipped_anywhere_in_volume_groups_is_found() {
+    // The volume of /many is on both partitions of its group.
+    let profile = r#"{"boot": "none", "disk_size": "80M", "partitions": [
+        {"volume_group": "vg-0", "size": "26M"}, {"volume_group": "single"}, {"volume_group": "vg-0", "size": "12M"}],
+        "volume_groups": [
+        {"name": "vg-0", "extent_size": "1M", "volumes": [
+            {"name": "root", "mount_point": "/", "size": "9M"},
+            {"name": "pages", "file_system": "swap", "size": "1M"},
+            {"name": "many", "mount_point": "/many", "size": "20M", "file_system": "ext3"}]},
+        {"name": "single", "volumes": [
+            {"name": "var", "mount_point": "/var", "size": "8M", "label": "var"}]}]}"#;
+    check(profile, 1);
 }
 
 #[test]

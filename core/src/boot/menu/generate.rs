@@ -38,7 +38,7 @@ pub(super) fn generated(
         push_line(&mut menu, format_args!("menuentry '{title}' {{"));
         let (uuid, image) = request.place_of(&kernel.image);
         push_line(&mut menu, format_args!("\tsearch --no-floppy --fs-uuid --set=root {uuid}"));
-        push_line(&mut menu, format_args!("\tlinux {image} root=UUID={} {options}", request.root_uuid));
+        push_line(&mut menu, format_args!("\tlinux {image} {} {options}", request.root_option()));
         if !kernel.initrds.is_empty() {
             let paths: Vec<String> = kernel.initrds.iter().map(|path| request.place_of(path).1).collect();
             push_line(&mut menu, format_args!("\tinitrd {}", paths.join(" ")));

@@ -27,6 +27,12 @@ pub struct MenuRequest<'a> {
     pub separate_boot_uuid: Option<&'a str>,
     /// UUID of the swap space, if there is one.
     pub swap_uuid: Option<&'a str>,
+    /// How options of a kernel name the root file system, where not by its UUID: the path of a logical volume.
+    pub root_device: Option<&'a str>,
+    /// How they name the swap space, where not by its UUID.
+    pub swap_device: Option<&'a str>,
+    /// Names of the root's logical volume and its group, joined by a slash, where it is one.
+    pub root_volume: Option<&'a str>,
     /// Further device specifications that are true on the new disk: `LABEL=…`, `PARTUUID=…`, `UUID=…`.
     pub known: &'a [String],
     /// Identifiers that change: old, new.
@@ -63,6 +69,14 @@ impl MenuRequest<'_> {
     /// UUID of the file system that holds `/boot`.
     pub fn boot_uuid(&self) -> &str {
         self.separate_boot_uuid.unwrap_or(self.root_uuid)
+    }
+
+    /// The root file system as an option of a kernel: `root=…`.
+    pub fn root_option(&self) -> String {
+        match self.root_device {
+            Some(device) => format!("root={device}"),
+            None => format!("root=UUID={}", self.root_uuid),
+        }
     }
 
     /// The path of a file of the tree within the file system that holds it.
@@ -164,7 +178,11 @@ fn rules<'a>(request: &MenuRequest<'a>) -> OptionRules<'a> {
     let MenuRequest { root_uuid, swap_uuid, known, renamed, parameters, separate_boot_uuid, .. } = *request;
     let boot = separate_boot_uuid.map(|uuid| format!("UUID={uuid}"));
     let known: Vec<String> = known.iter().cloned().chain(boot).collect();
-    OptionRules::new(root_uuid, swap_uuid, &known, renamed, parameters)
+    OptionRules::new(root_uuid, swap_uuid, &known, renamed, parameters).with_logical_volumes(
+        request.root_device,
+        request.swap_device,
+        request.root_volume,
+    )
 }
 
 /// Paths of all `grub.cfg` of the vendors of an EFI system partition.

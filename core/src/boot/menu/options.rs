@@ -1,12 +1,16 @@
 use std::collections::BTreeSet;
 
+use crate::lvm::LogicalVolumeName;
+
 /// What happens to the options of a kernel's command line, wherever they stand.
 #[derive(Debug)]
 pub(super) struct OptionRules<'a> {
-    /// `UUID=…` of the root file system.
+    /// The root file system: `UUID=…`, or the path of a logical volume.
     root: String,
-    /// `UUID=…` of the swap space, if there is one.
+    /// The same of the swap space, if there is one.
     swap: Option<String>,
+    /// `GROUP/VOLUME` of a root file system on a logical volume.
+    root_volume: Option<String>,
     /// Device specifications that are true on the new disk.
     known: BTreeSet<String>,
     /// Identifiers that change: old, new.
@@ -33,13 +37,41 @@ impl<'a> OptionRules<'a> {
         let root = format!("UUID={root_uuid}");
         let swap = swap_uuid.map(|uuid| format!("UUID={uuid}"));
         let known = known.iter().chain([&root]).chain(&swap).map(|spec| normal_spec(spec)).collect();
-        Self { root, swap, known, renamed, appended }
+        Self { root, swap, root_volume: None, known, renamed, appended }
+    }
+
+    /// The same with the paths of logical volumes for root and swap, and `GROUP/VOLUME` of the root's.
+    ///
+    /// An initial RAM disk activates the volumes whose paths it is given; one that is named by its UUID it may wait for
+    /// in vain.
+    pub(super) fn with_logical_volumes(
+        mut self,
+        root: Option<&str>,
+        swap: Option<&str>,
+        root_volume: Option<&str>,
+    ) -> Self {
+        for (place, device) in [(Some(&mut self.root), root), (self.swap.as_mut(), swap)] {
+            if let (Some(place), Some(device)) = (place, device) {
+                self.known.remove(&normal_spec(place));
+                self.known.insert(normal_spec(device));
+                device.clone_into(place);
+            }
+        }
+        self.root_volume = root_volume.map(str::to_owned);
+        self
     }
 
     /// Options without the profile's parameters appended.
     pub(super) fn without_appended(&self) -> OptionRules<'_> {
-        let Self { root, swap, known, renamed, .. } = self;
-        OptionRules { root: root.clone(), swap: swap.clone(), known: known.clone(), renamed, appended: &[] }
+        let Self { root, swap, root_volume, known, renamed, .. } = self;
+        OptionRules {
+            root: root.clone(),
+            swap: swap.clone(),
+            root_volume: root_volume.clone(),
+            known: known.clone(),
+            renamed,
+            appended: &[],
+        }
     }
 
     /// The options made true for the new disk, and those that are missing appended. White space and whatever is true
@@ -47,13 +79,14 @@ impl<'a> OptionRules<'a> {
     pub(super) fn fixed(&self, options: &str) -> String {
         let renamed = self.renamed(options);
         let resumes_from_file = renamed.split_whitespace().any(|option| option.starts_with("resume_offset="));
+        let activates_root = self.activates_root(&renamed);
         let mut fixed = String::with_capacity(renamed.len());
         let mut left = renamed.as_str();
         while !left.is_empty() {
             let space = left.len() - left.trim_start().len();
             let (space, rest) = left.split_at(space);
             let (option, rest) = rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len()));
-            match self.fate(option, resumes_from_file) {
+            match self.fate(option, resumes_from_file, activates_root) {
                 Fate::Kept => fixed.extend([space, option]),
                 Fate::Replaced(new) => fixed.extend([space, &new]),
                 // What follows an option that stood first is first now.
@@ -89,12 +122,38 @@ impl<'a> OptionRules<'a> {
         self.known.contains(&normal_spec(spec))
     }
 
-    fn fate(&self, option: &str, resumes_from_file: bool) -> Fate {
+    /// Whether options of dracut name the root's logical volume or its group: without such an option all volumes become
+    /// active, with others the root's does not.
+    fn activates_root(&self, options: &str) -> bool {
+        let Some(root) = &self.root_volume else { return false };
+        let group = root.split('/').next().unwrap_or_default();
+        options.split_whitespace().any(|option| {
+            option.strip_prefix("rd.lvm.lv=") == Some(root)
+                || option.strip_prefix("rd.lvm.vg=") == Some(group)
+        })
+    }
+
+    /// Whether an option of dracut names a logical volume or group of the new disk.
+    fn is_new_volume(&self, name: &str, value: &str) -> bool {
+        match name {
+            "rd.lvm.lv" => self.known.contains(&normal_spec(&format!("/dev/{value}"))),
+            "rd.lvm.vg" => {
+                let group = |path: &str| LogicalVolumeName::of_device(path).map(|name| name.group);
+                self.known.iter().any(|path| group(path).as_deref() == Some(value))
+            }
+            _ => false,
+        }
+    }
+
+    fn fate(&self, option: &str, resumes_from_file: bool, activates_root: bool) -> Fate {
         let Some((name, value)) = option.split_once('=') else { return Fate::Kept };
         if value.contains('$') {
             return Fate::Kept;
         }
         match name {
+            "root" if self.root_volume.is_some() && normal_spec(value) != self.root => {
+                Fate::Replaced(format!("root={}", self.root))
+            }
             "root" if !self.is_known(value) => Fate::Replaced(format!("root={}", self.root)),
             "resume" if resumes_from_file => Fate::Dropped,
             "resume" if self.is_known(value) => Fate::Kept,
@@ -105,6 +164,8 @@ impl<'a> OptionRules<'a> {
             "resume_offset" => Fate::Dropped,
             "rootfstype" if !value.starts_with("ext") => Fate::Dropped,
             "rootflags" => without_subvolume(value),
+            _ if activates_root && self.is_new_volume(name, value) => Fate::Kept,
+            "rd.lvm" if value == "0" && self.root_volume.is_some() => Fate::Dropped,
             _ if STACKED_DEVICES.contains(&name) => Fate::Dropped,
             _ => Fate::Kept,
         }
@@ -121,7 +182,8 @@ fn without_subvolume(flags: &str) -> Fate {
     if left.is_empty() { Fate::Dropped } else { Fate::Replaced(format!("rootflags={}", left.join(","))) }
 }
 
-/// One form for all ways to write a device specification: UUIDs in lower case, `/dev/disk/by-uuid/X` as `UUID=X`.
+/// One form for all ways to write a device specification: UUIDs in lower case, `/dev/disk/by-uuid/X` as `UUID=X`, a
+/// logical volume by its path of the device mapper.
 fn normal_spec(spec: &str) -> String {
     let spec = spec.trim_matches(['"', '\'']);
     let by_path = [
@@ -134,6 +196,9 @@ fn normal_spec(spec: &str) -> String {
         if let Some(value) = spec.strip_prefix(directory) {
             return normal_spec(&format!("{tag}={value}"));
         }
+    }
+    if let Some(name) = LogicalVolumeName::of_device(spec) {
+        return name.mapper_path();
     }
     match spec.split_once('=') {
         Some((tag @ ("UUID" | "PARTUUID"), value)) => format!("{tag}={}", value.to_ascii_lowercase()),
@@ -169,7 +234,7 @@ pub(super) fn replace_words(text: &str, old: &str, new: &str) -> String {
 
 const UUID_LEN: usize = 36;
 
-/// Options that make an initial RAM disk wait for volumes of LVM, LUKS or RAID, of which the new disk has none.
+/// Options that make an initial RAM disk wait for volumes of LVM, LUKS or RAID, which the new disk does not have.
 const STACKED_DEVICES: &[&str] = &[
     "rd.lvm.lv",
     "rd.lvm.vg",
@@ -222,6 +287,30 @@ mod tests {
         assert_eq!(fixed("rootfstype=xfs quiet"), "quiet");
         let without_swap = OptionRules::new(ROOT, None, &[], &[], &[]);
         assert_eq!(without_swap.fixed("x resume=/dev/sda5"), "x");
+    }
+
+    #[test]
+    fn a_root_on_a_logical_volume_is_named_by_its_path() {
+        let known = ["/dev/mapper/vg0-root".to_owned(), "/dev/mapper/vg0-swap".to_owned()];
+        let fixed = |options: &str| {
+            OptionRules::new(ROOT, Some(SWAP), &known, &[], &[])
+                .with_logical_volumes(Some(&known[0]), Some(&known[1]), Some("vg0/root"))
+                .fixed(options)
+        };
+        for options in [
+            "root=/dev/mapper/vg0-root ro resume=/dev/vg0/swap rd.lvm.lv=vg0/root rd.lvm.lv=vg0/swap quiet",
+            "root=/dev/vg0/root rd.lvm.vg=vg0",
+        ] {
+            assert_eq!(fixed(options), options);
+        }
+        assert_eq!(
+            fixed(&format!("root=UUID={ROOT} resume=UUID={SWAP}")),
+            "root=/dev/mapper/vg0-root resume=/dev/mapper/vg0-swap"
+        );
+        assert_eq!(
+            fixed("root=/dev/mapper/a-root rd.lvm.lv=a/root rd.lvm.lv=vg0/swap rd.lvm=0"),
+            "root=/dev/mapper/vg0-root"
+        );
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(super) fn files(
             entry.push_str(&format!("initrd /{folder}/{name}\n"));
             files.push(tree_file(workspace, format!("{folder}/{name}"), initrd)?);
         }
-        entry.push_str(&format!("options root=UUID={} {options}\n", request.root_uuid));
+        entry.push_str(&format!("options {} {options}\n", request.root_option()));
         files.push(text_file(&format!("loader/entries/{token}-{version}.conf"), entry));
     }
     Ok(files)

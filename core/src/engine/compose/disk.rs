@@ -1,21 +1,21 @@
 use std::sync::Arc;
 
-use uuid::Uuid;
-
-use super::volumes::{DiskPlan, PartitionDraft, PartitionId};
+use super::content::{append_volume, content_size, sized_with_spare};
+use super::groups::{GroupNeeds, place_of};
+use super::volumes::{DiskPlan, PartitionDraft, PartitionId, VolumeDraft};
 use crate::boot::grub_bios::BiosBoot;
 use crate::boot::{BootPlan, EspPlan};
-use crate::filesystem::ext4::{Ext4Features, Ext4Label, Ext4Options, Ext4Plan};
-use crate::filesystem::fat32::{Fat32File, Fat32Options, Fat32Plan};
-use crate::filesystem::{fat32, swap::SwapPlan};
+use crate::filesystem::ext4::Ext4Features;
+use crate::filesystem::fat32::Fat32File;
 use crate::layout::{DiskLayout, LayoutBuilder};
+use crate::lvm::VolumeGroup;
 use crate::partition::{
     self, ALIGNMENT, Arrangement, Growth, PartitionKind, PartitionTable, Placement, SizeRequest, TableKind,
 };
 use crate::profile::{
-    FileSystemKind, PartitionFlag, PartitionRole, Settings, SizeRule, VolumeId, fitted_disk_size, spare_room,
+    FileSystemKind, PartitionFlag, PartitionRole, Settings, SizeRule, fitted_disk_size, spare_room,
 };
-use crate::tree::{FileTree, Findings, NodeId, TreeView};
+use crate::tree::FileTree;
 use crate::{Error, ErrorKind, Monitor, Result, Seed, Timestamp};
 
 /// What the disk is made of, besides its plan.
@@ -38,18 +38,27 @@ pub(super) struct ArrangedDisk<'a> {
     plan: &'a DiskPlan,
     size: u64,
     arrangement: Arrangement,
+    groups: Vec<VolumeGroup>,
 }
 
 impl<'a> ArrangedDisk<'a> {
     /// Finds the size of every partition and of the disk.
     pub(super) fn new(plan: &'a DiskPlan, ingredients: &Ingredients<'_>) -> Result<Self> {
         let Settings { disk_size, spare, .. } = ingredients.settings;
+        let groups = plan.groups.iter().map(|group| GroupNeeds::of(plan, group, ingredients));
+        let groups: Vec<GroupNeeds> = groups.collect::<Result<_>>()?;
         let mut requests = Vec::new();
         let mut growing_content = None;
-        for draft in &plan.partitions {
-            let (size, growth) = match draft.planned.size {
-                SizeRule::Exact(size) => (size, Growth::Fixed),
-                SizeRule::AtLeast { minimum, grow } => {
+        for (at, draft) in plan.partitions.iter().enumerate() {
+            let group = plan.groups.iter().zip(&groups).find(|(group, _)| group.has_partition(at));
+            let (size, growth) = match (draft.content.planned.size, group) {
+                (SizeRule::Exact(size), _) => (size, Growth::Fixed),
+                (SizeRule::AtLeast { minimum, grow }, Some((group, needs))) => {
+                    let growth = if grow { Growth::Grow } else { Growth::Fixed };
+                    (needs.open_partition(plan, group, at)?.max(minimum), growth)
+                }
+                (SizeRule::AtLeast { minimum, grow }, None) => {
+                    let draft = &draft.content;
                     let content = content_size(plan, draft, ingredients)?;
                     let is_root = draft.planned.mount_point.as_deref() == Some("/");
                     let asked = spare.value.filter(|_| is_root).map(|spare| spare.bytes());
@@ -86,7 +95,12 @@ impl<'a> ArrangedDisk<'a> {
                     _ => error,
                 }
             })?;
-        Ok(Self { plan, size, arrangement })
+        let created = ingredients.timestamp.seconds;
+        let placed = plan.groups.iter().zip(groups);
+        let groups = placed
+            .map(|(group, needs)| needs.placed(group, &arrangement.partitions, created))
+            .collect::<Result<_>>()?;
+        Ok(Self { plan, size, arrangement, groups })
     }
 
     /// Bytes of the disk.
@@ -100,7 +114,7 @@ impl<'a> ArrangedDisk<'a> {
             TableKind::Mbr => Some(self.plan.sector_size.bytes()),
             TableKind::Gpt => self
                 .partitions()
-                .find(|(draft, _)| draft.planned.role == PartitionRole::BiosBoot)
+                .find(|(draft, _)| draft.content.planned.role == PartitionRole::BiosBoot)
                 .map(|(_, placement)| placement.start),
         }
     }
@@ -111,7 +125,7 @@ impl<'a> ArrangedDisk<'a> {
             TableKind::Mbr => ALIGNMENT - self.plan.sector_size.bytes(),
             TableKind::Gpt => self
                 .partitions()
-                .find(|(draft, _)| draft.planned.role == PartitionRole::BiosBoot)
+                .find(|(draft, _)| draft.content.planned.role == PartitionRole::BiosBoot)
                 .map_or(0, |(_, placement)| placement.size),
         }
     }
@@ -119,6 +133,22 @@ impl<'a> ArrangedDisk<'a> {
     /// Partitions with their places, in disk order.
     pub(super) fn partitions(&self) -> impl Iterator<Item = (&PartitionDraft, &Placement)> {
         self.plan.partitions.iter().zip(&self.arrangement.partitions)
+    }
+
+    /// The volume groups with everything in its place, in the order of the plan.
+    pub(super) fn groups(&self) -> &[VolumeGroup] {
+        &self.groups
+    }
+
+    /// Where extents of the group `at` stand on the disk, and how many bytes they are.
+    ///
+    /// # Errors
+    /// `ErrorKind::Internal` when they are on none of its partitions.
+    pub(super) fn place_of(&self, at: usize, segment: &crate::lvm::Segment) -> Result<(u64, u64)> {
+        match (self.groups.get(at), self.plan.groups.get(at)) {
+            (Some(group), Some(draft)) => place_of(group, draft, &self.arrangement.partitions, segment),
+            _ => Err(Error::new(ErrorKind::Internal, "there is no such volume group")),
+        }
     }
 
     /// What a BIOS starts, if anything, and where its core starts.
@@ -129,11 +159,12 @@ impl<'a> ArrangedDisk<'a> {
 
     /// Whether an MBR marks the partition as the one to boot from.
     pub(super) fn is_active(&self, draft: &PartitionDraft, boots_bios: bool) -> bool {
-        let is_asked = |draft: &PartitionDraft| draft.planned.flags.contains(&PartitionFlag::Active);
-        let is_root = draft.planned.mount_point.as_deref() == Some("/");
+        let is_asked = |draft: &PartitionDraft| draft.content.planned.flags.contains(&PartitionFlag::Active);
         // Some BIOSes boot no disk without an active partition.
-        let default =
-            boots_bios && !self.plan.partitions.iter().any(is_asked) && is_root && draft.number <= 4;
+        let default = boots_bios
+            && !self.plan.partitions.iter().any(is_asked)
+            && self.plan.holds_root(draft)
+            && draft.number <= 4;
         self.plan.table == TableKind::Mbr && (default || is_asked(draft))
     }
 
@@ -162,46 +193,83 @@ impl<'a> ArrangedDisk<'a> {
             pieces.push((*offset, Piece::Bytes(bios.core.clone(), "GRUB core image")));
         }
         for (draft, placement) in self.partitions() {
-            if draft.planned.file_system.is_some() {
-                pieces.push((placement.start, Piece::Volume(draft, *placement)));
+            if draft.content.planned.file_system.is_some() {
+                let place = (placement.start, placement.size);
+                pieces.push((placement.start, Piece::Volume(&draft.content, place)));
             }
         }
+        self.group_pieces(ingredients, &mut pieces)?;
         pieces.sort_by_key(|(offset, _)| *offset);
         let mut builder = LayoutBuilder::new(Arc::clone(ingredients.tree));
         for (offset, piece) in pieces {
             builder.zeros_to(offset, "unused")?;
             match piece {
                 Piece::Bytes(bytes, label) => builder.bytes(bytes, label)?,
-                Piece::Volume(draft, placement) => {
-                    append_volume(self.plan, draft, placement, ingredients, &mut builder).map_err(
-                        |error| {
-                            let name = draft
-                                .planned
-                                .mount_point
-                                .clone()
-                                .unwrap_or_else(|| draft.planned.name.clone());
-                            match (error.kind(), error.field()) {
-                                (ErrorKind::DoesNotFit, None) => {
-                                    error.with_field(format!("partition {name}"))
-                                }
-                                _ => error,
-                            }
-                        },
-                    )?;
-                }
+                Piece::Volume(draft, place) => self.append(draft, place, ingredients, &mut builder)?,
+                Piece::Part(layout, offset, len) => builder.part_of(&layout, offset, len)?,
             }
         }
         builder.finish(self.size)
     }
 
+    /// The headers of physical volumes, and logical volumes as wholes or, where they stand in several places, in pieces.
+    fn group_pieces(
+        &'a self,
+        ingredients: &Ingredients<'_>,
+        pieces: &mut Vec<(u64, Piece<'a>)>,
+    ) -> Result<()> {
+        for (at, (group, draft)) in self.groups.iter().zip(&self.plan.groups).enumerate() {
+            for (number, (partition, _)) in draft.physical.iter().enumerate() {
+                if let Some(placement) = self.arrangement.partitions.get(*partition) {
+                    let header = group.header_of(number)?;
+                    pieces.push((placement.start, Piece::Bytes(header, "LVM metadata")));
+                }
+            }
+            for (volume, (_, content)) in group.logical.iter().zip(&draft.volumes) {
+                let size = group.size_of(volume);
+                if let [segment] = volume.segments[..] {
+                    let (start, _) = self.place_of(at, &segment)?;
+                    pieces.push((start, Piece::Volume(content, (0, size))));
+                    continue;
+                }
+                let mut whole = LayoutBuilder::new(Arc::clone(ingredients.tree));
+                self.append(content, (0, size), ingredients, &mut whole)?;
+                let whole = whole.finish(size)?;
+                let mut offset = 0_u64;
+                for segment in &volume.segments {
+                    let (start, len) = self.place_of(at, segment)?;
+                    pieces.push((start, Piece::Part(whole.clone(), offset, len)));
+                    offset = offset.saturating_add(len);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn append(
+        &self,
+        draft: &VolumeDraft,
+        place: (u64, u64),
+        ingredients: &Ingredients<'_>,
+        builder: &mut LayoutBuilder,
+    ) -> Result<()> {
+        append_volume(self.plan, draft, place, ingredients, builder).map_err(|error| {
+            match (error.kind(), error.field()) {
+                (ErrorKind::DoesNotFit, None) => error.with_field(draft.shown()),
+                _ => error,
+            }
+        })
+    }
+
     fn table(&self, boot_code: &[u8], boots_bios: bool) -> Result<PartitionTable> {
         let mut entries = Vec::new();
         for (draft, placement) in self.partitions() {
-            let kind = match draft.planned.role {
+            let kind = match draft.content.planned.role {
                 PartitionRole::BiosBoot => PartitionKind::BiosBoot,
                 PartitionRole::Esp => PartitionKind::EfiSystem,
                 PartitionRole::Swap => PartitionKind::LinuxSwap,
-                PartitionRole::Data if draft.planned.file_system == Some(FileSystemKind::Fat32) => {
+                PartitionRole::Lvm => PartitionKind::LinuxLvm,
+                PartitionRole::Data if draft.content.planned.file_system == Some(FileSystemKind::Fat32) => {
                     PartitionKind::BasicData
                 }
                 PartitionRole::Data => PartitionKind::LinuxFilesystem,
@@ -212,7 +280,7 @@ impl<'a> ArrangedDisk<'a> {
                 PartitionId::Guid(guid) => {
                     entry.guid = Some(guid);
                     entry.name = draft.name.clone();
-                    entry.attributes = attributes(&draft.planned.flags);
+                    entry.attributes = attributes(&draft.content.planned.flags);
                 }
                 PartitionId::Mbr { .. } => entry.active = self.is_active(draft, boots_bios),
             }
@@ -240,162 +308,10 @@ impl<'a> ArrangedDisk<'a> {
 
 enum Piece<'a> {
     Bytes(Vec<u8>, &'static str),
-    Volume(&'a PartitionDraft, Placement),
-}
-
-/// The view of the tree that a data partition holds.
-fn view(plan: &DiskPlan, draft: &PartitionDraft, ingredients: &Ingredients<'_>) -> Result<TreeView> {
-    ingredients.monitor.check()?;
-    let tree = ingredients.tree;
-    let node = |mount_point: &str| -> Result<NodeId> {
-        tree.resolve(mount_point.as_bytes()).filter(|node| is_directory(tree, *node)).ok_or_else(|| {
-            let text = "the mount point is no directory of the tree";
-            Error::new(ErrorKind::InvalidProfile, text).with_field("partitions").with_path(mount_point)
-        })
-    };
-    let own = draft.planned.mount_point.as_deref().unwrap_or("/");
-    let mut others = Vec::new();
-    for other in &plan.partitions {
-        if let Some(mount_point) = other.planned.mount_point.as_deref() {
-            others.push(node(mount_point)?);
-        }
-    }
-    // Its content stands on the EFI system partition, also where the guest does not mount that.
-    others.extend(
-        ingredients.esp.and_then(EspPlan::scanned_directory).and_then(|path| tree.resolve(path.as_bytes())),
-    );
-    Ok(TreeView::new(Arc::clone(tree), node(own)?, &others))
-}
-
-pub(super) fn is_directory(tree: &FileTree, node: NodeId) -> bool {
-    tree.inode(tree.inode_of(node)).object == crate::tree::Object::Directory
-}
-
-/// Bytes of the smallest volume that holds a partition's content.
-fn content_size(plan: &DiskPlan, draft: &PartitionDraft, ingredients: &Ingredients<'_>) -> Result<u64> {
-    sized_with_spare(plan, draft, ingredients, 0)
-}
-
-fn sized_with_spare(
-    plan: &DiskPlan,
-    draft: &PartitionDraft,
-    ingredients: &Ingredients<'_>,
-    spare: u64,
-) -> Result<u64> {
-    match draft.planned.file_system {
-        Some(FileSystemKind::Ext4 | FileSystemKind::Ext3 | FileSystemKind::Ext2) => {
-            let view = view(plan, draft, ingredients)?;
-            let size = Ext4Plan::minimum_size(&view, &ext4_options(draft, ingredients)?, spare)?;
-            size.checked_next_multiple_of(ALIGNMENT).ok_or_else(too_large)
-        }
-        Some(FileSystemKind::Fat32) => {
-            let files = fat_content(plan, draft, ingredients)?;
-            let least = fat32::minimum_size(&files, &fat_options(plan, draft, ingredients, 0)?)?;
-            least
-                .checked_add(spare)
-                .and_then(|size| size.checked_next_multiple_of(ALIGNMENT))
-                .ok_or_else(too_large)
-        }
-        Some(FileSystemKind::Swap) | None => Ok(ALIGNMENT),
-    }
-}
-
-fn append_volume(
-    plan: &DiskPlan,
-    draft: &PartitionDraft,
-    placement: Placement,
-    ingredients: &Ingredients<'_>,
-    builder: &mut LayoutBuilder,
-) -> Result<()> {
-    match draft.planned.file_system {
-        Some(FileSystemKind::Ext4 | FileSystemKind::Ext3 | FileSystemKind::Ext2) => {
-            let view = view(plan, draft, ingredients)?;
-            // ext4 takes whole blocks; a partition of odd sectors keeps a tail.
-            let size = placement.size - placement.size % EXT4_BLOCK;
-            Ext4Plan::new(view, ext4_options(draft, ingredients)?, size)?.append(builder)
-        }
-        Some(FileSystemKind::Fat32) => {
-            let files = fat_content(plan, draft, ingredients)?;
-            let options = fat_options(plan, draft, ingredients, placement.start)?;
-            Fat32Plan::new(files, &options, placement.size)?.append(builder)
-        }
-        Some(FileSystemKind::Swap) => {
-            let uuid = match draft.volume {
-                Some(VolumeId::Uuid(uuid)) => uuid,
-                _ => return Err(Error::new(ErrorKind::Internal, "swap has a UUID")),
-            };
-            SwapPlan::new(uuid, &draft.label, placement.size)?.append(builder)
-        }
-        None => Ok(()),
-    }
-}
-
-/// What the names of an ext volume's directories are hashed with.
-pub(super) fn hash_seed(draft: &PartitionDraft, ingredients: &Ingredients<'_>) -> Uuid {
-    ingredients.seed.uuid(&format!("directory hash of {}", draft.planned.name))
-}
-
-fn ext4_options(draft: &PartitionDraft, ingredients: &Ingredients<'_>) -> Result<Ext4Options> {
-    let Some(VolumeId::Uuid(uuid)) = draft.volume else {
-        return Err(Error::new(ErrorKind::Internal, "ext4 has a UUID"));
-    };
-    let hash_seed = hash_seed(draft, ingredients);
-    let features = match draft.planned.file_system {
-        Some(FileSystemKind::Ext3) => Ext4Features::Ext3,
-        Some(FileSystemKind::Ext2) => Ext4Features::Ext2,
-        _ => ingredients.features,
-    };
-    Ok(Ext4Options::new(uuid, hash_seed, ingredients.timestamp)
-        .with_label(Ext4Label::new(&draft.label)?)
-        .with_features(features))
-}
-
-/// Tells, once, what FAT cannot carry of the tree's parts that stand on FAT; the EFI system partition's is told where
-/// its files are chosen.
-pub(super) fn record_fat_losses(
-    plan: &DiskPlan,
-    ingredients: &Ingredients<'_>,
-    findings: &mut Findings,
-) -> Result<()> {
-    for draft in &plan.partitions {
-        let is_fat = draft.planned.file_system == Some(FileSystemKind::Fat32);
-        if is_fat && draft.planned.role == PartitionRole::Data {
-            fat32::files_of(&view(plan, draft, ingredients)?, findings)?;
-        }
-    }
-    Ok(())
-}
-
-fn fat_content(
-    plan: &DiskPlan,
-    draft: &PartitionDraft,
-    ingredients: &Ingredients<'_>,
-) -> Result<Vec<Fat32File>> {
-    if draft.planned.role == PartitionRole::Esp {
-        return Ok(ingredients.esp_files.clone());
-    }
-    // What is lost is told by `record_fat_losses`.
-    fat32::files_of(&view(plan, draft, ingredients)?, &mut Findings::default())
-}
-
-fn fat_options(
-    plan: &DiskPlan,
-    draft: &PartitionDraft,
-    ingredients: &Ingredients<'_>,
-    start: u64,
-) -> Result<Fat32Options> {
-    let Some(VolumeId::Fat(volume_id)) = draft.volume else {
-        return Err(Error::new(ErrorKind::Internal, "FAT32 has a volume id"));
-    };
-    let hidden = start / plan.sector_size.bytes();
-    Ok(Fat32Options {
-        label: draft.label.clone(),
-        volume_id,
-        created: ingredients.timestamp,
-        sector_size: plan.sector_size,
-        // Only old BIOS boot code reads the field, which has 32 bits.
-        hidden_sectors: u32::try_from(hidden).unwrap_or(u32::MAX),
-    })
+    /// What stands in a partition or logical volume; where a partition starts, and the bytes of either.
+    Volume(&'a VolumeDraft, (u64, u64)),
+    /// A range of a logical volume that stands in several places.
+    Part(DiskLayout, u64, u64),
 }
 
 fn attributes(flags: &[PartitionFlag]) -> u64 {
@@ -412,8 +328,6 @@ fn attributes(flags: &[PartitionFlag]) -> u64 {
     })
 }
 
-fn too_large() -> Error {
+pub(super) fn too_large() -> Error {
     Error::new(ErrorKind::DoesNotFit, "the disk passes 2^64 bytes")
 }
-
-const EXT4_BLOCK: u64 = 4096;

@@ -1,34 +1,33 @@
 //! From a tree and what is asked to a disk: settings, partitions, identifiers, edits, layout.
 
 mod changed;
+mod content;
 mod disk;
+mod entries;
+mod groups;
+mod tree_facts;
 mod volumes;
 
 use std::sync::Arc;
 
 use changed::ChangedContent;
 use disk::{ArrangedDisk, Ingredients};
-use volumes::{DiskPlan, KeptPartitionIds, PartitionDraft, fs_type};
+use volumes::{DiskPlan, KeptPartitionIds};
 
-use super::report::{
-    DiskEntry, FileSystemEntry, MachineEntry, OutputEntry, PartitionEntry, Report, RunEntry,
-};
+use super::report::{DiskEntry, MachineEntry, OutputEntry, Report, RunEntry};
 use super::{Order, Scanned, Sources};
 use crate::Result;
-use crate::boot::grub_bios::BiosBoot;
 use crate::boot::{BootLoaders, BootRequest, EspPlan};
 use crate::filesystem::ext4::Ext4Features;
 use crate::filesystem::fat32::{self, Fat32File};
 use crate::format::{Firmware, Machine, OperatingSystem, OutputRole};
 use crate::guest::{
-    self, Edit, EntryKind, Ext4Generation, GuestFacts, GuestSettings, GuestWorkspace, IdentifierMap,
-    IdentityHolder, KeptIdentities, VolumePlace, WantedIdentity,
+    self, Edit, Ext4Generation, GuestFacts, GuestSettings, GuestWorkspace, IdentifierMap, IdentityHolder,
+    KeptIdentities, VolumePlace, WantedIdentity,
 };
 use crate::layout::DiskLayout;
-use crate::partition::TableKind;
 use crate::profile::{
     FileSystemKind, FirmwareParts, IdentityPolicy, Layer, Origin, PartitionPlan, PartitionRole, Settings,
-    TreeFacts, TreeMount, TreeSwap,
 };
 use crate::tree::{EntryRecord, FileTree, Finding, Findings, Severity, TreeView};
 
@@ -54,7 +53,9 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
     let mut workspace = GuestWorkspace::new(&tree);
     let facts = GuestFacts::of(&workspace)?;
     monitor.check()?;
-    let settings = Settings::resolve(&layers(order), report.as_ref(), &tree_facts(&facts))?;
+    let cmdline = report.as_ref().and_then(|report| report.cmdline.as_deref());
+    let tree_facts = tree_facts::tree_facts(&workspace, &facts, cmdline, &mut findings)?;
+    let settings = Settings::resolve(&layers(order), report.as_ref(), &tree_facts)?;
     for note in &order.notes {
         findings.record(Severity::Note, "request", b"", note)?;
     }
@@ -75,6 +76,7 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
     let kept = kept_partition_ids(&settings, &partitions, &identities, &mut findings)?;
     let plan = DiskPlan::new(&partitions, &kept, &order.seed)?;
     let volumes = plan.volumes();
+    tree_facts::check_lvm(&workspace, &settings, &partitions, &volumes, &mut findings)?;
     let identifiers = match settings.identity.value {
         IdentityPolicy::Keep => IdentifierMap::new(),
         IdentityPolicy::New | IdentityPolicy::Clone => IdentifierMap::between(&identities, &volumes)?,
@@ -89,7 +91,7 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
         disk: &volumes,
         identifiers: &guest_settings.identifiers,
         parameters: &parameters,
-        scanned_cmdline: report.as_ref().and_then(|report| report.cmdline.as_deref()),
+        scanned_cmdline: cmdline,
     };
     let boot = loaders.prepare(boots, &mut workspace, &request, &mut findings)?;
     drop(loaders);
@@ -113,12 +115,12 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
         esp_files: esp_files(&plan, boot.esp(), &tree, order, &mut findings)?,
         monitor,
     };
-    disk::record_fat_losses(&plan, &ingredients, &mut findings)?;
+    content::record_fat_losses(&plan, &ingredients, &mut findings)?;
     let arranged = ArrangedDisk::new(&plan, &ingredients)?;
     let bios = arranged.bios(&boot)?;
     let layout = arranged.lay_out(&ingredients, bios.as_ref())?;
     monitor.check()?;
-    let disk_entries = vec![disk_entry(&plan, &arranged, &ingredients, bios.as_ref())];
+    let disk_entries = vec![entries::disk_entry(&plan, &arranged, &ingredients, bios.as_ref())?];
     let machine = machine(order, name, &settings, &facts, boots);
     let findings = told.into_iter().chain(findings.into_vec()).collect();
     Ok(Composition {
@@ -224,39 +226,12 @@ fn esp_files(
     if let Some(esp) = esp {
         return esp.fat32_files(tree, order.timestamp, findings);
     }
-    let mount_point = plan.of_role(PartitionRole::Esp).and_then(|draft| draft.planned.mount_point.as_deref());
+    let mount_point =
+        plan.of_role(PartitionRole::Esp).and_then(|draft| draft.content.planned.mount_point.as_deref());
     match mount_point.and_then(|path| tree.resolve(path.as_bytes())) {
         Some(node) => fat32::files_of(&TreeView::new(Arc::clone(tree), node, &[]), findings),
         None => Ok(Vec::new()),
     }
-}
-
-/// What fstab says, as far as settings depend on it.
-fn tree_facts(facts: &GuestFacts) -> TreeFacts {
-    let mut found = TreeFacts::default();
-    for entry in facts.fstab.iter().flat_map(|fstab| fstab.entries()) {
-        if entry.kind() == EntryKind::Block {
-            found.mounts.push(TreeMount {
-                mount_point: String::from_utf8_lossy(&entry.mount_point()).into_owned(),
-                file_system: entry.fs_type().into_owned(),
-                uuid: None,
-                label: None,
-            });
-        }
-    }
-    for identity in facts.identities().volumes {
-        match identity.place {
-            VolumePlace::Swap => found.swaps.push(TreeSwap { uuid: identity.uuid, label: identity.label }),
-            VolumePlace::MountPoint(path) => {
-                let mount = found.mounts.iter_mut().find(|mount| mount.mount_point.as_bytes() == path);
-                if let Some(mount) = mount {
-                    mount.uuid = identity.uuid;
-                    mount.label = identity.label;
-                }
-            }
-        }
-    }
-    found
 }
 
 /// Identifiers of the partition table that the tree names and that this table can have.
@@ -318,48 +293,4 @@ fn machine(
 fn firmwares(parts: FirmwareParts) -> Vec<Firmware> {
     let of = |present, firmware| if present { Some(firmware) } else { None };
     of(parts.bios, Firmware::Bios).into_iter().chain(of(parts.uefi, Firmware::Uefi)).collect()
-}
-
-fn disk_entry(
-    plan: &DiskPlan,
-    arranged: &ArrangedDisk<'_>,
-    ingredients: &Ingredients<'_>,
-    bios: Option<&(u64, BiosBoot)>,
-) -> DiskEntry {
-    let is_esp = |draft: &PartitionDraft| draft.planned.role == PartitionRole::Esp;
-    let partitions = arranged
-        .partitions()
-        .map(|(draft, placement)| PartitionEntry {
-            number: draft.number,
-            start: placement.start,
-            size: placement.size,
-            role: draft.planned.role.name().to_owned(),
-            id: draft.id.to_string(),
-            name: draft.name.clone(),
-            active: arranged.is_active(draft, bios.is_some()),
-            file_system: draft.planned.file_system.zip(draft.volume).map(|(kind, id)| FileSystemEntry {
-                kind: fs_type(kind).to_owned(),
-                uuid: id.to_string(),
-                label: draft.label.clone(),
-                mount_point: draft.planned.mount_point.clone(),
-                hash_seed: kind.is_ext().then(|| disk::hash_seed(draft, ingredients).to_string()),
-                taken_from: ingredients
-                    .esp
-                    .filter(|_| is_esp(draft))
-                    .and_then(|esp| esp.scanned_directory().map(str::to_owned)),
-                files: is_esp(draft).then(|| changed::fat_files(&ingredients.esp_files, ingredients.tree)),
-            }),
-        })
-        .collect();
-    DiskEntry {
-        size: arranged.size(),
-        sector_size: plan.sector_size.bytes(),
-        table: plan.table.name().to_owned(),
-        id: match plan.table {
-            TableKind::Gpt => plan.guid.hyphenated().to_string(),
-            TableKind::Mbr => format!("{:08x}", plan.signature),
-        },
-        partitions,
-        bios_boot: bios.map(|(start, bios)| changed::bios_boot(bios, *start)),
-    }
 }

@@ -3,8 +3,11 @@ use std::fmt;
 use uuid::Uuid;
 
 use crate::guest::{Volume, VolumePlace, VolumesOfTheDisk};
+use crate::lvm::{LogicalVolumeName, LvmId};
 use crate::partition::{Growth, SectorSize, SizeRequest, TableKind, arrange, minimum_disk_size};
-use crate::profile::{FileSystemKind, PartitionPlan, PartitionRole, PlannedPartition, VolumeId};
+use crate::profile::{
+    FileSystemKind, PartitionPlan, PartitionRole, PlannedGroup, PlannedPartition, VolumeId,
+};
 use crate::{Result, Seed};
 
 /// The disk's identifiers and partitions, before their sizes are known.
@@ -15,19 +18,40 @@ pub(super) struct DiskPlan {
     pub(super) guid: Uuid,
     pub(super) signature: u32,
     pub(super) partitions: Vec<PartitionDraft>,
+    pub(super) groups: Vec<GroupDraft>,
 }
 
 /// A partition with its identifiers.
 #[derive(Clone, Debug)]
 pub(super) struct PartitionDraft {
-    pub(super) planned: PlannedPartition,
+    pub(super) content: VolumeDraft,
     pub(super) number: u32,
     pub(super) id: PartitionId,
+    /// Name of the GPT entry.
+    pub(super) name: String,
+}
+
+/// What stands in a partition or logical volume.
+#[derive(Clone, Debug)]
+pub(super) struct VolumeDraft {
+    pub(super) planned: PlannedPartition,
     /// Of the file system or swap area; `None` where there is none.
     pub(super) volume: Option<VolumeId>,
     pub(super) label: String,
-    /// Name of the GPT entry.
+    /// Its names where it is a logical volume.
+    pub(super) logical: Option<LogicalVolumeName>,
+}
+
+/// A volume group with its identifiers.
+#[derive(Clone, Debug)]
+pub(super) struct GroupDraft {
     pub(super) name: String,
+    pub(super) id: LvmId,
+    /// Bytes.
+    pub(super) extent_size: u64,
+    /// Its partitions' places among those of the disk, in disk order, each with its identifier.
+    pub(super) physical: Vec<(usize, LvmId)>,
+    pub(super) volumes: Vec<(LvmId, VolumeDraft)>,
 }
 
 /// What `PARTUUID` names.
@@ -51,44 +75,122 @@ impl DiskPlan {
                         .unwrap_or_else(|| seed.uuid(&format!("partition {}", planned.name))),
                 ),
             };
-            let fresh = format!("volume {}", planned.name);
-            let volume = planned.file_system.map(|kind| match (planned.volume_id, kind) {
-                (Some(kept), _) => kept,
-                (None, FileSystemKind::Fat32) => VolumeId::Fat(seed.u32(&fresh)),
-                (None, _) => VolumeId::Uuid(seed.uuid(&fresh)),
-            });
-            let label = planned.label.clone().unwrap_or_default();
             let name = kept.name(&planned.name).unwrap_or(&planned.name).to_owned();
-            partitions.push(PartitionDraft { planned: planned.clone(), number, id, volume, label, name });
+            partitions.push(PartitionDraft {
+                content: VolumeDraft::new(planned, None, seed),
+                number,
+                id,
+                name,
+            });
         }
+        let groups = plan.volume_groups.iter().map(|group| GroupDraft::new(group, &plan.partitions, seed));
+        let groups = groups.collect();
         let guid = seed.uuid("disk");
-        Ok(Self { table: plan.table, sector_size: plan.sector_size, guid, signature, partitions })
+        Ok(Self { table: plan.table, sector_size: plan.sector_size, guid, signature, partitions, groups })
+    }
+
+    /// What stands in partitions and in logical volumes.
+    pub(super) fn contents(&self) -> impl Iterator<Item = &VolumeDraft> {
+        let logical = self.groups.iter().flat_map(|group| &group.volumes).map(|(_, content)| content);
+        self.partitions.iter().map(|draft| &draft.content).chain(logical)
     }
 
     /// The volumes that the guest uses.
     pub(super) fn volumes(&self) -> VolumesOfTheDisk {
         let mut volumes = Vec::new();
         for draft in &self.partitions {
-            let (Some(kind), Some(id)) = (draft.planned.file_system, draft.volume) else { continue };
-            let place = match (&draft.planned.mount_point, kind) {
-                (_, FileSystemKind::Swap) => VolumePlace::Swap,
-                (Some(mount_point), _) => VolumePlace::MountPoint(mount_point.clone().into_bytes()),
-                (None, _) => continue,
-            };
-            volumes.push(Volume {
-                place,
-                fs_type: fs_type(kind).to_owned(),
-                uuid: id.to_string(),
-                label: (!draft.label.is_empty()).then(|| draft.label.clone()),
-                partition_uuid: Some(draft.id.to_string()),
-                partition_label: (self.table == TableKind::Gpt).then(|| draft.name.clone()),
-            });
+            let Some(mut volume) = draft.content.volume() else { continue };
+            volume.partition_uuid = Some(draft.id.to_string());
+            volume.partition_label = (self.table == TableKind::Gpt).then(|| draft.name.clone());
+            volumes.push(volume);
         }
-        VolumesOfTheDisk { volumes, lvm: false }
+        let logical = self.groups.iter().flat_map(|group| &group.volumes);
+        volumes.extend(logical.filter_map(|(_, content)| content.volume()));
+        VolumesOfTheDisk { volumes, lvm: !self.groups.is_empty() }
+    }
+
+    /// Whether the root file system is in a partition, or in a volume of the group that the partition is for.
+    pub(super) fn holds_root(&self, draft: &PartitionDraft) -> bool {
+        let is_root = |content: &&VolumeDraft| content.planned.mount_point.as_deref() == Some("/");
+        let Some(root) = self.contents().find(is_root) else { return false };
+        match (&root.logical, &draft.content.planned.volume_group) {
+            (Some(root), Some(group)) => root.group == *group,
+            (None, None) => draft.content.planned.mount_point.as_deref() == Some("/"),
+            _ => false,
+        }
     }
 
     pub(super) fn of_role(&self, role: PartitionRole) -> Option<&PartitionDraft> {
-        self.partitions.iter().find(|draft| draft.planned.role == role)
+        self.partitions.iter().find(|draft| draft.content.planned.role == role)
+    }
+}
+
+impl VolumeDraft {
+    fn new(planned: &PlannedPartition, logical: Option<LogicalVolumeName>, seed: &Seed) -> Self {
+        let fresh = format!("volume {}", planned.name);
+        let volume = planned.file_system.map(|kind| match (planned.volume_id, kind) {
+            (Some(kept), _) => kept,
+            (None, FileSystemKind::Fat32) => VolumeId::Fat(seed.u32(&fresh)),
+            (None, _) => VolumeId::Uuid(seed.uuid(&fresh)),
+        });
+        let label = planned.label.clone().unwrap_or_default();
+        Self { planned: planned.clone(), volume, label, logical }
+    }
+
+    /// The volume as the guest uses it, without what a partition adds; `None` where it does not.
+    fn volume(&self) -> Option<Volume> {
+        let (kind, id) = self.planned.file_system.zip(self.volume)?;
+        let place = match (&self.planned.mount_point, kind) {
+            (_, FileSystemKind::Swap) => VolumePlace::Swap,
+            (Some(mount_point), _) => VolumePlace::MountPoint(mount_point.clone().into_bytes()),
+            (None, _) => return None,
+        };
+        Some(Volume {
+            place,
+            fs_type: fs_type(kind).to_owned(),
+            uuid: id.to_string(),
+            label: (!self.label.is_empty()).then(|| self.label.clone()),
+            partition_uuid: None,
+            partition_label: None,
+            logical_volume: self.logical.clone(),
+        })
+    }
+
+    /// What a message calls it.
+    pub(super) fn shown(&self) -> String {
+        match (&self.logical, &self.planned.mount_point) {
+            (Some(logical), _) => format!("logical volume {logical}"),
+            (None, Some(mount_point)) => format!("partition {mount_point}"),
+            (None, None) => format!("partition {}", self.planned.name),
+        }
+    }
+}
+
+impl GroupDraft {
+    /// Whether the partition `at` of the disk is for the group.
+    pub(super) fn has_partition(&self, at: usize) -> bool {
+        self.physical.iter().any(|(partition, _)| *partition == at)
+    }
+
+    fn new(group: &PlannedGroup, partitions: &[PlannedPartition], seed: &Seed) -> Self {
+        let label = format!("volume group {}", group.name);
+        let members =
+            partitions.iter().enumerate().filter(|(_, p)| p.volume_group.as_ref() == Some(&group.name));
+        let physical = members
+            .enumerate()
+            .map(|(nth, (at, _))| (at, LvmId::of(seed, &format!("physical volume {nth} of {}", group.name))));
+        let volumes = group.volumes.iter().map(|volume| {
+            let name = LogicalVolumeName::new(&group.name, &volume.name);
+            let id = LvmId::of(seed, &format!("logical volume {name}"));
+            (id, VolumeDraft::new(&volume.content, Some(name), seed))
+        });
+        Self {
+            name: group.name.clone(),
+            id: LvmId::of(seed, &label),
+            extent_size: group.extent_size,
+            physical: physical.collect(),
+            volumes: volumes.collect(),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::error::EscapePath;
 use crate::guest::identity::{IdentifierMap, replace_identifiers};
 use crate::guest::volumes::{Volume, VolumesOfTheDisk};
 use crate::guest::workspace::GuestWorkspace;
+use crate::lvm::LogicalVolumeName;
 use crate::tree::{Findings, Severity};
 
 /// Makes `/etc/fstab` true for the new disk. What is true already is not touched; nothing to change is no edit.
@@ -256,7 +257,7 @@ impl<'a> Amendment<'a, '_, '_> {
     /// Adds lines for volumes that none mounts.
     fn missing_entries(&mut self) {
         for volume in std::mem::take(&mut self.unmatched) {
-            let device = format!("UUID={}", volume.uuid);
+            let device = volume.specification();
             let entry = match volume.mount_point() {
                 None => FstabEntry::new(&device, b"none", "swap", "sw", "0"),
                 Some(path) => {
@@ -287,7 +288,7 @@ fn make_true(
     entry.settled = true;
     let shown = subject(entry);
     if !names(&entry.device(), volume) {
-        entry.replace(DEVICE, format!("UUID={}", volume.uuid).into_bytes());
+        entry.replace(DEVICE, volume.specification().into_bytes());
         reasons.push(format!("{shown}: the device is a volume of the new disk"));
     }
     if volume.mount_point().is_none() {
@@ -324,7 +325,11 @@ pub(in crate::guest) fn names(device: &Device, volume: &Volume) -> bool {
         Device::PartUuid(uuid) => same_id(uuid, volume.partition_uuid.as_deref()),
         Device::Label(label) => volume.label.as_deref() == Some(label),
         Device::PartLabel(label) => volume.partition_label.as_deref() == Some(label),
-        Device::Path(_) | Device::Other(_) => false,
+        Device::Path(path) => match (&volume.logical_volume, std::str::from_utf8(path)) {
+            (Some(name), Ok(path)) => LogicalVolumeName::of_device(path).as_ref() == Some(name),
+            _ => false,
+        },
+        Device::Other(_) => false,
     }
 }
 

@@ -24,6 +24,7 @@ fn volume(mount_point: &str, fs_type: &str, uuid: &str) -> Volume {
         label: None,
         partition_uuid: None,
         partition_label: None,
+        logical_volume: None,
     }
 }
 

@@ -1,0 +1,300 @@
+//! Volume groups, read again by code of its own: labels, metadata, and the disks that logical volumes are.
+
+mod label;
+mod text;
+
+use std::io;
+
+use diskwright_core::{ReadAt, Result};
+
+use crate::disk::{Disk, expect_zeros};
+use crate::finding::Findings;
+use crate::report::{DiskRecord, LogicalVolumeRecord, PartitionRecord, VolumeGroupRecord};
+use crate::runs::Runs;
+use label::DATA_START;
+use text::{Node, Section};
+
+/// A logical volume as a guest sees it: a disk of its own, made of ranges of another.
+pub(crate) struct MappedVolume<'a> {
+    disk: &'a dyn Disk,
+    size: u64,
+    pieces: Vec<Piece>,
+}
+
+/// A range of a logical volume, and where it is on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Piece {
+    /// First byte in the volume.
+    inside: u64,
+    /// First byte on the disk.
+    start: u64,
+    len: u64,
+}
+
+/// Checks a group's physical volumes and its metadata against the report; gives its volumes as the metadata places them, in
+/// the report's order, `None` for one that is not there.
+///
+/// # Errors
+/// `ErrorKind::Source` when the disk cannot be read.
+pub(crate) fn check<'a>(
+    disk: &'a dyn Disk,
+    record: &DiskRecord,
+    group: &VolumeGroupRecord,
+    findings: &mut Findings,
+) -> Result<Vec<Option<MappedVolume<'a>>>> {
+    let members: Vec<&PartitionRecord> = record.partitions.iter().filter(|p| p.is_of(&group.name)).collect();
+    let mut texts = Vec::new();
+    for partition in &members {
+        findings.partition = Some(partition.number);
+        let end = partition.start.checked_add(partition.size).filter(|end| *end <= disk.size());
+        let physical = match end {
+            Some(_) => label::check(disk, partition, findings)?,
+            None => None,
+        };
+        if let Some(physical) = physical {
+            let wanted = partition.physical_volume.as_ref().map_or("", |physical| &physical.uuid);
+            let place = partition.start + 512;
+            findings.equal("lvm-label", "LVM label", place, ("uuid", physical.uuid.as_str(), wanted));
+            texts.extend(physical.text);
+        }
+    }
+    let first = members.first().map_or(0, |partition| partition.start.saturating_add(4608));
+    findings.partition = members.first().map(|partition| partition.number);
+    let mut check = Check { at: first, findings };
+    let volumes = match texts.first().map(|text| Section::parse(text)) {
+        Some(Ok(text)) if texts.iter().all(|other| Some(other) == texts.first()) => {
+            check.metadata(disk, &text, group, &members)
+        }
+        Some(Ok(_)) => {
+            check.wrong("the same on all physical volumes", "different texts");
+            None
+        }
+        Some(Err(why)) => {
+            check.wrong("metadata of a volume group", why);
+            None
+        }
+        None => None,
+    };
+    let volumes = volumes.unwrap_or_default();
+    check_free(disk, &members, &volumes, findings)?;
+    findings.partition = None;
+    let mut volumes: Vec<Option<MappedVolume<'a>>> = volumes.into_iter().collect();
+    volumes.resize_with(group.volumes.len(), || None);
+    Ok(volumes)
+}
+
+/// Extents that no volume has, and what is behind the last.
+fn check_free(
+    disk: &dyn Disk,
+    members: &[&PartitionRecord],
+    volumes: &[Option<MappedVolume<'_>>],
+    findings: &mut Findings,
+) -> Result<()> {
+    if volumes.iter().any(Option::is_none) || volumes.is_empty() {
+        return Ok(());
+    }
+    let mut taken = Runs::default();
+    for piece in volumes.iter().flatten().flat_map(|volume| &volume.pieces) {
+        if taken.take(piece.start, piece.len).is_err() {
+            let found = format!("{} bytes from {}", piece.len, piece.start);
+            findings.add("lvm-metadata", STRUCTURE, Some(piece.start), "extents of one volume", found);
+        }
+    }
+    for partition in members {
+        findings.partition = Some(partition.number);
+        let (from, to) = (partition.start + DATA_START, partition.start.saturating_add(partition.size));
+        let gaps: Vec<(u64, u64)> = taken.gaps(from, to.min(disk.size())).collect();
+        for (from, to) in gaps {
+            expect_zeros(disk, from, to, ("free-space", "extents of no volume"), findings)?;
+        }
+    }
+    Ok(())
+}
+
+/// Metadata that is being checked.
+struct Check<'f> {
+    /// Where the text is, for findings.
+    at: u64,
+    findings: &'f mut Findings,
+}
+
+impl Check<'_> {
+    fn wrong(&mut self, expected: impl Into<String>, found: impl Into<String>) {
+        self.findings.add("lvm-metadata", STRUCTURE, Some(self.at), expected, found);
+    }
+
+    fn number(&mut self, section: &Section, name: &str, wanted: u64) {
+        if section.number(name) != Some(wanted) {
+            self.wrong(format!("{name} = {wanted}"), shown(section.get(name)));
+        }
+    }
+
+    fn text(&mut self, section: &Section, name: &str, wanted: &str) {
+        if section.text(name) != Some(wanted) {
+            self.wrong(format!("{name} = {wanted:?}"), shown(section.get(name)));
+        }
+    }
+
+    fn flags(&mut self, section: &Section, name: &str, wanted: &[&str]) {
+        if !section.has_flags(name, wanted) {
+            self.wrong(format!("{name} = {wanted:?}"), shown(section.get(name)));
+        }
+    }
+
+    /// The volumes, in the report's order; `None` where no group is found.
+    fn metadata<'a>(
+        &mut self,
+        disk: &'a dyn Disk,
+        text: &Section,
+        record: &VolumeGroupRecord,
+        members: &[&PartitionRecord],
+    ) -> Option<Vec<Option<MappedVolume<'a>>>> {
+        self.text(text, "contents", "Text Format Volume Group");
+        self.number(text, "version", 1);
+        let Some(group) = text.section(&record.name) else {
+            self.wrong(format!("a group {:?}", record.name), "none");
+            return None;
+        };
+        self.text(group, "id", &record.uuid);
+        self.text(group, "format", "lvm2");
+        self.flags(group, "status", &["RESIZEABLE", "READ", "WRITE"]);
+        self.flags(group, "flags", &[]);
+        self.number(group, "extent_size", record.extent_size / 512);
+        let none = Section::default();
+        let physical: Vec<(&str, &Section)> =
+            group.section("physical_volumes").unwrap_or(&none).sections().collect();
+        if physical.len() != members.len() {
+            self.wrong(format!("{} physical volumes", members.len()), physical.len().to_string());
+            return None;
+        }
+        for ((_, section), partition) in physical.iter().zip(members) {
+            let uuid = partition.physical_volume.as_ref().map_or("", |physical| &physical.uuid);
+            self.text(section, "id", uuid);
+            self.flags(section, "status", &["ALLOCATABLE"]);
+            self.number(section, "dev_size", partition.size / 512);
+            self.number(section, "pe_start", DATA_START / 512);
+            let extents = partition.size.saturating_sub(DATA_START).checked_div(record.extent_size);
+            self.number(section, "pe_count", extents.unwrap_or(0));
+        }
+        let places: Vec<(&str, &PartitionRecord)> =
+            physical.iter().map(|(name, _)| *name).zip(members.iter().copied()).collect();
+        let logical = group.section("logical_volumes").unwrap_or(&none);
+        let names: Vec<&str> = logical.sections().map(|(name, _)| name).collect();
+        let wanted: Vec<&str> = record.volumes.iter().map(|volume| volume.name.as_str()).collect();
+        if names != wanted {
+            self.wrong(format!("the volumes {wanted:?}"), format!("{names:?}"));
+        }
+        let volumes = record.volumes.iter().map(|volume| {
+            let section = logical.section(&volume.name)?;
+            self.volume(disk, section, volume, record.extent_size, &places)
+        });
+        Some(volumes.collect())
+    }
+
+    fn volume<'a>(
+        &mut self,
+        disk: &'a dyn Disk,
+        section: &Section,
+        record: &LogicalVolumeRecord,
+        extent: u64,
+        places: &[(&str, &PartitionRecord)],
+    ) -> Option<MappedVolume<'a>> {
+        self.text(section, "id", &record.uuid);
+        self.flags(section, "status", &["READ", "WRITE", "VISIBLE"]);
+        self.flags(section, "flags", &[]);
+        let segments: Vec<&Section> = section.sections().map(|(_, segment)| segment).collect();
+        self.number(section, "segment_count", segments.len() as u64);
+        let mut pieces = Vec::new();
+        let mut size = 0_u64;
+        for segment in segments {
+            let Some(piece) = piece_of(segment, size, extent, places, disk.size()) else {
+                self.wrong("a segment on one physical volume", format!("{segment:?}"));
+                return None;
+            };
+            size = size.checked_add(piece.len)?;
+            pieces.push(piece);
+        }
+        let told: Vec<(u64, u64)> =
+            record.segments.iter().map(|segment| (segment.start, segment.size)).collect();
+        let found: Vec<(u64, u64)> = pieces.iter().map(|piece| (piece.start, piece.len)).collect();
+        if told != found || size != record.size {
+            self.wrong(format!("{} at {told:?}", record.name), format!("{found:?}"));
+        }
+        Some(MappedVolume { disk, size, pieces })
+    }
+}
+
+/// Where a segment is on the disk; `None` where it is not linear, not the next one, or not within its partition.
+fn piece_of(
+    segment: &Section,
+    inside: u64,
+    extent: u64,
+    places: &[(&str, &PartitionRecord)],
+    disk_size: u64,
+) -> Option<Piece> {
+    let is_linear = segment.text("type") == Some("striped") && segment.number("stripe_count") == Some(1);
+    let Some(Node::List(stripes)) = segment.get("stripes") else { return None };
+    let [Node::Text(name), Node::Number(first)] = stripes.as_slice() else { return None };
+    let (_, partition) = places.iter().find(|(known, _)| known == name)?;
+    let len = segment.number("extent_count")?.checked_mul(extent).filter(|len| *len > 0)?;
+    let begins = segment.number("start_extent")?.checked_mul(extent)?;
+    let start = first.checked_mul(extent)?.checked_add(DATA_START)?.checked_add(partition.start)?;
+    let end = start.checked_add(len)?;
+    let partition_end = partition.start.checked_add(partition.size)?;
+    let fits = end <= partition_end && end <= disk_size;
+    (is_linear && begins == inside && fits).then_some(Piece { inside, start, len })
+}
+
+fn shown(node: Option<&Node>) -> String {
+    match node {
+        None => "nothing".to_owned(),
+        Some(Node::Number(number)) => number.to_string(),
+        Some(Node::Text(text)) => format!("{text:?}"),
+        Some(other) => format!("{other:?}"),
+    }
+}
+
+impl MappedVolume<'_> {
+    fn piece_at(&self, offset: u64) -> Option<&Piece> {
+        let at = self.pieces.partition_point(|piece| piece.inside <= offset).checked_sub(1)?;
+        self.pieces.get(at).filter(|piece| offset - piece.inside < piece.len)
+    }
+}
+
+impl ReadAt for MappedVolume<'_> {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        let mut rest = buf;
+        let mut offset = offset;
+        while !rest.is_empty() {
+            let piece = self.piece_at(offset).ok_or(io::ErrorKind::UnexpectedEof)?;
+            let skipped = offset - piece.inside;
+            let here = usize::try_from(piece.len - skipped).unwrap_or(usize::MAX).min(rest.len());
+            let (part, after) = rest.split_at_mut(here);
+            self.disk.read_exact_at(piece.start + skipped, part)?;
+            rest = after;
+            offset += here as u64;
+        }
+        Ok(())
+    }
+}
+
+impl Disk for MappedVolume<'_> {
+    fn next_data(&self, from: u64) -> u64 {
+        let mut from = from;
+        while let Some(piece) = self.piece_at(from) {
+            let skipped = from - piece.inside;
+            let next = self.disk.next_data(piece.start + skipped).max(piece.start + skipped);
+            match next - piece.start {
+                inside if inside < piece.len => return piece.inside + inside,
+                _ => from = piece.inside + piece.len,
+            }
+        }
+        from.min(self.size)
+    }
+}
+
+const STRUCTURE: &str = "LVM metadata";

@@ -1,0 +1,136 @@
+//! Volume groups: how large their volumes and partitions are, and where everything in them stands.
+
+use super::content::{content_size, sized_with_spare};
+use super::disk::{Ingredients, too_large};
+use super::volumes::{DiskPlan, GroupDraft, VolumeDraft};
+use crate::lvm::{self, DATA_START, LogicalVolume, PhysicalVolume, Segment, VolumeGroup};
+use crate::partition::Placement;
+use crate::profile::{SizeRule, spare_room};
+use crate::{Error, ErrorKind, Result};
+
+/// What the volumes of a group need before partitions have their sizes.
+pub(super) struct GroupNeeds {
+    /// Extents of each volume.
+    extents: Vec<u64>,
+    /// The volume that takes the rest.
+    growing: Option<usize>,
+}
+
+impl GroupNeeds {
+    /// Sizes every volume of a group. A growing volume gets spare room only where its group's partitions have no sizes of
+    /// their own: what is left there is the room.
+    pub(super) fn of(plan: &DiskPlan, group: &GroupDraft, ingredients: &Ingredients<'_>) -> Result<Self> {
+        let is_bounded = group.physical.iter().all(|(at, _)| match partition_rule(plan, *at) {
+            SizeRule::Exact(_) => true,
+            SizeRule::AtLeast { grow, .. } => grow && ingredients.settings.disk_size.value.is_some(),
+        });
+        let mut extents = Vec::new();
+        let mut growing = None;
+        for (at, (_, volume)) in group.volumes.iter().enumerate() {
+            let bytes = match volume.planned.size {
+                SizeRule::Exact(size) => size,
+                SizeRule::AtLeast { minimum, grow } => {
+                    if grow {
+                        growing = Some(at);
+                    }
+                    needed(plan, volume, ingredients, grow && is_bounded)?.max(minimum)
+                }
+            };
+            extents.push(bytes.div_ceil(group.extent_size).max(1));
+        }
+        Ok(Self { extents, growing })
+    }
+
+    /// The size of the partition `at` of the disk, whose size is not stated: what the stated ones of its group leave.
+    pub(super) fn open_partition(&self, plan: &DiskPlan, group: &GroupDraft, at: usize) -> Result<u64> {
+        let others = group.physical.iter().filter(|(other, _)| *other != at);
+        let stated = others.fold(0_u64, |sum, (other, _)| match partition_rule(plan, *other) {
+            SizeRule::Exact(size) | SizeRule::AtLeast { minimum: size, .. } => {
+                sum.saturating_add(lvm::extents_of(size, group.extent_size))
+            }
+        });
+        let missing = self.sum().saturating_sub(stated).max(1);
+        missing
+            .checked_mul(group.extent_size)
+            .and_then(|bytes| bytes.checked_add(DATA_START))
+            .ok_or_else(too_large)
+    }
+
+    fn sum(&self) -> u64 {
+        self.extents.iter().fold(0, |sum, extents| sum.saturating_add(*extents))
+    }
+
+    /// The group on partitions with their places.
+    ///
+    /// # Errors
+    /// `ErrorKind::DoesNotFit` naming the group.
+    pub(super) fn placed(
+        self,
+        group: &GroupDraft,
+        placements: &[Placement],
+        created: i64,
+    ) -> Result<VolumeGroup> {
+        let members = group.physical.iter().filter_map(|(at, id)| Some((placements.get(*at)?, *id)));
+        let physical: Vec<PhysicalVolume> =
+            members.map(|(placement, id)| PhysicalVolume { id, size: placement.size }).collect();
+        let room: Vec<u64> =
+            physical.iter().map(|physical| lvm::extents_of(physical.size, group.extent_size)).collect();
+        let total = room.iter().fold(0_u64, |sum, extents| sum.saturating_add(*extents));
+        let rest = total.saturating_sub(self.sum());
+        let (mut extents, growing) = (self.extents, self.growing);
+        if let Some(growing) = growing.and_then(|at| extents.get_mut(at)) {
+            *growing = growing.saturating_add(rest);
+        }
+        let places = lvm::allocate(&room, &extents)
+            .map_err(|error| error.with_field(format!("volume group {}", group.name)))?;
+        let logical = group.volumes.iter().zip(places).map(|((id, volume), segments)| {
+            let name = volume.logical.as_ref().map(|name| name.volume.clone()).unwrap_or_default();
+            LogicalVolume { name, id: *id, segments }
+        });
+        Ok(VolumeGroup {
+            name: group.name.clone(),
+            id: group.id,
+            extent_size: group.extent_size,
+            created,
+            logical: logical.collect(),
+            physical,
+        })
+    }
+}
+
+/// Where extents of a group stand on the disk, and how many bytes they are.
+pub(super) fn place_of(
+    group: &VolumeGroup,
+    draft: &GroupDraft,
+    placements: &[Placement],
+    segment: &Segment,
+) -> Result<(u64, u64)> {
+    let placement = draft.physical.get(segment.physical).and_then(|(at, _)| placements.get(*at));
+    let start = placement.and_then(|placement| {
+        let inside = segment.first.checked_mul(group.extent_size)?.checked_add(DATA_START)?;
+        placement.start.checked_add(inside)
+    });
+    let len = segment.extents.checked_mul(group.extent_size);
+    start.zip(len).ok_or_else(|| Error::new(ErrorKind::Internal, "a segment is on no partition of its group"))
+}
+
+fn needed(
+    plan: &DiskPlan,
+    volume: &VolumeDraft,
+    ingredients: &Ingredients<'_>,
+    takes_what_is_left: bool,
+) -> Result<u64> {
+    let is_root = volume.planned.mount_point.as_deref() == Some("/");
+    let spare = ingredients.settings.spare.value;
+    let room = match spare.filter(|_| is_root) {
+        Some(spare) => spare.bytes(),
+        None if takes_what_is_left => 0,
+        None => spare_room(content_size(plan, volume, ingredients)?),
+    };
+    sized_with_spare(plan, volume, ingredients, room)
+}
+
+fn partition_rule(plan: &DiskPlan, at: usize) -> SizeRule {
+    let draft = plan.partitions.get(at);
+    draft.map_or(SizeRule::Exact(0), |draft| draft.content.planned.size)
+}

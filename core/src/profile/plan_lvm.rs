@@ -1,0 +1,224 @@
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use super::plan::{plan_one, role_of};
+use super::{
+    ByteSize, FileSystemKind, LogicalVolumeRequest, LvmPolicy, Origin, PartitionRequest, PartitionRole,
+    PlannedPartition, Settings, VolumeGroupRequest,
+};
+use crate::lvm::{DEFAULT_EXTENT, LogicalVolumeName};
+
+/// A volume group to lay out, before content decides the sizes of its volumes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlannedGroup {
+    /// Name.
+    pub name: String,
+    /// Bytes of an extent.
+    pub extent_size: u64,
+    /// Its volumes; at most one grows.
+    pub volumes: Vec<PlannedVolume>,
+}
+
+/// A logical volume to lay out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlannedVolume {
+    /// Name.
+    pub name: String,
+    /// What stands in it: of role `data` or `swap`. Its own `name` is only the label for the seed.
+    pub content: PlannedPartition,
+}
+
+/// What the disk is divided into, whoever asks for it.
+pub(super) struct Division<'a> {
+    pub(super) partitions: Cow<'a, [PartitionRequest]>,
+    pub(super) groups: Cow<'a, [VolumeGroupRequest]>,
+    pub(super) origin: Origin,
+}
+
+impl<'a> Division<'a> {
+    /// What the profile lists, else the volume groups of the tree, else one root file system.
+    pub(super) fn of(settings: &'a Settings) -> Self {
+        let listed = settings.partitions.value.as_deref();
+        let groups = settings.volume_groups.value.as_deref();
+        let division = match (listed, groups) {
+            (None, None) => match of_the_tree(settings) {
+                Some(division) => division,
+                None => {
+                    let root = PartitionRequest { mount_point: Some("/".into()), ..Default::default() };
+                    Self {
+                        partitions: Cow::Owned(vec![root]),
+                        groups: Cow::Borrowed(&[]),
+                        origin: Origin::Default,
+                    }
+                }
+            },
+            (listed, groups) => {
+                let groups = groups.unwrap_or_default();
+                let partitions = with_physical(listed, groups);
+                Self { partitions, groups: Cow::Borrowed(groups), origin: settings.table_origin() }
+            }
+        };
+        match settings.lvm.value {
+            LvmPolicy::Keep => division,
+            LvmPolicy::Flatten => division.flattened(),
+        }
+    }
+
+    pub(super) fn has_role(&self, role: PartitionRole) -> bool {
+        let is_swap = |volume: &LogicalVolumeRequest| volume.file_system == Some(FileSystemKind::Swap);
+        self.partitions.iter().any(|request| role_of(request) == role)
+            || (role == PartitionRole::Swap
+                && self.groups.iter().flat_map(|group| &group.volumes).any(is_swap))
+    }
+
+    /// Which partition grows by default, as no request says it.
+    pub(super) fn default_growth(&self) -> Option<usize> {
+        if self.partitions.iter().any(|request| request.grow == Some(true)) {
+            return None;
+        }
+        let is_root = |mount_point: &Option<String>| mount_point.as_deref() == Some("/");
+        let holds_root = |group: &&VolumeGroupRequest| group.volumes.iter().any(|v| is_root(&v.mount_point));
+        let grows = |group: &&VolumeGroupRequest| group.volumes.iter().any(|v| v.grow == Some(true));
+        let is_open = |request: &&PartitionRequest| request.size.is_none() && request.grow.is_none();
+        let root = self.partitions.iter().position(|request| is_root(&request.mount_point));
+        if let Some(root) = root {
+            return Some(root).filter(|at| self.partitions.get(*at).as_ref().is_some_and(is_open));
+        }
+        let group = self.groups.iter().find(holds_root).or_else(|| self.groups.iter().find(grows))?;
+        self.partitions
+            .iter()
+            .position(|request| request.volume_group.as_ref() == Some(&group.name) && is_open(&request))
+    }
+
+    /// The groups as they are planned.
+    pub(super) fn planned_groups(&self, settings: &Settings) -> Vec<PlannedGroup> {
+        let overrides = settings.swap_size.origin < self.origin;
+        let mut groups = Vec::new();
+        for group in self.groups.iter() {
+            let none_grows = !group.volumes.iter().any(|volume| volume.grow == Some(true));
+            let mut volumes = Vec::new();
+            for volume in &group.volumes {
+                let mut request = content_request(volume);
+                let is_swap = request.role == Some(PartitionRole::Swap);
+                if is_swap && (overrides || request.size.is_none()) {
+                    if settings.swap_size.value == ByteSize::ZERO {
+                        continue;
+                    }
+                    request.size = None;
+                }
+                let is_root = request.mount_point.as_deref() == Some("/");
+                let grows = is_root && request.size.is_none() && none_grows;
+                let mut content = plan_one(settings, &request, self.origin, grows);
+                let name = LogicalVolumeName::new(&group.name, &volume.name);
+                content.name = format!("logical volume {name}");
+                volumes.push(PlannedVolume { name: volume.name.clone(), content });
+            }
+            groups.push(PlannedGroup {
+                name: group.name.clone(),
+                extent_size: group.extent_size.map_or(DEFAULT_EXTENT, ByteSize::bytes),
+                volumes,
+            });
+        }
+        groups
+    }
+
+    /// Partitions in the place of every group's first physical volume.
+    fn flattened(self) -> Self {
+        let mut partitions = Vec::new();
+        let mut done: Vec<&str> = Vec::new();
+        for request in self.partitions.iter() {
+            let Some(name) = request.volume_group.as_deref() else {
+                partitions.push(request.clone());
+                continue;
+            };
+            if done.contains(&name) {
+                continue;
+            }
+            done.push(name);
+            let group = self.groups.iter().find(|group| group.name == name);
+            partitions.extend(group.iter().flat_map(|group| &group.volumes).map(content_request));
+        }
+        Self { partitions: Cow::Owned(partitions), groups: Cow::Borrowed(&[]), origin: self.origin }
+    }
+}
+
+/// What stands in a logical volume, as in a partition.
+pub(super) fn content_request(volume: &LogicalVolumeRequest) -> PartitionRequest {
+    let role = match volume.file_system {
+        Some(FileSystemKind::Swap) => PartitionRole::Swap,
+        // One at /boot/efi, too: firmware reads no logical volumes.
+        _ => PartitionRole::Data,
+    };
+    PartitionRequest {
+        mount_point: volume.mount_point.clone(),
+        role: Some(role),
+        file_system: volume.file_system,
+        size: volume.size,
+        grow: volume.grow,
+        label: volume.label.clone(),
+        ..Default::default()
+    }
+}
+
+/// The list, with a root file system where there is no list and no group has it, and a partition for each group that
+/// has none.
+fn with_physical<'a>(
+    listed: Option<&'a [PartitionRequest]>,
+    groups: &[VolumeGroupRequest],
+) -> Cow<'a, [PartitionRequest]> {
+    let mut partitions = Cow::Borrowed(listed.unwrap_or_default());
+    let mut volumes = groups.iter().flat_map(|group| &group.volumes);
+    if listed.is_none() && !volumes.any(|volume| volume.mount_point.as_deref() == Some("/")) {
+        let root = PartitionRequest { mount_point: Some("/".into()), ..Default::default() };
+        partitions.to_mut().push(root);
+    }
+    for group in groups {
+        if !partitions.iter().any(|request| request.volume_group.as_ref() == Some(&group.name)) {
+            partitions.to_mut().push(physical_volume(&group.name));
+        }
+    }
+    partitions
+}
+
+fn physical_volume(group: &str) -> PartitionRequest {
+    PartitionRequest { volume_group: Some(group.to_owned()), ..Default::default() }
+}
+
+/// The groups on which the tree has its root and what else its fstab names, each on one partition; `/boot` keeps a
+/// partition of its own where it has one.
+fn of_the_tree(settings: &Settings) -> Option<Division<'static>> {
+    settings.root_volume()?;
+    let mut groups: Vec<VolumeGroupRequest> = Vec::new();
+    let mut add = |name: &LogicalVolumeName, volume: LogicalVolumeRequest| {
+        let at = groups.iter().position(|group| group.name == name.group).unwrap_or(groups.len());
+        if at == groups.len() {
+            groups.push(VolumeGroupRequest { name: name.group.clone(), ..Default::default() });
+        }
+        if let Some(group) = groups.get_mut(at)
+            && !group.volumes.iter().any(|known| known.name == volume.name)
+        {
+            group.volumes.push(volume);
+        }
+    };
+    let is_root = |at: &str| at == "/";
+    let (root, others): (Vec<_>, Vec<_>) =
+        settings.volumes.iter().partition(|volume| is_root(&volume.mount_point));
+    for mount in root.into_iter().chain(others) {
+        if let Some(name) = &mount.logical_volume {
+            let mount_point = Some(mount.mount_point.clone());
+            add(name, LogicalVolumeRequest { name: name.volume.clone(), mount_point, ..Default::default() });
+        }
+    }
+    for name in settings.swaps.iter().filter_map(|swap| swap.logical_volume.as_ref()) {
+        let file_system = Some(FileSystemKind::Swap);
+        add(name, LogicalVolumeRequest { name: name.volume.clone(), file_system, ..Default::default() });
+    }
+    let boot = settings.volumes.iter().find(|volume| volume.mount_point == "/boot");
+    let is_fat = |kind: &str| matches!(kind, "vfat" | "fat" | "msdos" | "fat32");
+    let has_boot = boot.is_some_and(|boot| boot.logical_volume.is_none() && !is_fat(&boot.file_system));
+    let boot = PartitionRequest { mount_point: Some("/boot".into()), ..Default::default() };
+    let mut partitions: Vec<PartitionRequest> = has_boot.then_some(boot).into_iter().collect();
+    partitions.extend(groups.iter().map(|group| physical_volume(&group.name)));
+    Some(Division { partitions: Cow::Owned(partitions), groups: Cow::Owned(groups), origin: Origin::Tree })
+}
