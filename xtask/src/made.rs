@@ -37,6 +37,17 @@ pub(crate) const TREE: Made = Made {
     root_because: Some("it holds device nodes and foreign owners"),
 };
 
+/// A small Debian 12 machine with its root on a logical volume: `root` is it unpacked.
+pub(crate) const LVM_TREE: Made = Made {
+    what: "the Debian tree with LVM",
+    directory: "debian-12-lvm-tree",
+    recipe: "fixtures/recipes/debian-lvm-tree.sh",
+    beside: &[],
+    suite: "bookworm",
+    components: "main",
+    root_because: Some("it holds device nodes and foreign owners"),
+};
+
 /// A machine of 200 000 small files, with the boot files of the Debian tree, which must be made before: `root` and `root.tar`,
 /// likewise.
 pub(crate) const SMALL_FILES: Made = Made {

@@ -56,7 +56,10 @@ fn run(arguments: &[&str]) -> Result<bool> {
             made::PYTHON.make(&workspace)?;
             made::OPENAPI.make(&workspace)?;
         }
-        ["tree"] => println!("{}", made::TREE.make(&workspace)?.display()),
+        ["tree"] => {
+            println!("{}", made::TREE.make(&workspace)?.display());
+            println!("{}", made::LVM_TREE.make(&workspace)?.display());
+        }
         ["virtualbox"] => println!("{}", made::VIRTUALBOX.make(&workspace)?.display()),
         ["clients"] => println!("{}", made::CLIENTS.make(&workspace)?.display()),
         ["arrows"] => arrows::check(&workspace)?,

@@ -156,6 +156,7 @@ const ORACLES: &[Oracle] = &[
     program("sfdisk", "fdisk"),
     program("parted", "parted"),
     program("losetup", "mount"),
+    program("lvm", "lvm2"),
     program("mmdebstrap", "mmdebstrap"),
     Oracle {
         witness: Witness::File("/usr/share/keyrings/debian-archive-keyring.gpg"),

@@ -45,6 +45,20 @@ pub(super) fn resume_settings(workspace: &GuestWorkspace<'_>) -> Result<Vec<Resu
     Ok(settings)
 }
 
+/// What the kernel must be told where the setting of initramfs-tools names a device that is not on the new disk: the initial
+/// RAM disk has a copy, and would wait for that device. `None` where it is true or there is none.
+pub fn resume_parameter(settings: &[ResumeSetting], disk: &VolumesOfTheDisk) -> Option<String> {
+    let of_initramfs = settings.iter().rev().find(|setting| setting.path != DEFAULT_GRUB)?;
+    let device = of_initramfs.device();
+    if !device.is_block() || disk.volumes.iter().any(|volume| names(&device, volume)) {
+        return None;
+    }
+    Some(match disk.swaps().next() {
+        Some(swap) => format!("resume={}", swap.specification()),
+        None => "noresume".to_owned(),
+    })
+}
+
 /// Makes the settings of initramfs-tools true: a swap area of the new disk, or none.
 pub(super) fn amend_resume(workspace: &mut GuestWorkspace<'_>, disk: &VolumesOfTheDisk) -> Result<()> {
     let new = match disk.swaps().next() {

@@ -110,6 +110,22 @@ fn resume_names_the_new_swap_area_or_none() {
 }
 
 #[test]
+fn the_kernel_is_told_where_the_initial_ram_disk_would_wait_for_a_device_that_is_gone() {
+    let told = |value: &str, disk: &VolumesOfTheDisk| {
+        let setting =
+            ResumeSetting { path: "/etc/initramfs-tools/conf.d/resume".into(), value: value.into() };
+        resume_parameter(&[setting], disk)
+    };
+    let with_swap = disk(vec![root(ROOT_ID), swap(SWAP_ID)]);
+    assert_eq!(told(&format!("UUID={SWAP_ID}"), &with_swap), None);
+    assert_eq!(told("none", &with_swap), None);
+    assert_eq!(told("/dev/mapper/vg-swap", &with_swap), Some(format!("resume=UUID={SWAP_ID}")));
+    assert_eq!(told("/dev/sda5", &disk(vec![root(ROOT_ID)])).as_deref(), Some("noresume"));
+    let grub = ResumeSetting { path: "/etc/default/grub".into(), value: "/dev/sda5".into() };
+    assert_eq!(resume_parameter(&[grub], &with_swap), None, "the boot menu's own option is replaced there");
+}
+
+#[test]
 fn swap_files_stay_and_those_that_cannot_work_are_told() {
     let fstab = format!(
         "{}/swapfile none swap sw 0 0\n/other none swap sw 0 0\n/gone none swap sw 0 0\n",

@@ -282,3 +282,33 @@ fn more_than_256_labels_are_refused() {
     let disk = builder.finish(257).unwrap();
     assert_eq!(disk.regions().last().unwrap().label, "255");
 }
+
+#[test]
+fn parts_of_a_layout_read_as_the_layout_does() {
+    let (tree, inodes, _) = tree(&[b"0123456789abcdef"]);
+    let mut builder = LayoutBuilder::new(Arc::clone(&tree));
+    builder.bytes(b"generated".to_vec(), "bytes").unwrap();
+    builder.zeros(7, "gap").unwrap();
+    builder.file(inodes[0], 2, 20, "file").unwrap();
+    builder.computed(Arc::new(BytesReader(b"computed"[..].into())), "table").unwrap();
+    let whole = builder.finish(50).unwrap();
+    let read = |layout: &DiskLayout| {
+        let mut bytes = vec![0; usize::try_from(layout.size()).unwrap()];
+        layout.reader().read_exact_at(0, &mut bytes).unwrap();
+        bytes
+    };
+    let expected = read(&whole);
+    for cut in 0..=50 {
+        let mut parts = LayoutBuilder::new(Arc::clone(&tree));
+        // The second part stands before the first.
+        parts.part_of(&whole, cut, 50 - cut).unwrap();
+        parts.part_of(&whole, 0, cut).unwrap();
+        let found = read(&parts.finish(50).unwrap());
+        let at = usize::try_from(cut).unwrap();
+        assert_eq!((&found[50 - at..], &found[..50 - at]), (&expected[..at], &expected[at..]), "{cut}");
+    }
+    let mut parts = LayoutBuilder::new(Arc::clone(&tree));
+    assert_eq!(parts.part_of(&whole, 40, 11).unwrap_err().kind(), ErrorKind::Internal);
+    let (other, ..) = self::tree(&[]);
+    assert_eq!(LayoutBuilder::new(other).part_of(&whole, 0, 1).unwrap_err().kind(), ErrorKind::Internal);
+}

@@ -33,7 +33,7 @@ pub struct MachineReport {
     /// Disks, in the machine's order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disks: Vec<MachineDisk>,
-    /// Logical volumes, as captured; they are not laid out again.
+    /// Logical volumes, as captured; which ones are laid out again the tree's own configuration says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lvm: Option<Value>,
     /// Network interfaces, in the machine's order; they are not made again, and [`MachineReport::notes`] says so.

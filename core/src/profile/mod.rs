@@ -47,6 +47,8 @@ pub(crate) use check_guest::parse_network;
 pub(crate) use size::quoted;
 
 #[cfg(test)]
+mod lvm_tests;
+#[cfg(test)]
 mod schema_tests;
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,7 @@ pub mod disk;
 mod emulator;
 mod generate;
 pub mod http;
+pub mod lvm;
 mod made;
 mod mounted;
 mod program;

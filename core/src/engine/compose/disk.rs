@@ -163,8 +163,8 @@ impl<'a> ArrangedDisk<'a> {
         // Some BIOSes boot no disk without an active partition.
         let default = boots_bios
             && !self.plan.partitions.iter().any(is_asked)
-            && self.plan.holds_root(draft)
-            && draft.number <= 4;
+            && draft.number <= 4
+            && self.plan.partition_of_root().is_some_and(|root| root.number == draft.number);
         self.plan.table == TableKind::Mbr && (default || is_asked(draft))
     }
 

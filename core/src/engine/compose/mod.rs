@@ -87,6 +87,8 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
     let mut parameters = settings.kernel_parameters.value.clone();
     let naming = guest::naming_parameters(settings.nics.value.as_deref().unwrap_or_default());
     parameters.extend(naming.into_iter().filter(|one| !settings.kernel_parameters.value.contains(one)));
+    parameters
+        .extend(guest::resume_parameter(&facts.resume, &volumes).filter(|one| !parameters.contains(one)));
     let request = BootRequest {
         disk: &volumes,
         identifiers: &guest_settings.identifiers,

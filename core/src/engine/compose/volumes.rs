@@ -109,15 +109,15 @@ impl DiskPlan {
         VolumesOfTheDisk { volumes, lvm: !self.groups.is_empty() }
     }
 
-    /// Whether the root file system is in a partition, or in a volume of the group that the partition is for.
-    pub(super) fn holds_root(&self, draft: &PartitionDraft) -> bool {
+    /// The partition with the root file system, or the first of the group that has it.
+    pub(super) fn partition_of_root(&self) -> Option<&PartitionDraft> {
         let is_root = |content: &&VolumeDraft| content.planned.mount_point.as_deref() == Some("/");
-        let Some(root) = self.contents().find(is_root) else { return false };
-        match (&root.logical, &draft.content.planned.volume_group) {
-            (Some(root), Some(group)) => root.group == *group,
-            (None, None) => draft.content.planned.mount_point.as_deref() == Some("/"),
-            _ => false,
-        }
+        let root = self.contents().find(is_root)?;
+        let group = root.logical.as_ref().map(|name| &name.group);
+        self.partitions.iter().find(|draft| match group {
+            Some(group) => draft.content.planned.volume_group.as_ref() == Some(group),
+            None => is_root(&&draft.content),
+        })
     }
 
     pub(super) fn of_role(&self, role: PartitionRole) -> Option<&PartitionDraft> {

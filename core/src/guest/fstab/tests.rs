@@ -485,3 +485,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn lines_that_name_logical_volumes_of_the_new_disk_by_either_path_stay() {
+    let logical = |mount_point: &str, fs_type: &str, uuid: &str, name: &str| Volume {
+        logical_volume: Some(crate::lvm::LogicalVolumeName::new("my-vg", name)),
+        ..volume(mount_point, fs_type, uuid)
+    };
+    let disk = disk(vec![
+        logical("/", "ext4", ROOT_ID, "root"),
+        logical("/home", "ext4", NEW_ID, "home"),
+        logical("swap", "swap", SWAP_ID, "swap_1"),
+    ]);
+    let true_already = "/dev/mapper/my--vg-root / ext4 defaults 0 1\n/dev/my-vg/home /home ext4 defaults 0 2\n\
+                        /dev/mapper/my--vg-swap_1 none swap sw 0 0\n";
+    assert_eq!(amended(true_already, &disk), true_already);
+    let other = "/dev/mapper/old-root / ext4 defaults 0 1\n/dev/sda5 none swap sw 0 0\n";
+    let expected = "/dev/mapper/my--vg-root / ext4 defaults 0 1\n/dev/mapper/my--vg-swap_1 none swap sw 0 0\n\
+                    /dev/mapper/my--vg-home /home ext4 defaults 0 2\n";
+    assert_eq!(amended(other, &disk), expected);
+}

@@ -1,0 +1,173 @@
+use super::*;
+use crate::ErrorKind;
+use crate::lvm::LogicalVolumeName;
+
+fn resolve(json: &str, tree: &TreeFacts) -> crate::Result<Settings> {
+    let profile = Profile::from_json(json.as_bytes())?;
+    Settings::resolve(&[Layer { origin: Origin::Profile, profile: &profile }], None, tree)
+}
+
+fn plan(json: &str, tree: &TreeFacts) -> PartitionPlan {
+    PartitionPlan::new(&resolve(json, tree).unwrap(), FirmwareParts { bios: true, uefi: false }).unwrap()
+}
+
+fn fields(error: &crate::Error) -> Vec<&str> {
+    std::iter::once(error).chain(error.also()).filter_map(crate::Error::field).collect()
+}
+
+/// A RHEL of which the server's data is on a second group.
+fn scanned() -> TreeFacts {
+    let mount = |at: &str, volume: Option<(&str, &str)>| TreeMount {
+        mount_point: at.into(),
+        file_system: "xfs".into(),
+        logical_volume: volume.map(|(group, volume)| LogicalVolumeName::new(group, volume)),
+        ..Default::default()
+    };
+    TreeFacts {
+        mounts: vec![
+            mount("/boot", None),
+            mount("/srv", Some(("data", "srv"))),
+            mount("/", Some(("rhel", "root"))),
+            mount("/home", Some(("rhel", "home"))),
+        ],
+        swaps: vec![TreeSwap {
+            logical_volume: Some(LogicalVolumeName::new("rhel", "swap")),
+            ..Default::default()
+        }],
+    }
+}
+
+/// Partitions by role, mount point and group, `*` for the one that grows; then groups with their volumes.
+fn shown(plan: &PartitionPlan) -> (Vec<String>, Vec<String>) {
+    let grows = |content: &PlannedPartition| match content.size {
+        SizeRule::AtLeast { grow: true, .. } => "*",
+        _ => "",
+    };
+    let partitions = plan.partitions.iter().map(|partition| {
+        let about = partition.mount_point.as_ref().or(partition.volume_group.as_ref());
+        format!("{} {}{}", partition.role, about.map_or("", String::as_str), grows(partition))
+    });
+    let groups = plan.volume_groups.iter().map(|group| {
+        let volumes = group.volumes.iter().map(|volume| {
+            let at = volume.content.mount_point.as_deref().unwrap_or("swap");
+            format!("{}={at}{}", volume.name, grows(&volume.content))
+        });
+        format!("{}: {}", group.name, volumes.collect::<Vec<_>>().join(" "))
+    });
+    (partitions.collect(), groups.collect())
+}
+
+#[test]
+fn the_groups_of_a_scan_are_kept_with_a_boot_partition_of_its_own() {
+    let (partitions, groups) = shown(&plan("{}", &scanned()));
+    assert_eq!(partitions, ["bios-boot ", "data /boot", "lvm rhel*", "lvm data"]);
+    assert_eq!(groups, ["rhel: root=/* home=/home swap=swap", "data: srv=/srv"]);
+    let without_swap = shown(&plan(r#"{"swap_size": "0M"}"#, &scanned())).1;
+    assert_eq!(without_swap, ["rhel: root=/* home=/home", "data: srv=/srv"]);
+}
+
+#[test]
+fn a_list_or_a_wish_to_flatten_goes_before_the_groups_of_a_scan() {
+    let strings = |list: &[&str]| list.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
+    let flat = shown(&plan(r#"{"lvm": "flatten"}"#, &scanned()));
+    let partitions = strings(&["bios-boot ", "data /boot", "data /*", "data /home", "swap ", "data /srv"]);
+    assert_eq!(flat, (partitions, vec![]));
+    let listed = shown(&plan(r#"{"partitions": [{"mount_point": "/"}]}"#, &scanned()));
+    assert_eq!(listed, (strings(&["bios-boot ", "data /*"]), vec![]));
+    let mut plain_root = scanned();
+    plain_root.mounts[2].logical_volume = None;
+    let (partitions, groups) = shown(&plan("{}", &plain_root));
+    assert_eq!((partitions.last().unwrap().as_str(), groups.len()), ("data /*", 0));
+}
+
+#[test]
+fn groups_of_a_profile_get_the_partitions_that_they_lack() {
+    let json = r#"{"disk_size": "20G", "volume_groups": [
+        {"name": "a", "volumes": [{"name": "srv", "mount_point": "/srv", "grow": true}]},
+        {"name": "b", "extent_size": "32M", "volumes": [{"name": "p", "file_system": "swap", "size": "1G"}]}]}"#;
+    let planned = plan(json, &scanned());
+    let (partitions, groups) = shown(&planned);
+    assert_eq!(partitions, ["bios-boot ", "data /*", "lvm a", "lvm b"]);
+    assert_eq!(groups, ["a: srv=/srv*", "b: p=swap"]);
+    assert_eq!(planned.volume_groups[1].extent_size, 32 << 20);
+    let json = r#"{"partitions": [{"volume_group": "a", "size": "1G"}, {"volume_group": "a"}],
+        "volume_groups": [{"name": "a", "volumes": [{"name": "r", "mount_point": "/"}]}]}"#;
+    let (partitions, groups) = shown(&plan(json, &TreeFacts::default()));
+    assert_eq!(partitions, ["bios-boot ", "lvm a", "lvm a*"]);
+    assert_eq!(groups, ["a: r=/*"]);
+    let flat = json.replacen('{', r#"{"lvm": "flatten", "#, 1);
+    assert_eq!(shown(&plan(&flat, &TreeFacts::default())).0, ["bios-boot ", "data /*"]);
+}
+
+#[test]
+fn identifiers_of_volumes_come_from_names_that_no_partition_has() {
+    let json = r#"{"partitions": [{"mount_point": "/logical volume a/x"}, {"volume_group": "a"}],
+        "volume_groups": [{"name": "a", "volumes": [{"name": "x", "mount_point": "/"}]}]}"#;
+    let planned = plan(json, &TreeFacts::default());
+    let mut names: Vec<&str> = planned.contents().map(|content| content.name.as_str()).collect();
+    names.sort_unstable();
+    let count = names.len();
+    names.dedup();
+    assert_eq!(names.len(), count, "{names:?}");
+}
+
+#[test]
+fn what_cannot_be_a_volume_group_is_refused_by_name_all_at_once() {
+    let json = r#"{"disk_size": "20G", "partitions": [
+        {"mount_point": "/", "volume_group": "a"}, {"role": "lvm"}, {"volume_group": "c"},
+        {"volume_group": "a", "mount_point": "/x", "label": "x"},
+        {"volume_group": "b"}, {"volume_group": "b"}],
+        "volume_groups": [
+        {"name": "a", "extent_size": "3M", "volumes": [
+            {"name": "x", "mount_point": "/srv", "grow": true}, {"name": "x", "mount_point": "/srv", "grow": true},
+            {"name": "y"}, {"name": "s", "file_system": "swap", "mount_point": "/s"}]},
+        {"name": "-b", "volumes": []},
+        {"name": "b", "volumes": [{"name": "snapshot", "mount_point": "/boot/efi", "label": "far too long for a label"}]},
+        {"name": "b", "volumes": [{"name": "z", "mount_point": "/etc"}]}]}"#;
+    let error = resolve(json, &TreeFacts::default()).unwrap_err();
+    let mut named = fields(&error);
+    named.sort_unstable();
+    named.dedup();
+    let expected = [
+        "partitions[1].volume_group",
+        "partitions[2].volume_group",
+        "partitions[3].label",
+        "partitions[3].mount_point",
+        "partitions[5].size",
+        "volume_groups[0].extent_size",
+        "volume_groups[0].volumes[1].grow",
+        "volume_groups[0].volumes[1].mount_point",
+        "volume_groups[0].volumes[1].name",
+        "volume_groups[0].volumes[2].mount_point",
+        "volume_groups[0].volumes[3].mount_point",
+        "volume_groups[0].volumes[3].size",
+        "volume_groups[1].name",
+        "volume_groups[1].volumes",
+        "volume_groups[2].volumes[0].label",
+        "volume_groups[2].volumes[0].mount_point",
+        "volume_groups[2].volumes[0].name",
+        "volume_groups[3].name",
+        "volume_groups[3].volumes[0].mount_point",
+    ];
+    for field in expected {
+        assert!(named.contains(&field), "{field} is not in {named:?}");
+    }
+    let kinds = |kind| std::iter::once(&error).chain(error.also()).filter(|one| one.kind() == kind).count();
+    assert_eq!(kinds(ErrorKind::Unsupported), 1, "firmware reads no logical volumes");
+}
+
+#[test]
+fn fields_of_groups_are_read_by_themselves() {
+    let json = br#"{"volume_groups": [{"name": 1, "volumes": [{"name": "a", "file_system": "xfs", "raid": 1}]}, 7], "lvm": "x"}"#;
+    let error = Profile::from_json(json).unwrap_err();
+    let mut named = fields(&error);
+    named.sort_unstable();
+    let expected = [
+        "lvm",
+        "volume_groups[0].name",
+        "volume_groups[0].volumes[0].file_system",
+        "volume_groups[0].volumes[0].raid",
+        "volume_groups[1]",
+    ];
+    assert_eq!(named, expected);
+}
