@@ -16,8 +16,9 @@ fn group() -> VolumeGroup {
         id: id("group"),
         extent_size: DEFAULT_EXTENT,
         created: 1_700_000_000,
-        physical: [10, 20]
-            .map(|extents| PhysicalVolume { id: id("pv"), size: DATA_START + extents * DEFAULT_EXTENT + 512 })
+        // A MiB of metadata, 10 and 20 extents of 4 MiB, and a sector that is in none.
+        physical: [(41 << 20) | 512, (81 << 20) | 512]
+            .map(|size| PhysicalVolume { id: id("pv"), size })
             .to_vec(),
         logical,
     }
