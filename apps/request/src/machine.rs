@@ -1,7 +1,7 @@
 //! What a machine report, the settings of an order and the files of a tree say, as documents.
 
 use diskwright_core::profile::{
-    MachineDisk, MachineNic, MachineOs, MachinePartition, MachineReport, Profile, Settings,
+    LvmPolicy, MachineDisk, MachineNic, MachineOs, MachinePartition, MachineReport, Profile, Settings,
 };
 
 use crate::{
@@ -12,13 +12,17 @@ use crate::{
 impl InstallProfile {
     /// The settings in effect for an order: the whole of them, as far as the schema can express them.
     pub fn of_settings(settings: &Settings) -> Self {
+        // The schema has no word for groups that become partitions.
+        let groups = settings.volume_groups.value.clone();
+        let is_shown = groups.is_none() || settings.lvm.value == LvmPolicy::Keep;
         Self::of_profile(&Profile {
             memory: Some(settings.memory.value),
             disk_size: settings.disk_size.value,
             swap_size: Some(settings.swap_size.value),
             sector_size: Some(settings.sector_size.value),
             partition_table: Some(settings.partition_table.value),
-            partitions: settings.partitions.value.clone(),
+            partitions: settings.partitions.value.clone().filter(|_| is_shown),
+            volume_groups: groups.filter(|_| is_shown),
             kernel_parameters: Some(settings.kernel_parameters.value.clone()).filter(|list| !list.is_empty()),
             ..Profile::default()
         })

@@ -1,5 +1,6 @@
 use diskwright_core::profile::{
-    ByteSize, FileSystemKind, LogicalVolumeRequest, LvmPolicy, PartitionRequest, Profile, VolumeGroupRequest,
+    ByteSize, FileSystemKind, Layer, LogicalVolumeRequest, LvmPolicy, Origin, PartitionRequest, Profile,
+    Settings, TreeFacts, VolumeGroupRequest,
 };
 use diskwright_core::{Error, Result};
 
@@ -131,7 +132,17 @@ fn a_profile_with_volume_groups_survives_both_written_forms() {
         let written = request.to_image().unwrap().render(syntax);
         assert_eq!(ImageRequest::parse(written.as_bytes()).unwrap().profile, profile, "{written}");
     }
+    let settings = |profile: &Profile| {
+        let layer = Layer { origin: Origin::Request, profile };
+        Settings::resolve(&[layer], None, &TreeFacts::default()).unwrap()
+    };
+    let names = |profile: &Profile| {
+        let table = InstallProfile::of_settings(&settings(profile)).partition_table?;
+        Some(table.logical_groups?.into_iter().filter_map(|group| group.name).collect::<Vec<_>>())
+    };
+    assert_eq!(names(&profile), Some(vec!["a".to_owned(), "b".to_owned()]));
     profile.lvm = Some(LvmPolicy::Flatten);
+    assert_eq!(names(&profile), None, "the document would show groups that are not there");
     profile.volume_groups.as_mut().unwrap()[1].extent_size = mib(8);
     let error = ImageRequest { profile, ..Default::default() }.to_image().unwrap_err();
     assert_eq!(fields(&error), ["lvm", "volume_groups[1].extent_size"]);
