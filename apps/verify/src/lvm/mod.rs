@@ -102,8 +102,9 @@ fn check_free(
     }
     for partition in members {
         findings.partition = Some(partition.number);
-        let (from, to) = (partition.start + DATA_START, partition.start.saturating_add(partition.size));
-        let gaps: Vec<(u64, u64)> = taken.gaps(from, to.min(disk.size())).collect();
+        let from = partition.start.saturating_add(DATA_START);
+        let to = partition.start.saturating_add(partition.size).min(disk.size());
+        let gaps: Vec<(u64, u64)> = taken.gaps(from.min(to), to).collect();
         for (from, to) in gaps {
             expect_zeros(disk, from, to, ("free-space", "extents of no volume"), findings)?;
         }

@@ -5,6 +5,7 @@ mod compared;
 mod containers;
 mod every_byte;
 mod hostile;
+mod lvm;
 mod mutation;
 mod rich;
 mod support;
