@@ -140,7 +140,10 @@ fn check_content(entry: &Entry, source: &TarSource, budget: &mut u64) {
     let mut end = 0;
     for range in data.iter().flatten() {
         assert!(range.offset >= end && range.len > 0, "{:?}: {data:?}", entry.path);
-        assert!(bytes(opened.as_ref(), end, range.offset, budget).iter().all(|byte| *byte == 0), "a hole of {data:?}");
+        assert!(
+            bytes(opened.as_ref(), end, range.offset, budget).iter().all(|byte| *byte == 0),
+            "a hole of {data:?}"
+        );
         end = range.offset.checked_add(range.len).filter(|end| end <= size).unwrap();
         bytes(opened.as_ref(), range.offset, end, budget);
     }

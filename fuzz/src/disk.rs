@@ -92,8 +92,15 @@ impl Model {
             let len = PIECE.min(usize::try_from(self.size - at.min(self.size)).unwrap());
             disk.read_exact_at(at, &mut found[..len]).unwrap();
             self.fill(at, &mut expected[..len]);
-            if let Some(wrong) = found[..len].iter().zip(&expected).position(|(found, expected)| found != expected) {
-                panic!("byte {:#x} is {:#04x}, not {:#04x}", at + wrong as u64, found[wrong], expected[wrong]);
+            if let Some(wrong) =
+                found[..len].iter().zip(&expected).position(|(found, expected)| found != expected)
+            {
+                panic!(
+                    "byte {:#x} is {:#04x}, not {:#04x}",
+                    at + wrong as u64,
+                    found[wrong],
+                    expected[wrong]
+                );
             }
             at += len as u64;
             if len == 0 {
@@ -126,7 +133,9 @@ impl Content {
             Self::Zeros | Self::KnownZeros => vec![0; len],
             Self::Constant(byte) => vec![*byte; len],
             Self::Noise(seed) => Random::new((*seed).into()).bytes(len),
-            Self::Text => b"/usr/share/doc/package/changelog.gz\n".iter().copied().cycle().take(len).collect(),
+            Self::Text => {
+                b"/usr/share/doc/package/changelog.gz\n".iter().copied().cycle().take(len).collect()
+            }
             Self::Bytes(bytes) if bytes.is_empty() => vec![0xa5; len],
             Self::Bytes(bytes) => bytes.iter().copied().cycle().take(len).collect(),
         }

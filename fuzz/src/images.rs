@@ -58,13 +58,17 @@ fn image((id, compress, options): &Kind) -> Image {
     let format = diskwright::builtin_registry().unwrap().configure(id, *compress, &options).unwrap();
     let machine = Machine::new("disk", Seed::from_text("fuzz"), Timestamp::from_seconds(1_700_000_000));
     // Compute Engine takes whole GiB; its holes are not stored.
-    let size = if *id == "gce" { 1 << 30 } else { 1 << 20 };
-    let model = Model::of_parts(size, &[(0, b"first".to_vec()), (200_000, b"text ".repeat(2000)), (700_000, vec![7; 9000])]);
+    let size = if *id == "gce" { 1 << 30 } else { 3 << 20 };
+    let model = Model::of_parts(
+        size,
+        &[(0, b"first".to_vec()), (200_000, b"text ".repeat(2000)), (700_000, vec![7; 9000])],
+    );
     let sink = MemorySink::new();
     let files = sink.outputs();
     let engine = Engine::new().with_threads(1);
-    let outputs =
-        engine.write_disks(&[model.layout()], format.as_ref(), &machine, Box::new(sink), &Monitor::new()).unwrap();
+    let outputs = engine
+        .write_disks(&[model.layout()], format.as_ref(), &machine, Box::new(sink), &Monitor::new())
+        .unwrap();
     let report = json!({
         "schema": "diskwright-report/1", "seed": "fuzz", "timestamp": 1_700_000_000,
         "machine": {"name": "disk", "memory": machine.memory, "cpus": 1, "firmware": "bios"},

@@ -3,7 +3,7 @@
 //! ```text
 //! diskwright-fuzz list                  a line for each target: name, longest input, what it looks at
 //! diskwright-fuzz seeds TARGET FOLDER   writes its seeds as files
-//! diskwright-fuzz run TARGET FILE…      runs it over files: what it finds is a panic
+//! diskwright-fuzz run TARGET FILE…      runs it over files and says how far each came: what it finds is a panic
 //! ```
 
 use std::path::Path;
@@ -40,7 +40,8 @@ fn run(arguments: &[&str]) -> Result<(), String> {
         ["run", name, files @ ..] => {
             let target = named(name)?;
             for file in files {
-                (target.run)(&std::fs::read(file).map_err(|error| format!("{file}: {error}"))?);
+                let bytes = std::fs::read(file).map_err(|error| format!("{file}: {error}"))?;
+                println!("{file}\t{:?}", (target.run)(&bytes));
             }
         }
         _ => return Err("Usage: diskwright-fuzz list | seeds TARGET FOLDER | run TARGET FILE…".to_owned()),

@@ -36,7 +36,8 @@ pub(crate) struct Base {
 impl Base {
     pub(crate) fn new(bytes: Vec<u8>) -> Self {
         let lines = bytes.chunks(LINE).enumerate();
-        let lines = lines.filter(|(_, line)| line.iter().any(|byte| *byte != 0)).map(|(number, _)| number).collect();
+        let lines =
+            lines.filter(|(_, line)| line.iter().any(|byte| *byte != 0)).map(|(number, _)| number).collect();
         Self { bytes, lines }
     }
 
@@ -80,7 +81,8 @@ impl Base {
         let mut overlay = Vec::new();
         for patch in patches.iter().take(PATCHES) {
             let at = self.place(patch);
-            let mut bytes = self.bytes[at.min(self.bytes.len())..].iter().copied().take(OVER).collect::<Vec<u8>>();
+            let mut bytes =
+                self.bytes[at.min(self.bytes.len())..].iter().copied().take(OVER).collect::<Vec<u8>>();
             if patch.edit.overwrites(&mut bytes, 0) {
                 overlay.push((at, bytes));
             }

@@ -26,6 +26,12 @@ impl Random {
         (0..len).map(|_| (self.number() >> 32) as u8).collect()
     }
 
+    /// Inputs of growing length for a target that makes something of any bytes.
+    pub(crate) fn inputs() -> Vec<Vec<u8>> {
+        let mut random = Self::new(1);
+        (0..12).map(|number| random.bytes(24 << (number / 2))).collect()
+    }
+
     /// `input` changed in a few places, or another input altogether.
     pub fn mutated(&mut self, input: &[u8], max_len: usize) -> Vec<u8> {
         let mut bytes = input.to_vec();
@@ -42,7 +48,11 @@ impl Random {
                 2 => bytes.truncate(at.max(1)),
                 3 => drop(bytes.splice(at..at, value[..1 + usize::from(value[7] % 7)].iter().copied())),
                 4 => drop(bytes.drain(at..(at + usize::from(value[0] % 9)).min(bytes.len()))),
-                _ => bytes.iter_mut().skip(at).take(4).for_each(|byte| *byte = [0, 0xff, 0x7f, b'\n'][self.below(4)]),
+                _ => bytes
+                    .iter_mut()
+                    .skip(at)
+                    .take(4)
+                    .for_each(|byte| *byte = [0, 0xff, 0x7f, b'\n'][self.below(4)]),
             }
             if bytes.is_empty() {
                 break;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use arbitrary::Arbitrary;
 use diskwright::scan::{
-    Attributes, DataRange, DeviceNumber, Entry, EntryObject, ScanSource, ScanSummary, ScanVisitor, SourceContent,
+    Attributes, DataRange, DeviceNumber, Entry, EntryObject, ScanSource, ScanSummary, ScanVisitor,
+    SourceContent,
 };
 use diskwright::{ReadAt, Result, Timestamp};
 
@@ -34,16 +35,34 @@ enum Name {
 #[derive(Arbitrary, Debug)]
 enum Object {
     Directory,
-    File { size: u32 },
+    File {
+        size: u32,
+    },
     /// Holes and ranges of data.
-    Sparse { ranges: Vec<(u32, u16)>, shift: u8, tail: u32 },
-    Symlink { len: u16 },
-    HardLink { to: u16 },
-    Device { is_block: bool, major: u32, minor: u32 },
+    Sparse {
+        ranges: Vec<(u32, u16)>,
+        shift: u8,
+        tail: u32,
+    },
+    Symlink {
+        len: u16,
+    },
+    HardLink {
+        to: u16,
+    },
+    Device {
+        is_block: bool,
+        major: u32,
+        minor: u32,
+    },
     Fifo,
     Socket,
     /// So many directories or pipes of one length of name.
-    Many { count: u16, len: u8, are_directories: bool },
+    Many {
+        count: u16,
+        len: u8,
+        are_directories: bool,
+    },
 }
 
 #[derive(Arbitrary, Debug)]
@@ -226,13 +245,19 @@ impl Name {
 impl Xattr {
     fn pair(&self) -> (Vec<u8>, Vec<u8>) {
         match self {
-            Self::User { name, len } => (format!("user.{name}").into_bytes(), vec![*name; usize::from(*len) % 5000]),
+            Self::User { name, len } => {
+                (format!("user.{name}").into_bytes(), vec![*name; usize::from(*len) % 5000])
+            }
             Self::Any { name, value } => (name.clone(), value.clone()),
             Self::Acl { is_default, entries } => {
                 let kind = if *is_default { "default" } else { "access" };
                 let entry = |(tag, permissions, id): &(u8, u8, u32)| {
-                    [&u16::from(*tag).to_le_bytes()[..], &u16::from(*permissions).to_le_bytes(), &id.to_le_bytes()]
-                        .concat()
+                    [
+                        &u16::from(*tag).to_le_bytes()[..],
+                        &u16::from(*permissions).to_le_bytes(),
+                        &id.to_le_bytes(),
+                    ]
+                    .concat()
                 };
                 let entries: Vec<u8> = entries.iter().flat_map(entry).collect();
                 (format!("system.posix_acl_{kind}").into_bytes(), [&[2, 0, 0, 0], &entries[..]].concat())

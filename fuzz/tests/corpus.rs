@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use diskwright_fuzz::{Random, TARGETS, Target};
+use diskwright_fuzz::{Random, Reach, TARGETS, Target};
 
 /// A named input.
 type Input = (String, Vec<u8>);
@@ -23,19 +23,20 @@ fn inputs(target: &Target) -> Vec<Input> {
 }
 
 /// Runs a target; an input that fails it is kept, and its place told.
-fn run(target: &Target, (name, bytes): &Input) {
-    if catch_unwind(AssertUnwindSafe(|| (target.run)(bytes))).is_err() {
+fn run(target: &Target, (name, bytes): &Input) -> Reach {
+    catch_unwind(AssertUnwindSafe(|| (target.run)(bytes))).unwrap_or_else(|_| {
         let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-failed", target.name));
         std::fs::write(&kept, bytes).unwrap();
         panic!("{} fails on {name}: kept as {}", target.name, kept.display());
-    }
+    })
 }
 
 /// The corpus, and so many inputs more.
 fn check(name: &str, count: usize) {
     let target = Target::named(name).unwrap();
     let inputs = inputs(target);
-    inputs.iter().for_each(|input| run(target, input));
+    let whole = inputs.iter().filter(|input| run(target, input) == Reach::Whole).count();
+    assert!(whole * 5 >= inputs.len(), "{name}: {whole} of {} inputs are not refused", inputs.len());
     let mut random = Random::new(name.bytes().map(u64::from).sum());
     for number in 0..count {
         let from = &inputs[random.below(inputs.len())];

@@ -13,6 +13,7 @@ use diskwright_verify::{ImageReport, Verifier};
 use serde_json::json;
 
 use crate::disk::{Extent, Model};
+use crate::target::Reach;
 
 #[derive(Arbitrary, Debug)]
 struct Input {
@@ -24,8 +25,18 @@ struct Input {
     /// The hole behind the last extent: `tail << shift` bytes.
     tail: u16,
     shift: u8,
-    /// Whether the size is one that any format takes.
-    is_odd: bool,
+    /// Whether the size is of any number of bytes.
+    is_odd: Rarely,
+}
+
+/// What most formats refuse: true for one value in eight.
+#[derive(Arbitrary, Debug)]
+struct Rarely(u8);
+
+impl Rarely {
+    fn is_so(&self) -> bool {
+        self.0 % 8 == 7
+    }
 }
 
 #[derive(Arbitrary, Debug)]
@@ -33,37 +44,41 @@ struct MachineInput {
     name: Name,
     memory: u64,
     cpus: u32,
+    is_large: Rarely,
     is_uefi: bool,
     system: [Vec<u8>; 3],
-    is_of_4096: bool,
+    is_of_4096: Rarely,
     seed: u8,
     timestamp: i64,
 }
 
 #[derive(Arbitrary, Debug)]
-enum Name {
-    /// Of the characters that names have.
-    Plain(Vec<u8>),
-    /// Of any; nothing is written.
-    Any(String),
+struct Name {
+    bytes: Vec<u8>,
+    /// Whether it may have any characters; nothing is written then.
+    is_any: Rarely,
 }
 
 /// The bytes as an order for that format.
-pub(crate) fn run(id: &str, bytes: &[u8]) {
-    let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(bytes)) else { return };
+pub(crate) fn run(id: &str, bytes: &[u8]) -> Reach {
+    let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(bytes)) else { return Reach::Refused };
     let Some(entry) = registry().find(id) else { panic!("no format {id}") };
     let format = match configure(entry, &input) {
         Ok(format) => format,
-        Err(error) => return assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}"),
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}");
+            return Reach::Refused;
+        }
     };
     let machine = machine(&input.machine);
     let model = model(id, input.compress, &input);
     let layout = model.layout();
     if let Err(error) = format.plan(&machine, std::slice::from_ref(&layout)) {
-        return assert_ne!(error.kind(), ErrorKind::Internal, "{error}");
+        assert_ne!(error.kind(), ErrorKind::Internal, "{error}");
+        return Reach::Refused;
     }
-    if let Name::Any(_) = input.machine.name {
-        return;
+    if input.machine.name.is_any.is_so() {
+        return Reach::Refused;
     }
     let folder = tempfile::tempdir().unwrap();
     let sink = Box::new(DirectorySink::create(Files::default(), folder.path(), Overwrite::Refuse).unwrap());
@@ -71,6 +86,7 @@ pub(crate) fn run(id: &str, bytes: &[u8]) {
     let written = engine.write_disks(&[layout], format.as_ref(), &machine, sink, &Monitor::new());
     let outputs = written.unwrap_or_else(|error| panic!("planned, and not written: {error}"));
     read_back(&outputs, &machine, &model, folder.path());
+    Reach::Whole
 }
 
 fn read_back(outputs: &[OutputEntry], machine: &Machine, model: &Model, folder: &Path) {
@@ -118,7 +134,9 @@ fn configure(entry: &FormatEntry, input: &Input) -> Result<Arc<dyn TargetFormat>
         let value = match spec.values {
             OptionValues::Choice(choices) => choices[*value as usize % choices.len()].to_owned(),
             // The hardest levels take their time, and find nothing else.
-            OptionValues::Integer { min, max } => (min + i64::from(*value) % (max.min(9) - min + 1)).to_string(),
+            OptionValues::Integer { min, max } => {
+                (min + i64::from(*value) % (max.min(9) - min + 1)).to_string()
+            }
             OptionValues::PowerOfTwo { min, max } => {
                 let powers = u64::from(max.ilog2() - min.ilog2() + 1);
                 (min << (number % powers)).to_string()
@@ -132,26 +150,29 @@ fn configure(entry: &FormatEntry, input: &Input) -> Result<Arc<dyn TargetFormat>
 }
 
 fn machine(input: &MachineInput) -> Machine {
-    let name = match &input.name {
-        Name::Plain(bytes) => plain_name(bytes),
-        Name::Any(text) => text.clone(),
+    let name = match input.name.is_any.is_so() {
+        false => plain_name(&input.name.bytes),
+        true => String::from_utf8_lossy(&input.name.bytes).into_owned(),
     };
     let seed = Seed::from_text(format!("seed {}", input.seed));
     let mut machine = Machine::new(name, seed, Timestamp::from_seconds(input.timestamp));
-    // Memory is of whole MiB, from 4 MiB to 16 TiB, and there are up to 512 processors.
-    machine.memory = (4 + input.memory % ((16 << 20) - 3)) << 20;
-    machine.cpus = 1 + input.cpus % 512;
+    // Memory is of whole MiB, from 4 MiB to 16 TiB, and there are up to 512 processors; products take less.
+    let is_large = input.is_large.is_so();
+    machine.memory =
+        if is_large { 4 + input.memory % ((16 << 20) - 3) } else { 4 * (input.memory % 4096 + 1) } << 20;
+    machine.cpus = 1 + input.cpus % if is_large { 512 } else { 8 };
     machine.firmware = if input.is_uefi { Firmware::Uefi } else { Firmware::Bios };
     let [id, version, architecture] =
         input.system.each_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     machine.operating_system = diskwright::format::OperatingSystem { id, version, architecture };
-    machine.sector_size = if input.is_of_4096 { SectorSize::Bytes4096 } else { SectorSize::Bytes512 };
+    machine.sector_size = if input.is_of_4096.is_so() { SectorSize::Bytes4096 } else { SectorSize::Bytes512 };
     machine
 }
 
 fn plain_name(bytes: &[u8]) -> String {
     const CHARACTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-    let name = bytes.iter().take(64).map(|byte| char::from(CHARACTERS[usize::from(*byte) % CHARACTERS.len()]));
+    let name =
+        bytes.iter().take(64).map(|byte| char::from(CHARACTERS[usize::from(*byte) % CHARACTERS.len()]));
     let name: String = name.collect();
     // A name is not empty, and no file begins with a dot.
     if name.is_empty() || name.starts_with('.') { "disk".to_owned() } else { name }
@@ -159,10 +180,13 @@ fn plain_name(bytes: &[u8]) -> String {
 
 fn model(id: &str, compress: bool, input: &Input) -> Model {
     let tail = u64::from(input.tail) << (input.shift % 20);
-    let sector = if input.machine.is_of_4096 { 4096 } else { 512 };
-    let unit = match (id, input.is_odd) {
+    let sector = if input.machine.is_of_4096.is_so() { 4096 } else { 512 };
+    let unit = match (id, input.is_odd.is_so()) {
         (_, true) => 1,
         ("gce", _) => 1 << 30,
+        ("vhdx", _) => 4096,
+        ("vmdk" | "vmware" | "vagrant", _) => 64 << 10,
+        ("vhd" | "vdi" | "virtualbox", _) => 1 << 20,
         (_, false) => sector,
     };
     // Where each byte of a hole is packed, holes are small.
@@ -171,5 +195,7 @@ fn model(id: &str, compress: bool, input: &Input) -> Model {
         ("vhd" | "vhdx" | "vmdk" | "vmware", false) | ("gce", _) => 3 << 30,
         _ => 8 << 30,
     };
+    // The least that a VHDX holds.
+    let tail = if id == "vhdx" { tail.max(3 << 20) } else { tail };
     Model::new(&input.extents, tail, max_size, unit)
 }

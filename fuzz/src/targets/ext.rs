@@ -1,9 +1,12 @@
 //! File systems of the ext family from any set of entries.
 
 use arbitrary::{Arbitrary, Unstructured};
-use diskwright::profile::{BootPolicy, ByteSize, FileSystemKind, PartitionRequest, Profile, SectorSize, TableKind};
+use diskwright::profile::{
+    BootPolicy, ByteSize, FileSystemKind, PartitionRequest, Profile, SectorSize, TableKind,
+};
 
 use crate::order;
+use crate::target::Reach;
 use crate::tree::{Node, Tree};
 
 #[derive(Arbitrary, Debug)]
@@ -19,8 +22,8 @@ struct Input {
 }
 
 /// The bytes as a tree on a disk of its own.
-pub(crate) fn run(bytes: &[u8]) {
-    let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(bytes)) else { return };
+pub(crate) fn run(bytes: &[u8]) -> Reach {
+    let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(bytes)) else { return Reach::Refused };
     let mut tree = Tree::new();
     tree.grow(b"", &input.nodes);
     let kinds = [FileSystemKind::Ext4, FileSystemKind::Ext3, FileSystemKind::Ext2];
@@ -51,5 +54,5 @@ pub(crate) fn run(bytes: &[u8]) {
         partitions: Some(partitions),
         ..Profile::default()
     };
-    order::check(tree, profile);
+    order::check(tree, profile)
 }

@@ -1,10 +1,13 @@
 //! Names on a FAT file system.
 
 use arbitrary::{Arbitrary, Unstructured};
-use diskwright::profile::{BootPolicy, ByteSize, FileSystemKind, PartitionRequest, PartitionRole, Profile, SectorSize};
+use diskwright::profile::{
+    BootPolicy, ByteSize, FileSystemKind, PartitionRequest, PartitionRole, Profile, SectorSize,
+};
 use diskwright::scan::EntryObject;
 
 use crate::order;
+use crate::target::Reach;
 use crate::tree::Tree;
 
 #[derive(Arbitrary, Debug)]
@@ -28,14 +31,17 @@ enum Name {
     Text(String),
     Bytes(Vec<u8>),
     /// Many names that begin alike, whose short names collide.
-    Alike { count: u8, len: u8 },
+    Alike {
+        count: u8,
+        len: u8,
+    },
     /// Of letters in mixed case, with dots.
     Letters(Vec<u8>),
 }
 
 /// The bytes as what stands below `/boot`, which is a FAT file system.
-pub(crate) fn run(bytes: &[u8]) {
-    let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(bytes)) else { return };
+pub(crate) fn run(bytes: &[u8]) -> Reach {
+    let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(bytes)) else { return Reach::Refused };
     let mut tree = Tree::new();
     tree.push(b"boot", EntryObject::Directory);
     let mut directories = vec![b"boot".to_vec()];
@@ -71,7 +77,7 @@ pub(crate) fn run(bytes: &[u8]) {
         partitions: Some(vec![root, boot]),
         ..Profile::default()
     };
-    order::check(tree, profile);
+    order::check(tree, profile)
 }
 
 impl Name {

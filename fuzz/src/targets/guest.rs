@@ -5,6 +5,7 @@ use diskwright::profile::{BootPolicy, ByteSize, IdentityPolicy, Profile};
 use diskwright::scan::EntryObject;
 
 use crate::order;
+use crate::target::Reach;
 use crate::tree::Tree;
 
 #[derive(Arbitrary, Debug)]
@@ -19,7 +20,10 @@ struct Input {
 
 /// The files that are read or changed, with what a machine has there.
 const FILES: [(&str, &str); 34] = [
-    ("etc/fstab", "UUID=2f0d7a64-8c1e-4b5f-9a37-6e51c2d8b0f3 / ext4 errors=remount-ro 0 1\nLABEL=swap none swap sw 0 0\n"),
+    (
+        "etc/fstab",
+        "UUID=2f0d7a64-8c1e-4b5f-9a37-6e51c2d8b0f3 / ext4 errors=remount-ro 0 1\nLABEL=swap none swap sw 0 0\n",
+    ),
     ("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nanna:x:1000:1000::/home/anna:/bin/sh\n"),
     ("etc/shadow", "root:*:19000:0:99999:7:::\nanna:!:19000:0:99999:7:::\n"),
     ("etc/group", "root:x:0:\nsudo:x:27:anna\nanna:x:1000:\n"),
@@ -49,15 +53,18 @@ const FILES: [(&str, &str); 34] = [
     ("etc/ssh/sshd_config", "PermitRootLogin no\n"),
     ("etc/lvm/devices/system.devices", "VERSION=1.1.1\n"),
     ("etc/mdadm.conf", "ARRAY /dev/md0 UUID=x\n"),
-    ("boot/grub/grub.cfg", "set timeout=5\nmenuentry 'a' --class x {\n\tsearch --no-floppy --fs-uuid --set=root 2f0d7a64-8c1e-4b5f-9a37-6e51c2d8b0f3\n\tlinux /boot/vmlinuz-6.1.0-13-amd64 root=UUID=2f0d7a64-8c1e-4b5f-9a37-6e51c2d8b0f3 ro\n\tinitrd /boot/initrd.img-6.1.0-13-amd64\n}\n"),
+    (
+        "boot/grub/grub.cfg",
+        "set timeout=5\nmenuentry 'a' --class x {\n\tsearch --no-floppy --fs-uuid --set=root 2f0d7a64-8c1e-4b5f-9a37-6e51c2d8b0f3\n\tlinux /boot/vmlinuz-6.1.0-13-amd64 root=UUID=2f0d7a64-8c1e-4b5f-9a37-6e51c2d8b0f3 ro\n\tinitrd /boot/initrd.img-6.1.0-13-amd64\n}\n",
+    ),
     ("boot/grub2/grub.cfg", "blscfg\n"),
     ("boot/loader/entries/a.conf", "title a\nlinux /vmlinuz-6.1.0-13-amd64\noptions root=UUID=x\n"),
     ("etc/systemd/system/mnt.mount", "[Mount]\nWhat=/dev/sdb1\nWhere=/mnt\n"),
 ];
 
 /// The bytes as files of a small machine that is edited.
-pub(crate) fn run(bytes: &[u8]) {
-    let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(bytes)) else { return };
+pub(crate) fn run(bytes: &[u8]) -> Reach {
+    let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(bytes)) else { return Reach::Refused };
     let mut files: Vec<(&str, Vec<u8>)> =
         FILES.iter().map(|(path, text)| (*path, text.as_bytes().to_vec())).collect();
     for (which, content) in &input.files {
@@ -76,7 +83,8 @@ pub(crate) fn run(bytes: &[u8]) {
         _ => true,
     };
     let mut tree = Tree::new();
-    let mut directories = vec!["usr/lib/systemd", "usr/share/zoneinfo/Europe", "home/anna", "usr/sbin", "usr/bin"];
+    let mut directories =
+        vec!["usr/lib/systemd", "usr/share/zoneinfo/Europe", "home/anna", "usr/sbin", "usr/bin"];
     directories.extend(files.iter().filter_map(|(path, _)| Some(path.rsplit_once('/')?.0)));
     for directory in directories {
         tree.push(directory.as_bytes(), EntryObject::Directory);
@@ -84,29 +92,36 @@ pub(crate) fn run(bytes: &[u8]) {
     for (path, content) in files.into_iter().filter(|(path, _)| has(path)) {
         tree.file(path.as_bytes(), content);
     }
-    for program in ["usr/lib/systemd/systemd", "usr/bin/sh", "usr/bin/sudo", "usr/sbin/sshd", "usr/sbin/netplan"] {
+    for program in
+        ["usr/lib/systemd/systemd", "usr/bin/sh", "usr/bin/sudo", "usr/sbin/sshd", "usr/sbin/netplan"]
+    {
         tree.file(program.as_bytes(), b"\x7fELF".to_vec());
     }
-    for file in ["boot/vmlinuz-6.1.0-13-amd64", "boot/initrd.img-6.1.0-13-amd64", "usr/share/zoneinfo/Europe/Paris"] {
+    for file in
+        ["boot/vmlinuz-6.1.0-13-amd64", "boot/initrd.img-6.1.0-13-amd64", "usr/share/zoneinfo/Europe/Paris"]
+    {
         tree.file(file.as_bytes(), b"TZif2".to_vec());
     }
-    order::check(tree, profile(input.settings));
+    order::check(tree, profile(input.settings))
 }
 
 fn profile(settings: u16) -> Profile {
     let json = |at: u16, text: &str| if settings >> at & 1 == 1 { text.to_owned() } else { String::new() };
     let text = [
         json(4, r#","hostname": "other.example""#),
-        json(5, r#","users": [{"name": "anna", "disable_password_login": true}, {"name": "bert", "sudo": "password", "disable_password_login": true}]"#),
+        json(
+            5,
+            r#","users": [{"name": "anna", "disable_password_login": true}, {"name": "bert", "sudo": "password", "disable_password_login": true}]"#,
+        ),
         json(6, r#","timezone": "Europe/Paris""#),
         json(7, r#","keyboard": "us""#),
         json(8, r#","nics": [{"method": "dhcp"}]"#),
         json(9, r#","selinux": "disabled""#),
         json(10, r#","kernel_parameters": ["quiet", "console=ttyS0"]"#),
-        json(11, r#","root": {"disable_password_login": true, "authorized_keys": ["ssh-ed25519 AAAA x"]}"#),
+        json(11, r#","root": {"disable_password_login": true}"#),
         json(12, r#","welcome_message": "hello""#),
     ];
-    let text = format!("{{\"memory\": \"1G\"{}}}", text.concat());
+    let text = format!("{{\"memory\": \"128M\"{}}}", text.concat());
     let policy = match settings >> 13 & 3 {
         0 => IdentityPolicy::Keep,
         1 => IdentityPolicy::New,

@@ -8,6 +8,7 @@ use diskwright_lint::Beside;
 
 use crate::images::images;
 use crate::patch::Patch;
+use crate::target::Reach;
 
 #[derive(Arbitrary, Debug)]
 enum Input {
@@ -40,8 +41,8 @@ impl Beside for Files {
 }
 
 /// The bytes as changes, or as a file.
-pub(crate) fn run(bytes: &[u8]) {
-    let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(bytes)) else { return };
+pub(crate) fn run(bytes: &[u8]) -> Reach {
+    let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(bytes)) else { return Reach::Refused };
     match input {
         Input::Changed { image, file, patches } => {
             let image = &images()[usize::from(image) % images().len()];
@@ -49,20 +50,25 @@ pub(crate) fn run(bytes: &[u8]) {
             let files = image.files.iter().enumerate().map(|(at, (name, base))| {
                 (name.clone(), if at == changed { base.patched(&patches) } else { base.bytes.clone() })
             });
-            lint(&Files(files.collect()));
+            lint(&Files(files.collect()))
         }
         Input::Bytes { kind, bytes } => {
             let start = STARTS[usize::from(kind) % STARTS.len()];
-            lint(&Files(vec![("file.image".to_owned(), [start, &bytes].concat())]));
+            lint(&Files(vec![("file.image".to_owned(), [start, &bytes].concat())]))
         }
     }
 }
 
-fn lint(files: &Files) {
+fn lint(files: &Files) -> Reach {
+    let mut reach = Reach::Refused;
     for (name, bytes) in &files.0 {
         match diskwright_lint::lint_source(name, &BytesReader(bytes.as_slice().into()), files) {
-            Ok(report) => drop(report.to_json().to_string()),
+            Ok(report) => {
+                report.to_json().to_string();
+                reach = Reach::Whole;
+            }
             Err(error) => assert_ne!(error.kind(), ErrorKind::Internal, "{error}"),
         }
     }
+    reach
 }

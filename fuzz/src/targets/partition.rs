@@ -2,12 +2,13 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use diskwright::profile::{
-    BootPolicy, ByteSize, FileSystemKind, IdentityPolicy, PartitionFlag, PartitionRequest, PartitionRole, Profile,
-    SectorSize, TableKind,
+    BootPolicy, ByteSize, FileSystemKind, IdentityPolicy, PartitionFlag, PartitionRequest, PartitionRole,
+    Profile, SectorSize, TableKind,
 };
 use diskwright::scan::EntryObject;
 
 use crate::order;
+use crate::target::Reach;
 use crate::tree::Tree;
 
 #[derive(Arbitrary, Debug)]
@@ -43,8 +44,8 @@ enum MountPoint {
 const MOUNT_POINTS: [&str; 8] = ["/", "/boot", "/boot/efi", "/home", "/var", "/var/log", "/efi", "/missing"];
 
 /// The bytes as a profile for a tree of a few directories.
-pub(crate) fn run(bytes: &[u8]) {
-    let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(bytes)) else { return };
+pub(crate) fn run(bytes: &[u8]) -> Reach {
+    let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(bytes)) else { return Reach::Refused };
     let mut tree = Tree::new();
     for directory in ["boot", "boot/efi", "home", "var", "var/log", "efi", "etc"] {
         tree.push(directory.as_bytes(), EntryObject::Directory);
@@ -71,9 +72,9 @@ pub(crate) fn run(bytes: &[u8]) {
         ..Profile::default()
     };
     if has_large_file_system(&profile) {
-        return;
+        return Reach::Refused;
     }
-    order::check(tree, profile);
+    order::check(tree, profile)
 }
 
 /// Whether a file system would get more than a few GiB, all of whose groups are read.

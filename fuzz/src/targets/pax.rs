@@ -3,6 +3,7 @@
 use arbitrary::{Arbitrary, Unstructured};
 
 use crate::archive::{BLOCK, Header, check, push, record};
+use crate::target::Reach;
 
 #[derive(Arbitrary, Debug)]
 struct Member {
@@ -20,9 +21,19 @@ struct Member {
 
 #[derive(Arbitrary, Debug)]
 enum Record {
-    Known { keyword: u8, value: Vec<u8> },
-    Named { keyword: Vec<u8>, value: Vec<u8> },
-    Number { keyword: u8, number: u64, fraction: Option<u32> },
+    Known {
+        keyword: u8,
+        value: Vec<u8>,
+    },
+    Named {
+        keyword: Vec<u8>,
+        value: Vec<u8>,
+    },
+    Number {
+        keyword: u8,
+        number: u64,
+        fraction: Option<u32>,
+    },
     /// Bytes in the place of a record.
     Raw(Vec<u8>),
 }
@@ -72,14 +83,16 @@ const KEYWORDS: [&[u8]; 26] = [
 ];
 
 /// The archive that is meant, read.
-pub(crate) fn run(bytes: &[u8]) {
-    let Ok(members) = Vec::<Member>::arbitrary_take_rest(Unstructured::new(bytes)) else { return };
+pub(crate) fn run(bytes: &[u8]) -> Reach {
+    let Ok(members) = Vec::<Member>::arbitrary_take_rest(Unstructured::new(bytes)) else {
+        return Reach::Refused;
+    };
     let mut archive = Vec::new();
     for member in members.iter().take(40) {
         add(&mut archive, member);
     }
     archive.extend([0; 2 * BLOCK]);
-    check(&archive);
+    Reach::of(check(&archive).is_some())
 }
 
 fn add(archive: &mut Vec<u8>, member: &Member) {

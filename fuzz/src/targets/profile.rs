@@ -1,11 +1,12 @@
 //! Profiles and machine reports as JSON.
 
+use crate::target::Reach;
 use diskwright::ErrorKind;
 use diskwright::profile::{Layer, MachineReport, Origin, Profile, Settings, TreeFacts};
 
 /// Bytes as a profile and as a machine report: a profile that is read is written and read as the same again, and what is
 /// read is resolved.
-pub(crate) fn run(bytes: &[u8]) {
+pub(crate) fn run(bytes: &[u8]) -> Reach {
     let machine = MachineReport::from_json(bytes);
     let profile = Profile::from_json(bytes);
     for error in [machine.as_ref().err(), profile.as_ref().err()].into_iter().flatten() {
@@ -16,12 +17,14 @@ pub(crate) fn run(bytes: &[u8]) {
         machine.notes();
         resolve(&Profile::default(), Some(machine));
     }
+    let reach = Reach::of(machine.is_ok() || profile.is_ok());
     if let Ok(profile) = profile {
         let again = Profile::from_json(profile.to_json().as_bytes());
         assert_eq!(again.unwrap().without_secrets(), profile.clone().without_secrets());
         resolve(&profile, None);
         resolve(&profile, machine.ok().as_ref());
     }
+    reach
 }
 
 fn resolve(profile: &Profile, machine: Option<&MachineReport>) {

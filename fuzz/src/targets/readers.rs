@@ -10,16 +10,17 @@ use diskwright_verify::{Disk, FileDigests, ImageReport, Outcome, OwnDigests, Sca
 
 use crate::images::{RawDisk, images, raw_disk};
 use crate::patch::{Base, Patch};
+use crate::target::Reach;
 
 /// The bytes as changes to one file of an image, which is opened and read.
-pub(crate) fn container(bytes: &[u8]) {
+pub(crate) fn container(bytes: &[u8]) -> Reach {
     #[derive(Arbitrary, Debug)]
     struct Input {
         image: u8,
         file: u8,
         patches: Vec<Patch>,
     }
-    let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(bytes)) else { return };
+    let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(bytes)) else { return Reach::Refused };
     let image = &images()[usize::from(input.image) % images().len()];
     let changed = usize::from(input.file) % image.files.len();
     let folder = tempfile::tempdir().unwrap();
@@ -29,7 +30,7 @@ pub(crate) fn container(bytes: &[u8]) {
     }
     let verifier = Verifier::new(image.report.clone());
     let opened = verifier.open(&folder.path().join(&image.files[0].0));
-    let Ok((disk, _)) = opened.inspect_err(refused) else { return };
+    let Ok((disk, _)) = opened.inspect_err(refused) else { return Reach::Refused };
     let mut at = 0;
     let mut buffer = vec![0; 64 << 10];
     // Reading may fail, where a table leads nowhere.
@@ -39,10 +40,11 @@ pub(crate) fn container(bytes: &[u8]) {
         at = next / PIECE * PIECE;
         let len = PIECE.min(disk.size().saturating_sub(at)) as usize;
         if disk.read_exact_at(at, &mut buffer[..len]).is_err() {
-            return;
+            return Reach::Refused;
         }
         at += PIECE;
     }
+    Reach::Whole
 }
 
 fn write(path: &std::path::Path, bytes: &[u8], is_gzip: bool) {
@@ -58,25 +60,31 @@ fn write(path: &std::path::Path, bytes: &[u8], is_gzip: bool) {
 }
 
 /// The bytes as changes to a raw disk with file systems, which is compared with its scan.
-pub(crate) fn disk(bytes: &[u8]) {
-    let Ok(patches) = Vec::<Patch>::arbitrary_take_rest(Unstructured::new(bytes)) else { return };
+pub(crate) fn disk(bytes: &[u8]) -> Reach {
+    let Ok(patches) = Vec::<Patch>::arbitrary_take_rest(Unstructured::new(bytes)) else {
+        return Reach::Refused;
+    };
     let RawDisk { base, report, tree, .. } = raw_disk();
     let scan = Scan::new(vec![std::sync::Arc::clone(tree) as _], Whiteouts::Plain);
     let verifier = Verifier::new(report.clone()).with_own_digests(OwnDigests::Skip).with_scan(&scan).unwrap();
     let changed = Changed { base, overlay: base.overlay(&patches) };
     let outcome = verifier.verify_disk("disk", &changed);
     let is_changed = changed.overlay.iter().any(|(at, _)| changed.differs(*at));
+    let reach = Reach::of(outcome.is_ok());
     match outcome.inspect_err(refused) {
-        Ok(outcome) if outcome.is_clean() => assert!(!is_changed, "a change was not found: {:x?}", changed.overlay),
+        Ok(outcome) if outcome.is_clean() => {
+            assert!(!is_changed, "a change was not found: {:x?}", changed.overlay)
+        }
         Ok(outcome) => assert!(is_changed, "found where nothing is changed: {:#?}", outcome.findings),
         Err(_) => assert!(is_changed, "an error where nothing is changed"),
     }
+    reach
 }
 
 /// The bytes as changes to a report and a list of digests, by which an unchanged disk is verified.
-pub(crate) fn report(bytes: &[u8]) {
+pub(crate) fn report(bytes: &[u8]) -> Reach {
     let Ok((report, list)) = <(Vec<Patch>, Vec<Patch>)>::arbitrary_take_rest(Unstructured::new(bytes)) else {
-        return;
+        return Reach::Refused;
     };
     let RawDisk { base, json, digests, .. } = raw_disk();
     let folder = tempfile::tempdir().unwrap();
@@ -88,7 +96,7 @@ pub(crate) fn report(bytes: &[u8]) {
         let disk = Changed { base, overlay: Vec::new() };
         verifier.with_digests(FileDigests::open(&path)?).verify_disk("disk", &disk)
     };
-    let _ = verify().inspect_err(refused);
+    Reach::of(verify().inspect_err(refused).is_ok())
 }
 
 fn refused(error: &Error) {

@@ -1,27 +1,23 @@
 //! The scan-image API's documents, XML and JSON.
 
-use diskwright::ErrorKind;
-use diskwright_request::{
-    Document, ImageRequest, ScanRequest, ScannedInstanceRequest, Syntax,
-};
+use crate::target::Reach;
+use diskwright::{Error, ErrorKind};
+use diskwright_request::{Document, ImageRequest, ScanRequest, ScannedInstanceRequest, Syntax};
 
 /// Bytes as each of the documents; a request for an image, written in either syntax, is read as the same again.
-pub(crate) fn run(bytes: &[u8]) {
-    let failures = [
-        ScanRequest::parse(bytes).err(),
-        ScannedInstanceRequest::parse(bytes).err(),
-    ];
+pub(crate) fn run(bytes: &[u8]) -> Reach {
+    let failures = [ScanRequest::parse(bytes).err(), ScannedInstanceRequest::parse(bytes).err()];
     for error in failures.into_iter().flatten() {
         assert_ne!(error.kind(), ErrorKind::Internal, "{error}");
         assert!(error.to_string().len() < 32 << 10, "an error as long as its cause");
     }
     let request = match ImageRequest::parse(bytes) {
         Ok(request) => request,
-        Err(error) => return assert_ne!(error.kind(), ErrorKind::Internal, "{error}"),
+        Err(error) => return refused(&error),
     };
     let image = match request.to_image() {
         Ok(image) => image,
-        Err(error) => return assert_ne!(error.kind(), ErrorKind::Internal, "{error}"),
+        Err(error) => return refused(&error),
     };
     for syntax in [Syntax::Xml, Syntax::Json] {
         let text = image.render(syntax);
@@ -33,6 +29,12 @@ pub(crate) fn run(bytes: &[u8]) {
         assert_eq!(again.target_format, request.target_format, "{text}");
         assert_eq!(again.to_image().unwrap().render(syntax), text);
     }
+    Reach::Whole
+}
+
+fn refused(error: &Error) -> Reach {
+    assert_ne!(error.kind(), ErrorKind::Internal, "{error}");
+    Reach::Refused
 }
 
 /// Requests with everything that they may say, in both syntaxes.

@@ -4,6 +4,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use diskwright::scan::{EntryObject, ScanSource};
 
 use crate::archive::{BLOCK, Header, check, push, record};
+use crate::target::Reach;
 
 #[derive(Arbitrary, Debug)]
 struct Input {
@@ -36,14 +37,14 @@ struct Sparse {
 }
 
 /// The archive of one sparse file, read and compared.
-pub(crate) fn run(bytes: &[u8]) {
-    let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(bytes)) else { return };
+pub(crate) fn run(bytes: &[u8]) -> Reach {
+    let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(bytes)) else { return Reach::Refused };
     let sparse = sparse(&input);
     let archive = archive(input.form, &sparse);
     let read = check(&archive);
     let Some(expected) = sparse.expected() else {
         assert!(read.is_none(), "{input:?}: accepted, although the map makes no sense");
-        return;
+        return Reach::Refused;
     };
     let Some(read) = read else { panic!("{input:?}: refused") };
     let EntryObject::File { content, size, .. } = &read.entries[0].object else { panic!("no file") };
@@ -54,6 +55,7 @@ pub(crate) fn run(bytes: &[u8]) {
         content.read_exact_at(offset, &mut found).unwrap();
         assert!(found == bytes, "{input:?}: the range at {offset}");
     }
+    Reach::Whole
 }
 
 fn sparse(input: &Input) -> Sparse {

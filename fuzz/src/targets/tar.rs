@@ -3,15 +3,16 @@
 use std::io::Write;
 
 use crate::archive::{BLOCK, Header, check, push, record, with_checksums};
+use crate::target::Reach;
 
 /// Bytes as an archive; checksums are made true.
-pub(crate) fn plain(bytes: &[u8]) {
-    check(&with_checksums(bytes));
+pub(crate) fn plain(bytes: &[u8]) -> Reach {
+    Reach::of(check(&with_checksums(bytes)).is_some())
 }
 
 /// Bytes as an archive that may be packed.
-pub(crate) fn packed(bytes: &[u8]) {
-    check(bytes);
+pub(crate) fn packed(bytes: &[u8]) -> Reach {
+    Reach::of(check(bytes).is_some())
 }
 
 /// Small archives of every kind of member.
