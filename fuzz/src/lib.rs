@@ -23,4 +23,4 @@ mod targets;
 mod tree;
 
 pub use random::Random;
-pub use target::{Reach, TARGETS, Target};
+pub use target::{Reach, Target};

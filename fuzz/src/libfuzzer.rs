@@ -12,5 +12,5 @@ fuzz_target!(|data: &[u8]| {
         let name = std::env::var("DISKWRIGHT_FUZZ_TARGET").unwrap_or_default();
         Target::named(&name).expect("DISKWRIGHT_FUZZ_TARGET names a target")
     });
-    let _ = (target.run)(data);
+    let _ = target.run(data);
 });

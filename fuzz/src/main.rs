@@ -9,7 +9,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use diskwright_fuzz::{TARGETS, Target};
+use diskwright_fuzz::Target;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -27,12 +27,12 @@ fn run(arguments: &[&str]) -> Result<(), String> {
     let named = |name: &str| Target::named(name).ok_or_else(|| format!("there is no target {name}"));
     match arguments {
         ["list"] => {
-            for target in TARGETS {
+            for target in Target::all() {
                 println!("{}\t{}\t{}", target.name, target.max_len, target.about);
             }
         }
         ["seeds", name, folder] => {
-            for (number, seed) in (named(name)?.seeds)().iter().enumerate() {
+            for (number, seed) in named(name)?.seeds().iter().enumerate() {
                 let path = Path::new(folder).join(format!("seed-{number}"));
                 std::fs::write(&path, seed).map_err(|error| format!("{}: {error}", path.display()))?;
             }
@@ -41,7 +41,7 @@ fn run(arguments: &[&str]) -> Result<(), String> {
             let target = named(name)?;
             for file in files {
                 let bytes = std::fs::read(file).map_err(|error| format!("{file}: {error}"))?;
-                println!("{file}\t{:?}", (target.run)(&bytes));
+                println!("{file}\t{:?}", target.run(&bytes));
             }
         }
         _ => return Err("Usage: diskwright-fuzz list | seeds TARGET FOLDER | run TARGET FILE…".to_owned()),

@@ -1,5 +1,9 @@
+use std::sync::OnceLock;
+
 use crate::random::Random;
-use crate::targets;
+use crate::targets::{
+    container, ext, fat, guest, lint, partition, pax, profile, readers, request, sparse, tar,
+};
 
 /// How far an input came. A target of which no input comes far proves nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,207 +22,116 @@ impl Reach {
 }
 
 /// A function that must hold for any bytes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Target {
     /// Its name, also of its corpus.
     pub name: &'static str,
     /// What it looks at.
-    pub about: &'static str,
-    /// Panics where something does not hold.
-    pub run: fn(&[u8]) -> Reach,
-    /// Inputs to begin with, made by the code that writes such files.
-    pub seeds: fn() -> Vec<Vec<u8>>,
+    pub about: String,
     /// Longer inputs show nothing more.
     pub max_len: usize,
+    run: Run,
+    seeds: fn() -> Vec<Vec<u8>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Run {
+    Function(fn(&[u8]) -> Reach),
+    /// The writer of the format of that id.
+    Writer(&'static str),
 }
 
 impl Target {
+    /// Every target: those of the list, and one of the writer of each format that is registered.
+    pub fn all() -> &'static [Self] {
+        static ALL: OnceLock<Vec<Target>> = OnceLock::new();
+        ALL.get_or_init(|| {
+            let listed = LISTED.iter().map(|&(name, about, max_len, run, seeds)| {
+                let (about, run) = (about.to_owned(), Run::Function(run));
+                Self { name, about, max_len, run, seeds }
+            });
+            listed.chain(container::formats().map(Self::of_writer)).collect()
+        })
+    }
+
     /// The target of that name.
     pub fn named(name: &str) -> Option<&'static Self> {
-        TARGETS.iter().find(|target| target.name == name)
+        Self::all().iter().find(|target| target.name == name)
     }
-}
 
-/// Every target.
-pub static TARGETS: &[Target] = &[
-    Target {
-        name: "tar",
-        about: "archives as bytes, with checksums made true",
-        run: targets::tar::plain,
-        seeds: targets::tar::seeds,
-        max_len: 16 << 10,
-    },
-    Target {
-        name: "tar-packed",
-        about: "archives packed with gzip, zstd, xz and bzip2",
-        run: targets::tar::packed,
-        seeds: targets::tar::packed_seeds,
-        max_len: 4 << 10,
-    },
-    Target {
-        name: "tar-pax",
-        about: "members and extended headers that contradict each other",
-        run: targets::pax::run,
-        seeds: Random::inputs,
-        max_len: 4 << 10,
-    },
-    Target {
-        name: "tar-sparse",
-        about: "sparse members in four forms, against their maps",
-        run: targets::sparse::run,
-        seeds: Random::inputs,
-        max_len: 512,
-    },
-    Target {
-        name: "request",
-        about: "the API's documents; written and read again",
-        run: targets::request::run,
-        seeds: targets::request::seeds,
-        max_len: 8 << 10,
-    },
-    Target {
-        name: "profile",
-        about: "profiles and machine reports; written, read again and resolved",
-        run: targets::profile::run,
-        seeds: targets::profile::seeds,
-        max_len: 8 << 10,
-    },
-    Target {
-        name: "guest",
-        about: "the guest's own files with anything in them, read and edited",
-        run: targets::guest::run,
-        seeds: Random::inputs,
-        max_len: 8 << 10,
-    },
-    Target {
-        name: "ext",
-        about: "ext2, ext3 and ext4 of any entries, verified",
-        run: targets::ext::run,
-        seeds: Random::inputs,
-        max_len: 4 << 10,
-    },
-    Target {
-        name: "fat",
-        about: "names on FAT32, verified",
-        run: targets::fat::run,
-        seeds: Random::inputs,
-        max_len: 4 << 10,
-    },
-    Target {
-        name: "partition",
-        about: "lists of partitions on disks of any size, verified",
-        run: targets::partition::run,
-        seeds: Random::inputs,
-        max_len: 2 << 10,
-    },
-    Target {
-        name: "raw",
-        about: "the writer of raw, against a model of the disk",
-        run: |bytes| targets::container::run("raw", bytes),
-        seeds: Random::inputs,
-        max_len: 2 << 10,
-    },
-    Target {
-        name: "qcow2",
-        about: "the writer of qcow2, against a model of the disk",
-        run: |bytes| targets::container::run("qcow2", bytes),
-        seeds: Random::inputs,
-        max_len: 2 << 10,
-    },
-    Target {
-        name: "vdi",
-        about: "the writer of vdi, against a model of the disk",
-        run: |bytes| targets::container::run("vdi", bytes),
-        seeds: Random::inputs,
-        max_len: 2 << 10,
-    },
-    Target {
-        name: "vmdk",
-        about: "the writer of vmdk, against a model of the disk",
-        run: |bytes| targets::container::run("vmdk", bytes),
-        seeds: Random::inputs,
-        max_len: 2 << 10,
-    },
-    Target {
-        name: "vhd",
-        about: "the writer of vhd, against a model of the disk",
-        run: |bytes| targets::container::run("vhd", bytes),
-        seeds: Random::inputs,
-        max_len: 2 << 10,
-    },
-    Target {
-        name: "vhdx",
-        about: "the writer of vhdx, against a model of the disk",
-        run: |bytes| targets::container::run("vhdx", bytes),
-        seeds: Random::inputs,
-        max_len: 2 << 10,
-    },
-    Target {
-        name: "gce",
-        about: "the writer of gce, against a model of the disk",
-        run: |bytes| targets::container::run("gce", bytes),
-        seeds: Random::inputs,
-        max_len: 2 << 10,
-    },
-    Target {
-        name: "virtualbox",
-        about: "the writer of virtualbox, against a model of the disk",
-        run: |bytes| targets::container::run("virtualbox", bytes),
-        seeds: Random::inputs,
-        max_len: 2 << 10,
-    },
-    Target {
-        name: "vmware",
-        about: "the writer of vmware, against a model of the disk",
-        run: |bytes| targets::container::run("vmware", bytes),
-        seeds: Random::inputs,
-        max_len: 2 << 10,
-    },
-    Target {
-        name: "vagrant",
-        about: "the writer of vagrant, against a model of the disk",
-        run: |bytes| targets::container::run("vagrant", bytes),
-        seeds: Random::inputs,
-        max_len: 2 << 10,
-    },
-    Target {
-        name: "lint",
-        about: "the linter's readers",
-        run: targets::lint::run,
-        seeds: Random::inputs,
-        max_len: 4 << 10,
-    },
-    Target {
-        name: "verify-container",
-        about: "the verifier's readers of containers",
-        run: targets::readers::container,
-        seeds: Random::inputs,
-        max_len: 2 << 10,
-    },
-    Target {
-        name: "verify-disk",
-        about: "the verifier's readers of partition tables and file systems",
-        run: targets::readers::disk,
-        seeds: Random::inputs,
-        max_len: 2 << 10,
-    },
-    Target {
-        name: "verify-report",
-        about: "the verifier's readers of reports and lists of digests",
-        run: targets::readers::report,
-        seeds: Random::inputs,
-        max_len: 2 << 10,
-    },
-];
+    fn of_writer(id: &'static str) -> Self {
+        let about = format!("the writer of {id}, against a model of the disk");
+        Self { name: id, about, max_len: 2 << 10, run: Run::Writer(id), seeds: Random::inputs }
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// Whether it is one of a format's writer.
+    pub fn is_of_a_writer(&self) -> bool {
+        matches!(self.run, Run::Writer(_))
+    }
 
-    #[test]
-    fn every_format_has_a_target_of_its_writer() {
-        for entry in diskwright::builtin_registry().unwrap().entries() {
-            assert!(Target::named(entry.info.id).is_some(), "{}", entry.info.id);
+    /// Says how far the input comes.
+    ///
+    /// # Panics
+    /// Where something does not hold.
+    pub fn run(&self, bytes: &[u8]) -> Reach {
+        match self.run {
+            Run::Function(run) => run(bytes),
+            Run::Writer(id) => container::run(id, bytes),
         }
     }
+
+    /// Inputs to begin with, made by the code that writes such files, or at random.
+    pub fn seeds(&self) -> Vec<Vec<u8>> {
+        (self.seeds)()
+    }
 }
+
+/// Name, what it looks at, the longest input, the function, and inputs to begin with.
+type Listed = (&'static str, &'static str, usize, fn(&[u8]) -> Reach, fn() -> Vec<Vec<u8>>);
+
+const LISTED: &[Listed] = &[
+    ("tar", "archives as bytes, with checksums made true", 16 << 10, tar::plain, tar::seeds),
+    ("tar-packed", "archives packed with gzip, zstd, xz and bzip2", 4 << 10, tar::packed, tar::packed_seeds),
+    ("tar-pax", "members and extended headers that contradict each other", 4 << 10, pax::run, Random::inputs),
+    ("tar-sparse", "sparse members in four forms, against their maps", 512, sparse::run, Random::inputs),
+    ("request", "the API's documents; written and read again", 8 << 10, request::run, request::seeds),
+    (
+        "profile",
+        "profiles and machine reports; written, read again and resolved",
+        8 << 10,
+        profile::run,
+        profile::seeds,
+    ),
+    (
+        "guest",
+        "the guest's own files with anything in them, read and edited",
+        8 << 10,
+        guest::run,
+        Random::inputs,
+    ),
+    ("ext", "ext2, ext3 and ext4 of any entries, verified", 4 << 10, ext::run, Random::inputs),
+    ("fat", "names on FAT32, verified", 4 << 10, fat::run, Random::inputs),
+    (
+        "partition",
+        "lists of partitions on disks of any size, verified",
+        2 << 10,
+        partition::run,
+        Random::inputs,
+    ),
+    ("lint", "the linter's readers", 4 << 10, lint::run, Random::inputs),
+    ("verify-container", "the verifier's readers of containers", 2 << 10, readers::container, Random::inputs),
+    (
+        "verify-disk",
+        "the verifier's readers of partition tables and file systems",
+        2 << 10,
+        readers::disk,
+        Random::inputs,
+    ),
+    (
+        "verify-report",
+        "the verifier's readers of reports and lists of digests",
+        2 << 10,
+        readers::report,
+        Random::inputs,
+    ),
+];

@@ -47,6 +47,7 @@ struct MachineInput {
     is_large: Rarely,
     is_uefi: bool,
     system: [Vec<u8>; 3],
+    architecture: u8,
     is_of_4096: Rarely,
     seed: u8,
     timestamp: i64,
@@ -71,7 +72,7 @@ pub(crate) fn run(id: &str, bytes: &[u8]) -> Reach {
         }
     };
     let machine = machine(&input.machine);
-    let model = model(id, input.compress, &input);
+    let model = model(id, is_packed(entry, &input), &input);
     let layout = model.layout();
     if let Err(error) = format.plan(&machine, std::slice::from_ref(&layout)) {
         assert_ne!(error.kind(), ErrorKind::Internal, "{error}");
@@ -107,16 +108,24 @@ fn read_back(outputs: &[OutputEntry], machine: &Machine, model: &Model, folder: 
     let verifier = Verifier::new(report);
     let main = outputs.iter().find(|output| output.role == OutputRole::Descriptor).unwrap_or(&outputs[0]);
     let path = folder.join(&main.path);
-    let (disk, outcome) = verifier.open(&path).unwrap_or_else(|error| panic!("not read: {error}"));
+    let (disk, outcome) = verifier
+        .open(&path)
+        .unwrap_or_else(|error| panic!("not read: {error}: {:?}", std::error::Error::source(&error)));
     assert!(outcome.is_clean(), "{:#?}", outcome.findings);
     model.compare(disk.as_ref());
-    for output in outputs {
+    // A box is a tar archive, and would be taken for an OVA.
+    for output in outputs.iter().filter(|output| output.format != "vagrant") {
         match diskwright_lint::lint(&folder.join(&output.path)) {
             Ok(report) => assert!(!report.has_errors(), "{}: {:#?}", output.path, report.findings),
             // The linter knows fewer kinds than there are formats.
             Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}"),
         }
     }
+}
+
+/// The ids of all formats.
+pub(crate) fn formats() -> impl Iterator<Item = &'static str> {
+    registry().entries().iter().map(|entry| entry.info.id)
 }
 
 fn registry() -> &'static Registry {
@@ -141,12 +150,19 @@ fn configure(entry: &FormatEntry, input: &Input) -> Result<Arc<dyn TargetFormat>
                 let powers = u64::from(max.ilog2() - min.ilog2() + 1);
                 (min << (number % powers)).to_string()
             }
-            OptionValues::Word => format!("word{value}"),
+            // Names that products know: they are not ours to check.
+            OptionValues::Word => continue,
         };
         options.retain(|(key, _)| key != spec.key);
         options.push((spec.key.to_owned(), value));
     }
-    registry().configure(entry.info.id, input.compress && entry.info.compressed.is_some(), &options)
+    registry().configure(entry.info.id, is_packed(entry, input), &options)
+}
+
+/// Whether what is asked for is the packed form: some formats have no other, some have none.
+fn is_packed(entry: &FormatEntry, input: &Input) -> bool {
+    let has_plain = registry().configure(entry.info.id, false, &[]).is_ok();
+    entry.info.compressed.is_some() && (input.compress || !has_plain)
 }
 
 fn machine(input: &MachineInput) -> Machine {
@@ -154,16 +170,24 @@ fn machine(input: &MachineInput) -> Machine {
         false => plain_name(&input.name.bytes),
         true => String::from_utf8_lossy(&input.name.bytes).into_owned(),
     };
-    let seed = Seed::from_text(format!("seed {}", input.seed));
-    let mut machine = Machine::new(name, seed, Timestamp::from_seconds(input.timestamp));
-    // Memory is of whole MiB, from 4 MiB to 16 TiB, and there are up to 512 processors; products take less.
     let is_large = input.is_large.is_so();
+    // Archives hold those from 1970 on, for a while.
+    let timestamp = if is_large { input.timestamp } else { input.timestamp.rem_euclid(1 << 32) };
+    let seed = Seed::from_text(format!("seed {}", input.seed));
+    let mut machine = Machine::new(name, seed, Timestamp::from_seconds(timestamp));
+    // Memory is of whole MiB, from 4 MiB to 16 TiB, and there are up to 512 processors; products take less.
     machine.memory =
         if is_large { 4 + input.memory % ((16 << 20) - 3) } else { 4 * (input.memory % 4096 + 1) } << 20;
     machine.cpus = 1 + input.cpus % if is_large { 512 } else { 8 };
     machine.firmware = if input.is_uefi { Firmware::Uefi } else { Firmware::Bios };
     let [id, version, architecture] =
         input.system.each_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let architecture = match input.architecture % 8 {
+        0 => architecture,
+        1..4 => "i686".to_owned(),
+        4 => String::new(),
+        _ => "x86_64".to_owned(),
+    };
     machine.operating_system = diskwright::format::OperatingSystem { id, version, architecture };
     machine.sector_size = if input.is_of_4096.is_so() { SectorSize::Bytes4096 } else { SectorSize::Bytes512 };
     machine
