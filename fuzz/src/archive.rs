@@ -166,3 +166,29 @@ fn bytes(from: &dyn ReadAt, start: u64, end: u64, budget: &mut u64) -> Vec<u8> {
 const LIMIT: u64 = 4 << 20;
 /// Bytes of content that are read.
 const CONTENT: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_count_their_own_length() {
+        assert_eq!(record(b"path", b"x"), b"9 path=x\n");
+        assert_eq!(record(b"path", b"xy"), b"11 path=xy\n");
+        for len in [0, 1, 2, 88, 89, 90, 91, 988, 989, 990, 991] {
+            let record = record(b"path", &vec![b'v'; len]);
+            assert!(record.starts_with(format!("{} ", record.len()).as_bytes()), "{len}");
+        }
+    }
+
+    #[test]
+    fn a_header_with_a_changed_name_is_read_once_its_checksum_is_made_true() {
+        let mut archive = Vec::new();
+        push(&mut archive, &Header { name: b"name", link: b"", flag: b'0', size: 3, patches: &[] }, b"one");
+        archive.extend([0; 2 * BLOCK]);
+        archive[0] = b'g';
+        assert!(check(&archive).is_none());
+        let read = check(&with_checksums(&archive)).unwrap();
+        assert_eq!(read.entries[0].path, b"game");
+    }
+}

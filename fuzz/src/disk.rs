@@ -165,3 +165,43 @@ impl Disk for LaidOut {
 const DATA: usize = 3 << 20;
 const EXTENTS: usize = 64;
 const PIECE: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    fn model(parts: &[(u64, &[u8])]) -> Model {
+        let parts: Vec<(u64, Vec<u8>)> = parts.iter().map(|(at, bytes)| (*at, bytes.to_vec())).collect();
+        Model::of_parts(1 << 20, &parts)
+    }
+
+    fn is_noticed(model: &Model, disk: DiskLayout) -> bool {
+        catch_unwind(AssertUnwindSafe(|| model.compare(&LaidOut(disk)))).is_err()
+    }
+
+    #[test]
+    fn a_disk_is_what_its_model_says() {
+        let one = model(&[(5, b"first"), (500_000, b"second")]);
+        one.compare(&LaidOut(one.layout()));
+    }
+
+    #[test]
+    fn a_byte_that_is_other_missing_or_too_many_is_noticed_and_so_is_another_size() {
+        let parts: &[(u64, &[u8])] = &[(5, b"first"), (500_000, b"second")];
+        let others: [&[(u64, &[u8])]; 4] = [
+            &[(5, b"first"), (500_000, b"sec0nd")],
+            &[(5, b"first")],
+            &[(5, b"first"), (500_000, b"second"), ((1 << 20) - 1, b"x")],
+            &[(6, b"first"), (500_000, b"second")],
+        ];
+        for other in others {
+            let disk = model(other).layout();
+            assert!(is_noticed(&model(parts), disk), "{other:?}");
+        }
+        let larger =
+            Model::of_parts(2 << 20, &[(5, b"first".to_vec()), (500_000, b"second".to_vec())]).layout();
+        assert!(is_noticed(&model(parts), larger));
+    }
+}

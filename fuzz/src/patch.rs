@@ -111,3 +111,28 @@ impl Edit {
 const LINE: usize = 64;
 const PATCHES: usize = 40;
 const OVER: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patch(line: u16, byte: u8, edit: Edit) -> Patch {
+        Patch { line, byte, edit }
+    }
+
+    #[test]
+    fn changes_are_made_where_something_stands() {
+        let mut bytes = vec![0; 640];
+        bytes[200] = 7;
+        let base = Base::new(bytes.clone());
+        let changed = base.patched(&[patch(9, 8, Edit::Byte(9)), patch(0, 9, Edit::Four(u32::MAX))]);
+        bytes[200..205].copy_from_slice(&[9, 255, 255, 255, 255]);
+        assert_eq!(changed, bytes);
+        let overlay = base.overlay(&[patch(3, 8, Edit::Flip(1)), patch(3, 8, Edit::Cut)]);
+        assert_eq!((overlay.len(), overlay[0].0, overlay[0].1[0]), (1, 200, 6));
+        assert_eq!(base.patched(&[patch(0, 8, Edit::Cut)]).len(), 200);
+        assert_eq!(base.patched(&[patch(0, 8, Edit::Insert(vec![1, 2]))])[200..203], [1, 2, 7]);
+        assert_eq!(base.patched(&[patch(0, 8, Edit::Remove(2))]).len(), 638);
+        assert_eq!((base.next_line(0), base.next_line(300), base.next_line(600)), (192, 300, 640));
+    }
+}

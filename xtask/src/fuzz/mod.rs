@@ -40,17 +40,35 @@ pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<bool> {
         bail!("there is no target {unknown}, but {}", known.join(", "));
     }
     let fuzzer = Fuzzer::build(workspace)?;
+    let mut is_good = true;
     for target in all.iter().filter(|target| options.wants(&target.name)) {
-        let mut record = if options.fresh { Record::default() } else { fuzzer.record(target)? };
-        fuzzer.run(target, &mut record, options.minutes)?;
-        println!("{}", record.row(&target.name));
-        if options.minimise {
-            corpus::minimise(&fuzzer, target)?;
+        // The others are still worth their time.
+        if let Err(error) = look(&fuzzer, target, &options) {
+            println!("{}: {error:#}", target.name);
+            is_good = false;
         }
+        is_good &= tell(&fuzzer, &all)?;
     }
+    println!("written to {}", fuzzer.folder.join("fuzz.md").display());
+    Ok(is_good)
+}
+
+/// Fuzzes one target as long as is asked for.
+fn look(fuzzer: &Fuzzer<'_>, target: &Target, options: &Options) -> Result<()> {
+    let mut record = if options.fresh { Record::default() } else { fuzzer.record(target)? };
+    fuzzer.run(target, &mut record, options.minutes)?;
+    println!("{}", record.row(&target.name));
+    if options.minimise {
+        corpus::minimise(fuzzer, target)?;
+    }
+    Ok(())
+}
+
+/// Writes the table of what is known of all targets; `false` when one of them fails.
+fn tell(fuzzer: &Fuzzer<'_>, all: &[Target]) -> Result<bool> {
     let mut rows = Vec::new();
     let mut findings = 0;
-    for target in &all {
+    for target in all {
         let record = fuzzer.record(target)?;
         findings += record.findings;
         rows.push(record.row(&target.name));
@@ -58,7 +76,6 @@ pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<bool> {
     let text = format!("{}\n{}\n", record::HEADER, rows.join("\n"));
     let path = fuzzer.folder.join("fuzz.md");
     std::fs::write(&path, &text).with_context(|| path.display().to_string())?;
-    println!("\n{text}\nwritten to {}", path.display());
     Ok(findings == 0)
 }
 
