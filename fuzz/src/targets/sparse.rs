@@ -100,7 +100,7 @@ impl Sparse {
             }
             end = offset.checked_add(*len).filter(|end| *end <= self.size)?;
             let taken = usize::try_from(*len).ok()?;
-            if taken > 0 && (self.stored.len() - rest.len()) % BLOCK != 0 {
+            if taken > 0 && !(self.stored.len() - rest.len()).is_multiple_of(BLOCK) {
                 return None;
             }
             let (range, left) = rest.split_at_checked(taken)?;

@@ -69,7 +69,7 @@ pub(crate) struct Status {
 }
 
 impl Status {
-    /// `#3341	DONE   cov: 9441 ft: 16050 corp: 525/14899b lim: 4096 exec/s: 257 rss: 44Mb`
+    /// `#3341 DONE   cov: 9441 ft: 16050 corp: 525/14899b lim: 4096 exec/s: 257 rss: 44Mb`
     pub(crate) fn of_line(line: &str) -> Option<Self> {
         let (number, rest) = line.strip_prefix('#')?.split_once(char::is_whitespace)?;
         let after = |word: &str| {

@@ -41,7 +41,7 @@ impl<'a> Refcounts<'a> {
             let offset = refcounts.block_offset(index);
             let end = offset.checked_add(header.cluster);
             let is_inside = end.is_some_and(|end| end <= source.size());
-            if offset != 0 && (offset % header.cluster != 0 || !is_inside) {
+            if offset != 0 && (!offset.is_multiple_of(header.cluster) || !is_inside) {
                 let place = Location::Offset(start + index * 8);
                 f.add(&rules::REFCOUNT_TABLE, place, format!("a refcount block stands at {offset:#x}"));
             }
