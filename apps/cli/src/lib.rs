@@ -11,6 +11,7 @@
 //! ```
 
 mod arguments;
+mod digest_list;
 mod failure;
 mod formats;
 mod generate;
