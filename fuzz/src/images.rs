@@ -120,7 +120,7 @@ pub(crate) fn raw_disk() -> &'static RawDisk {
         let mut bytes = vec![0; usize::try_from(disk.size()).unwrap()];
         disk.reader().read_exact_at(0, &mut bytes).unwrap();
         let mut digests = Vec::new();
-        diskwright_verify::write_file_digests(plan.tree(), &mut digests).unwrap();
+        diskwright_verify::write_file_digests(plan.tree(), &mut digests, &Monitor::new()).unwrap();
         let report = ImageReport::from_json(&json).unwrap();
         RawDisk { base: Base::new(bytes), report, json: Base::new(json), digests: Base::new(digests), tree }
     })
