@@ -1,5 +1,5 @@
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::piece::PieceTask;
@@ -12,7 +12,10 @@ use crate::{Error, ErrorKind, Monitor, Result};
 /// Hands out work: pieces, then lanes, then new items.
 pub(super) struct Schedule<'a> {
     state: Mutex<State>,
+    /// For the workers.
     changed: Condvar,
+    /// For the writer.
+    hashed: Condvar,
     monitor: &'a Monitor,
     items: Items,
     total_items: u64,
@@ -44,6 +47,9 @@ struct State {
     running: usize,
     /// Nobody but the writer has anything to do any more.
     is_done: bool,
+    /// Workers that wait; to wake nobody costs a system call, too.
+    waiting: usize,
+    writer_waits: bool,
     read: u64,
 }
 
@@ -117,11 +123,14 @@ impl<'a> Schedule<'a> {
             cancelled: false,
             running: 0,
             is_done: false,
+            waiting: 0,
+            writer_waits: false,
             read: 0,
         };
         Self {
             state: Mutex::new(state),
             changed: Condvar::new(),
+            hashed: Condvar::new(),
             monitor,
             items,
             total_items,
@@ -159,11 +168,23 @@ impl<'a> Schedule<'a> {
             if state.is_done || role == Role::Worker && state.running == 0 {
                 state.is_done = true;
                 self.changed.notify_all();
+                self.hashed.notify_all();
                 return None;
             }
-            // Wakes now and then to see a cancellation.
-            let waited = self.changed.wait_timeout(state, Duration::from_millis(50));
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state = match role {
+                Role::Worker => {
+                    state.waiting += 1;
+                    let mut state = wait(&self.changed, state);
+                    state.waiting -= 1;
+                    state
+                }
+                Role::Writer => {
+                    state.writer_waits = true;
+                    let mut state = wait(&self.hashed, state);
+                    state.writer_waits = false;
+                    state
+                }
+            };
         }
     }
 
@@ -260,8 +281,15 @@ impl<'a> Schedule<'a> {
         let mut state = lock(&self.state);
         change(&mut state);
         state.running -= 1;
+        let (wakes_workers, wakes_writer) =
+            (state.waiting > 0, state.writer_waits && !state.hashed.is_empty());
         drop(state);
-        self.changed.notify_all();
+        if wakes_workers {
+            self.changed.notify_all();
+        }
+        if wakes_writer {
+            self.hashed.notify_all();
+        }
     }
 
     /// All targets, finished but for their outputs, and the bytes read.
@@ -286,6 +314,12 @@ impl State {
     fn write(&mut self) -> Option<Task> {
         self.hashed.pop_front().map(|(place, piece)| Task::Write { place, piece })
     }
+}
+
+/// Wakes now and then, too, to see a cancellation.
+fn wait<'a>(change: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    let waited = change.wait_timeout(state, Duration::from_millis(50));
+    waited.unwrap_or_else(PoisonError::into_inner).0
 }
 
 /// The work items of all disks: aligned, in order, without those that are known to be zero.
