@@ -8,4 +8,5 @@ mod hostile;
 mod lvm;
 mod mutation;
 mod rich;
+mod short_cluster;
 mod support;
