@@ -6,8 +6,8 @@
 //! ```
 //!
 //! A worker that looks for something to do takes first what frees memory: full pieces, then a lane whose next slot is
-//! ready, then a new item. Pieces are written by one thread more, which does nothing else, so that no worker waits for the
-//! sink; workers help it when they have nothing to do, or when pieces pile up. No thread belongs to a target, and nothing
+//! ready, then a new item. Beside several workers one thread more writes the pieces, and nothing else, so that no worker
+//! waits for the sink; workers help it when they have nothing to do, or when pieces pile up. No thread belongs to a target, and nothing
 //! depends on how many threads there are.
 
 mod chunk_encoder;
@@ -100,7 +100,9 @@ pub(crate) fn write(
     let share = workers.share();
     let work_as = &|role| work(role, &shape, &schedule, &toolbox, &share, monitor);
     std::thread::scope(|scope| {
-        for role in std::iter::once(Role::Writer).chain((1..threads).map(|_| Role::Worker)) {
+        // Whoever asks for one thread gets one: all happens in the order in which it is told.
+        let writer = (workers.threads() > 1).then_some(Role::Writer);
+        for role in writer.into_iter().chain((1..threads).map(|_| Role::Worker)) {
             // Where the system has no more threads, fewer do the same.
             let thread = std::thread::Builder::new().name("diskwright".into());
             let _ = thread.spawn_scoped(scope, move || work_as(role));
