@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 use diskwright::engine::{Digests, Engine, Order, Report};
 use diskwright::format::Registry;
+use diskwright::readiness;
 use diskwright::sink::{DirectorySink, Overwrite};
 use diskwright::tree::{Finding, Severity};
 use diskwright::{Error, ErrorKind, Files, Monitor};
 
 use crate::arguments::GenerateArguments;
+use crate::check;
 use crate::failure::Failure;
 use crate::prepare::prepare;
 use crate::watch::Watch;
@@ -35,7 +37,7 @@ pub(crate) fn generate(registry: &Registry, arguments: &GenerateArguments) -> Re
     if let Some(path) = &arguments.file_digests {
         write_file_digests(&engine, &order, path)?;
     }
-    print_notes(&notes, &report.warnings);
+    print_notes(&notes, &report.warnings, &report.readiness.findings);
     let mut out = io::stdout().lock();
     let names = report.outputs.iter().map(|output| output.path.as_str());
     for name in names.chain([Report::FILE_NAME]) {
@@ -85,7 +87,7 @@ fn existing(directory: &Path) -> PathBuf {
 }
 
 /// What the user should know, on standard error; the report has all of it.
-pub(crate) fn print_notes(notes: &[String], findings: &[Finding]) {
+pub(crate) fn print_notes(notes: &[String], findings: &[Finding], readiness: &[readiness::Finding]) {
     for note in notes {
         eprintln!("note: {note}");
     }
@@ -96,6 +98,10 @@ pub(crate) fn print_notes(notes: &[String], findings: &[Finding]) {
     let more = warnings().count().saturating_sub(MAX_SHOWN);
     if more > 0 {
         eprintln!("warning: {more} more stand in the report");
+    }
+    let grave = readiness.iter().filter(|finding| finding.severity >= readiness::Severity::Warning);
+    for finding in grave.take(MAX_SHOWN) {
+        eprintln!("warning: {}", check::line(finding));
     }
 }
 

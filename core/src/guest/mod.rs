@@ -35,6 +35,7 @@ pub use kept::{
 pub(crate) use network::naming_parameters;
 pub use os_release::OsRelease;
 pub use resume::ResumeSetting;
+pub(crate) use resume::true_resume;
 pub use volumes::{Volume, VolumePlace, VolumesOfTheDisk};
 pub use workspace::{Edit, EditAction, GuestWorkspace};
 

@@ -1,3 +1,5 @@
+use super::fstab::{Device, names};
+
 /// The volumes that the new disk has and the guest uses, as the composer laid them out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VolumesOfTheDisk {
@@ -38,6 +40,11 @@ impl VolumesOfTheDisk {
     /// The volume mounted at exactly this path.
     pub fn mounted_at(&self, mount_point: &[u8]) -> Option<&Volume> {
         self.volumes.iter().find(|volume| volume.mount_point() == Some(mount_point))
+    }
+
+    /// Whether a device, named in whatever way, is one of these volumes.
+    pub fn has(&self, device: &Device) -> bool {
+        self.volumes.iter().any(|volume| names(device, volume))
     }
 
     /// The swap areas.

@@ -19,17 +19,18 @@ use crate::boot::grub_bios::BiosBoot;
 use crate::boot::{BootLoaders, BootRequest, EspPlan};
 use crate::filesystem::ext4::Ext4Features;
 use crate::filesystem::fat32::{self, Fat32File};
-use crate::format::{Firmware, Machine, OperatingSystem, OutputRole};
+use crate::format::{Firmware, Machine, OperatingSystem, OutputRole, TargetFormat};
 use crate::guest::{
     self, Edit, EntryKind, Ext4Generation, GuestFacts, GuestSettings, GuestWorkspace, IdentifierMap,
     IdentityHolder, KeptIdentities, VolumePlace, WantedIdentity,
 };
 use crate::layout::DiskLayout;
-use crate::partition::TableKind;
+use crate::partition::{SectorSize, TableKind};
 use crate::profile::{
-    FileSystemKind, FirmwareParts, IdentityPolicy, Layer, Origin, PartitionPlan, PartitionRole, Settings,
-    TreeFacts, TreeMount, TreeSwap,
+    BootPolicy, FileSystemKind, FirmwareParts, IdentityPolicy, Layer, Origin, PartitionPlan, PartitionRole,
+    Settings, TreeFacts, TreeMount, TreeSwap,
 };
+use crate::readiness::{self, Amendment, Answer, Question, Readiness};
 use crate::tree::{EntryRecord, FileTree, Finding, Findings, Severity, TreeView};
 
 /// Everything about an order but its outputs.
@@ -43,6 +44,7 @@ pub(super) struct Composition {
     disk_entries: Vec<DiskEntry>,
     edits: Vec<Edit>,
     changed: Vec<EntryRecord>,
+    readiness: Readiness,
     findings: Vec<Finding>,
 }
 
@@ -91,7 +93,14 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
         parameters: &parameters,
         scanned_cmdline: report.as_ref().and_then(|report| report.cmdline.as_deref()),
     };
+    let question = readiness_question(sources, &tree, &loaders, &settings, boots, &request);
+    let Answer { readiness, amendments } = readiness::answer(&question)?;
+    for Amendment { path, appended, after } in amendments {
+        let reason = "the initial RAM disk lacks what the new machine needs to come up";
+        workspace.append(path.as_bytes(), appended, after, reason)?;
+    }
     let boot = loaders.prepare(boots, &mut workspace, &request, &mut findings)?;
+    drop(question);
     drop(loaders);
     monitor.check()?;
 
@@ -130,8 +139,49 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
         disk_entries,
         edits,
         changed,
+        readiness,
         findings,
     })
+}
+
+/// What decides whether the image boots; nothing is asked of a disk that is for data only.
+fn readiness_question<'a>(
+    sources: &Sources<'a>,
+    tree: &'a FileTree,
+    loaders: &'a BootLoaders<'_>,
+    settings: &Settings,
+    boots: FirmwareParts,
+    request: &'a BootRequest<'a>,
+) -> Question<'a> {
+    let order = sources.order;
+    let is_for_data = settings.boot.value == BootPolicy::None;
+    let target = |target: &Arc<dyn TargetFormat>| readiness::Target {
+        id: target.info().id,
+        hardware: target.hardware(),
+    };
+    let [bios, uefi] = loaders.lacks().map(|lack| lack.map(str::to_owned));
+    let large_sectors = (settings.sector_size.value == SectorSize::Bytes4096)
+        .then(|| "a BIOS cannot boot from a disk with sectors of 4096 bytes".to_owned());
+    Question {
+        tree,
+        kernels: if is_for_data { &[] } else { loaders.kernels() },
+        targets: if is_for_data { Vec::new() } else { order.targets.iter().map(target).collect() },
+        request,
+        boots,
+        lacks: [large_sectors.or(bios), uefi],
+        firmware: settings.firmware.value,
+        machine: machine_firmware(settings, boots),
+        brings_kernels: loaders.brings_kernels(),
+        policy: order.initramfs,
+        timestamp: order.timestamp,
+        monitor: sources.monitor,
+    }
+}
+
+/// What the machine of the image is set to.
+fn machine_firmware(settings: &Settings, boots: FirmwareParts) -> Firmware {
+    let prefers_uefi = settings.scanned_firmware == Some(crate::profile::Firmware::Uefi);
+    if boots.uefi && (prefers_uefi || !boots.bios) { Firmware::Uefi } else { Firmware::Bios }
 }
 
 impl Composition {
@@ -162,6 +212,7 @@ impl Composition {
             outputs,
             edits: self.edits.clone(),
             changed: self.changed.clone(),
+            readiness: self.readiness.clone(),
             warnings: self.findings.clone(),
             run: RunEntry::default(),
         }
@@ -303,9 +354,7 @@ fn machine(
     machine.memory = settings.memory.value.bytes();
     machine.cpus = settings.cpus.value;
     machine.sector_size = settings.sector_size.value;
-    let prefers_uefi = settings.scanned_firmware == Some(crate::profile::Firmware::Uefi);
-    machine.firmware =
-        if boots.uefi && (prefers_uefi || !boots.bios) { Firmware::Uefi } else { Firmware::Bios };
+    machine.firmware = machine_firmware(settings, boots);
     let os = facts.os.clone().unwrap_or_default();
     machine.operating_system = OperatingSystem {
         id: os.id,
