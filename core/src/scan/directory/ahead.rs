@@ -23,7 +23,9 @@ pub(super) struct Errand {
     device: u64,
     /// The directory's path on this host, with a slash at its end.
     base: Vec<u8>,
-    names: Vec<Vec<u8>>,
+    names: Arc<Names>,
+    /// Which of them.
+    range: Range<usize>,
     answer: Sender<Answer>,
 }
 
@@ -66,7 +68,7 @@ impl Helpers {
         &self,
         ahead: &mut Ahead,
         next: usize,
-        names: &Names,
+        names: &Arc<Names>,
         directory: &Shared<'_>,
     ) -> Option<Result<Examined>> {
         if let Some(found) = ahead.ready.pop_front() {
@@ -97,7 +99,8 @@ impl Helpers {
                     directory: Arc::clone(directory.descriptor),
                     device: directory.device,
                     base: directory.path.to_vec(),
-                    names: range.clone().map_while(|number| names.at(number).map(<[u8]>::to_vec)).collect(),
+                    names: Arc::clone(names),
+                    range: range.clone(),
                     answer: sender,
                 })
                 .ok()?;
@@ -113,8 +116,8 @@ pub(super) fn help(source: &DirectorySource, started: i64, errands: &Receiver<Er
     let mut examiner = Examiner::new(source, started);
     let mut path = Vec::new();
     for errand in errands {
-        let mut found = Vec::with_capacity(errand.names.len());
-        for name in &errand.names {
+        let mut found = Vec::with_capacity(errand.range.len());
+        for name in errand.range.filter_map(|number| errand.names.at(number)) {
             path.clear();
             path.extend_from_slice(&errand.base);
             path.extend_from_slice(name);

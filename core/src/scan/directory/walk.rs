@@ -42,7 +42,7 @@ struct OpenDirectory {
     number: u32,
     /// Length of its path, with a slash at the end.
     path_len: usize,
-    names: Names,
+    names: Arc<Names>,
     next: usize,
     ahead: Ahead,
 }
@@ -232,7 +232,7 @@ impl<'a> Walk<'a> {
             identity: stat.identity,
             number,
             path_len: self.path.len(),
-            names,
+            names: Arc::new(names),
             next: 0,
             ahead: Ahead::default(),
         });
