@@ -111,7 +111,7 @@ impl ExaminedKernel {
         }
         let named = [Driver::BuiltIn(driver.to_owned()), Driver::Module(driver.to_owned())];
         let fits = |device: &&str| modules.drivers_of(device).iter().any(|one| named.contains(one));
-        let accepts = need.devices.is_empty() || need.devices.iter().any(|device| fits(&device));
+        let accepts = need.devices.is_empty() || need.devices.iter().any(fits);
         if modules.module(driver).is_none() {
             // Modules that the tree has lost may be left in the initial RAM disk.
             let is_known = modules.has_built_in_list() || self.config.is_some();
