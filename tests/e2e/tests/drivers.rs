@@ -251,7 +251,7 @@ impl Machine {
         let mut builder = TreeBuilder::new(Findings::default());
         builder.add_source(Arc::new(source), Whiteouts::Plain)?;
         let (tree, _): (FileTree, _) = builder.finish()?;
-        Ok(KernelModules::load(&tree, &self.release)?.context("no modules")?)
+        KernelModules::load(&tree, &self.release)?.context("no modules")
     }
 }
 
