@@ -15,7 +15,7 @@ fn a_mebibyte_of_large_files_takes_few_calls() {
     let nothing = tempfile::tempdir().unwrap();
     for (format, form) in [("raw", "plain"), ("qcow2", "compressed"), ("vmdk", "compressed")] {
         let of_nothing = total(&count(&strace, format, form, nothing.path()));
-        for (origin, most) in [(Origin::Directory, 19.0), (Origin::Archive, 11.5)] {
+        for (origin, most) in [(Origin::Directory, 17.0), (Origin::Archive, 10.0)] {
             let calls = count(&strace, format, form, &place.path(origin));
             let each = (total(&calls) - of_nothing) / (Corpus::Programs.size() >> 20) as f64;
             println!("{format} {form}, {origin:?}: {each:.2} calls for a mebibyte");

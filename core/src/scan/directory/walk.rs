@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rustix::fs::FileType;
 
 use super::ahead::{Ahead, Helpers, Shared};
-use super::examine::{Examined, Examiner, Found, Named, Other};
+use super::examine::{Entered, Examined, Examiner, Found, Named, Other, Seen};
 use super::host::{Handle, Host, Identity, Stat};
 use super::index::Place;
 use super::names::Names;
@@ -35,8 +35,10 @@ pub(super) struct Walk<'a> {
 
 /// A directory whose entries are being visited.
 struct OpenDirectory {
-    /// Closed while the walk is many levels below.
+    /// Closed while the walk is many levels below, and where everything in it is known.
     descriptor: Option<Arc<OwnedFd>>,
+    /// Whether everything in it and below is known.
+    is_whole: bool,
     identity: Identity,
     /// Its number in the index.
     number: u32,
@@ -102,18 +104,23 @@ impl<'a> Walk<'a> {
         let attributes = self.examiner.attributes(named, &stat, &handle)?;
         self.visitor.entry(Entry { path: Vec::new(), object: EntryObject::Directory, attributes })?;
         let (Handle::Open(root) | Handle::Named(root)) = handle;
-        self.enter(0, &stat, root)
+        let entered = self.examiner.enter(&self.path, stat, Attributes::default(), root)?;
+        self.begin(0, entered);
+        Ok(())
     }
 
     /// Visits the entry at `self.path`, the last component of which is a name in the innermost open directory.
     fn visit_name(&mut self) -> Result<()> {
         let Some(parent) = self.open.last_mut() else { return Ok(()) };
         let (number, start) = (parent.number, parent.path_len);
-        let examined = match parent.look_ahead(&self.helpers, self.path.get(..start).unwrap_or(&[])) {
-            Some(examined) => examined?,
-            None => self.examiner.examine(parent.named(&self.path)?)?,
+        let seen = match parent.look_ahead(&mut self.helpers, self.path.get(..start).unwrap_or(&[])) {
+            Some(seen) => seen?,
+            None => Seen::Examined(self.examiner.examine(parent.named(&self.path)?)?),
         };
-        let Examined { stat, found } = examined;
+        let Examined { stat, found } = match seen {
+            Seen::Examined(examined) => examined,
+            Seen::Entered(entered) => return self.visit_directory(number, start, *entered),
+        };
         match found {
             Found::MountPoint(attributes) => self.visit_mount_point(&stat, attributes),
             Found::Directory { is_mount_point } => {
@@ -121,8 +128,8 @@ impl<'a> Walk<'a> {
                 match self.examiner.open_directory(named, &stat, is_mount_point)? {
                     (attributes, None) => self.visit_mount_point(&stat, attributes),
                     (attributes, Some(descriptor)) => {
-                        self.warn_of_protection(&stat)?;
-                        self.visit_directory(number, start, &stat, attributes, descriptor)
+                        let entered = self.examiner.enter(&self.path, stat, attributes, descriptor)?;
+                        self.visit_directory(number, start, entered)
                     }
                 }
             }
@@ -133,15 +140,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn visit_directory(
-        &mut self,
-        parent: u32,
-        start: usize,
-        stat: &Stat,
-        attributes: Attributes,
-        descriptor: OwnedFd,
-    ) -> Result<()> {
-        self.emit(EntryObject::Directory, attributes)?;
+    fn visit_directory(&mut self, parent: u32, start: usize, mut entered: Entered) -> Result<()> {
+        self.warn_of_protection(&entered.stat)?;
+        self.emit(EntryObject::Directory, std::mem::take(&mut entered.attributes))?;
         let number = {
             let mut index = self.source.write_index();
             let name = self.path.get(start..).unwrap_or(&[]);
@@ -149,7 +150,8 @@ impl<'a> Walk<'a> {
             index.push_directory(place)?
         };
         self.path.push(b'/');
-        self.enter(number, stat, descriptor)
+        self.begin(number, entered);
+        Ok(())
     }
 
     fn visit_other(
@@ -214,41 +216,31 @@ impl<'a> Walk<'a> {
         self.findings.record(Severity::Warning, "protection-lost", &below, text)
     }
 
-    fn enter(&mut self, number: u32, stat: &Stat, descriptor: OwnedFd) -> Result<()> {
-        let path = Path::new(OsStr::from_bytes(&self.path));
-        let host = Host { files: &self.source.files, path };
-        let mut names = Names::default();
-        let mut fits = true;
-        let mut add = |name: &[u8]| fits &= names.push(name);
-        host.entries(descriptor.as_fd(), &mut self.examiner.scratch, &mut add)
-            .map_err(|error| host.failed("cannot read the directory", error))?;
-        if !fits {
-            let text = "the names in the directory pass 4 GiB";
-            return Err(Error::new(ErrorKind::LimitExceeded, text).with_path(&self.path));
-        }
-        names.sort();
+    /// From here on it is the innermost directory.
+    fn begin(&mut self, number: u32, entered: Entered) {
+        let Entered { stat, descriptor, names, seen, .. } = entered;
         self.open.push(OpenDirectory {
-            descriptor: Some(Arc::new(descriptor)),
+            is_whole: descriptor.is_none(),
+            descriptor,
             identity: stat.identity,
             number,
             path_len: self.path.len(),
-            names: Arc::new(names),
+            names,
             next: 0,
-            ahead: Ahead::default(),
+            ahead: Ahead::new(seen),
         });
         // A deep tree must not need a descriptor for every level.
         let far = self.open.len().checked_sub(MAX_DESCRIPTORS + 1);
         if let Some(far) = far.and_then(|far| self.open.get_mut(far)) {
             far.descriptor = None;
         }
-        Ok(())
     }
 
     /// Leaves the innermost directory; the one above is opened again, through `..`, if it was closed.
     fn leave(&mut self) -> Result<()> {
         let Some(left) = self.open.pop() else { return Ok(()) };
         let Some(parent) = self.open.last_mut() else { return Ok(()) };
-        if parent.descriptor.is_some() {
+        if parent.descriptor.is_some() || parent.is_whole {
             return Ok(());
         }
         self.path.truncate(parent.path_len);
@@ -288,9 +280,11 @@ impl OpenDirectory {
     }
 
     /// What the name that was taken last was found to be, if helpers have looked at it.
-    fn look_ahead(&mut self, helpers: &Helpers, path: &[u8]) -> Option<Result<Examined>> {
-        let shared = Shared { descriptor: self.descriptor.as_ref()?, device: self.identity.device, path };
-        helpers.take(&mut self.ahead, self.next.checked_sub(1)?, &self.names, &shared)
+    fn look_ahead(&mut self, helpers: &mut Helpers, path: &[u8]) -> Option<Result<Seen>> {
+        let number = self.next.checked_sub(1)?;
+        let Some(descriptor) = &self.descriptor else { return self.ahead.known() };
+        let directory = Shared { descriptor, device: self.identity.device, path, names: &self.names };
+        helpers.see(&mut self.ahead, number, &directory)
     }
 }
 
