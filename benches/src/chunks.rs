@@ -1,7 +1,7 @@
 use diskwright::Result;
 use diskwright::format::{
-    Access, Assembler, Encoding, FormatInfo, ImagePlan, ImageWriter, Machine, OutputRole, OutputSpec, Placer,
-    Run, TargetFormat,
+    Access, Assembler, Encoding, FormatInfo, Hardware, ImagePlan, ImageWriter, Machine, OutputRole,
+    OutputSpec, Placer, Run, TargetFormat,
 };
 use diskwright::layout::DiskLayout;
 
@@ -33,6 +33,10 @@ impl Chunks {
 impl TargetFormat for Chunks {
     fn info(&self) -> &'static FormatInfo {
         &INFO
+    }
+
+    fn hardware(&self) -> Hardware {
+        Hardware::default()
     }
 
     fn plan(&self, _: &Machine, disks: &[DiskLayout]) -> Result<Box<dyn ImagePlan>> {

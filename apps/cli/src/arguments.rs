@@ -27,6 +27,13 @@ pub(crate) enum Command {
     Generate(Box<GenerateArguments>),
     /// Print the exact layout without writing anything
     Plan(Box<PlanArguments>),
+    /// Foretell whether the image boots, and name what is missing
+    ///
+    /// Reads kernels, module tables and initial RAM disks of the scan without running anything, and says for each target,
+    /// controller and firmware whether the image that `generate` would make comes up: what is missing in an initial RAM
+    /// disk is appended to it unless `--initramfs keep` is given. Exits with 0 if every machine that the order asks for
+    /// boots, with 1 if one does not, with 3 if the scan does not tell of one and all others boot, with 2 for a usage error.
+    Check(Box<CheckArguments>),
     /// List the formats with their names and options
     Formats(FormatsArguments),
     /// Check images against the rules of the products that import them
@@ -88,6 +95,20 @@ pub(crate) struct PlanArguments {
     /// List every region of the disks, too
     #[arg(long, conflicts_with = "output", help_heading = "Output")]
     pub(crate) regions: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    #[command(flatten)]
+    pub(crate) order: OrderArguments,
+
+    /// How the answer is printed
+    #[arg(long, value_enum, default_value_t = OutputMode::Text, help_heading = "Output")]
+    pub(crate) output: OutputMode,
+
+    /// The same as --output json
+    #[arg(long, conflicts_with = "output", help_heading = "Output")]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -185,6 +206,15 @@ pub(crate) enum OutputMode {
     Json,
 }
 
+/// What becomes of initial RAM disks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InitramfsMode {
+    /// What they lack is appended
+    Amend,
+    /// They stay as they are
+    Keep,
+}
+
 /// What makes an order; flags come before the request, the request before the profile.
 #[derive(Debug, Args)]
 pub(crate) struct OrderArguments {
@@ -228,6 +258,10 @@ pub(crate) struct OrderArguments {
     /// A directory whose boot files stand in for those that the scan lacks
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) boot_files: Option<PathBuf>,
+
+    /// What becomes of initial RAM disks that would not find the disk or wait for devices of the old machine
+    #[arg(long, value_enum, default_value_t = InitramfsMode::Amend)]
+    pub(crate) initramfs: InitramfsMode,
 
     /// Refuse a scan with anything to warn of or to normalise
     #[arg(long)]

@@ -15,6 +15,8 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// What was asked for was done, and the answer, already printed, is bad.
     Answered,
+    /// What was asked for was done, and the answer, already printed, is that nobody knows.
+    Undecided,
     /// Something could not be read, which was said already.
     Unreadable,
 }
@@ -41,6 +43,7 @@ impl Failure {
                 ExitCode::from(if is_usage(&error) { USAGE } else { FAILED })
             }
             Self::Answered => ExitCode::from(FAILED),
+            Self::Undecided => ExitCode::from(UNDECIDED),
             Self::Unreadable => ExitCode::from(USAGE),
             // A closed pipe has no reader to tell.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(FAILED),
@@ -72,4 +75,5 @@ fn is_usage(error: &Error) -> bool {
 
 pub(crate) const FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
+pub(crate) const UNDECIDED: u8 = 3;
 pub(crate) const CANCELLED: u8 = 130;

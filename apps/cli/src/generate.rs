@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 
 use diskwright::engine::{Digests, Engine, Report};
 use diskwright::format::Registry;
+use diskwright::readiness;
 use diskwright::sink::{DirectorySink, Overwrite};
 use diskwright::tree::{Finding, Severity};
 use diskwright::{Error, ErrorKind, Files};
 
 use crate::arguments::{GenerateArguments, ProgressMode};
+use crate::check;
 use crate::digest_list::DigestList;
 use crate::failure::Failure;
 use crate::prepare::prepare;
@@ -43,7 +45,7 @@ pub(crate) fn generate(registry: &Registry, arguments: &GenerateArguments) -> Re
     if let Some(list) = list {
         list.publish()?;
     }
-    print_notes(&notes, &report.warnings);
+    print_notes(&notes, &report.warnings, &report.readiness.findings);
     let mut out = io::stdout().lock();
     let names = report.outputs.iter().map(|output| output.path.as_str());
     for name in names.chain([Report::FILE_NAME]) {
@@ -72,7 +74,7 @@ fn existing(directory: &Path) -> PathBuf {
 }
 
 /// What the user should know, on standard error; the report has all of it.
-pub(crate) fn print_notes(notes: &[String], findings: &[Finding]) {
+pub(crate) fn print_notes(notes: &[String], findings: &[Finding], readiness: &[readiness::Finding]) {
     for note in notes {
         eprintln!("note: {note}");
     }
@@ -83,6 +85,10 @@ pub(crate) fn print_notes(notes: &[String], findings: &[Finding]) {
     let more = warnings().count().saturating_sub(MAX_SHOWN);
     if more > 0 {
         eprintln!("warning: {more} more stand in the report");
+    }
+    let grave = readiness.iter().filter(|finding| finding.severity >= readiness::Severity::Warning);
+    for finding in grave.take(MAX_SHOWN) {
+        eprintln!("warning: {}", check::line(finding));
     }
 }
 

@@ -11,6 +11,7 @@
 //! ```
 
 mod arguments;
+mod check;
 mod digest_list;
 mod failure;
 mod formats;
@@ -35,7 +36,7 @@ use failure::Failure;
 /// Runs the command that `arguments` (the program's name first) ask for, with the formats of `registry`.
 ///
 /// Results go to standard output, progress and messages to standard error. The exit code is 0 when done, 1 when it
-/// failed, 2 for a usage error, 130 when it was cancelled.
+/// failed, 2 for a usage error, 3 when a check could not decide, 130 when it was cancelled.
 pub fn run(registry: &Registry, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
@@ -49,6 +50,7 @@ pub fn run(registry: &Registry, arguments: impl IntoIterator<Item = OsString>) -
     let done = match arguments.command {
         Command::Generate(arguments) => generate::generate(registry, &arguments),
         Command::Plan(arguments) => plan::plan(registry, &arguments),
+        Command::Check(arguments) => check::check(registry, &arguments),
         Command::Formats(arguments) => formats::formats(registry, arguments.output),
         Command::Lint(arguments) => lint::lint(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),

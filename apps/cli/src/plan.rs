@@ -18,7 +18,7 @@ pub(crate) fn plan(registry: &Registry, arguments: &PlanArguments) -> Result<(),
     let plan = engine.plan(&order, watch.monitor())?;
     drop(watch);
     let report = plan.report(&order);
-    print_notes(&notes, &report.warnings);
+    print_notes(&notes, &report.warnings, &report.readiness.findings);
     let mut out = io::BufWriter::new(io::stdout().lock());
     match arguments.output {
         OutputMode::Json => out.write_all(&report.to_json()?)?,

@@ -8,12 +8,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use diskwright::engine::Order;
 use diskwright::format::{FormatEntry, Registry, TargetFormat};
 use diskwright::profile::{MachineReport, Profile};
+use diskwright::readiness::InitramfsPolicy;
 use diskwright::scan::{DirectorySource, OneFileSystem, ScanSource, TarSource, without_archive_suffixes};
 use diskwright::tree::{Strictness, Whiteouts};
 use diskwright::{Error, ErrorKind, Files, Seed, Timestamp};
 use diskwright_request::ImageRequest;
 
-use crate::arguments::OrderArguments;
+use crate::arguments::{InitramfsMode, OrderArguments};
 use crate::failure::Failure;
 
 /// The order that the arguments describe, and what was noted on the way, a sentence each.
@@ -65,6 +66,10 @@ pub(crate) fn prepare(
     if arguments.oci_whiteouts {
         order.whiteouts = Whiteouts::Oci;
     }
+    order.initramfs = match arguments.initramfs {
+        InitramfsMode::Amend => InitramfsPolicy::Amend,
+        InitramfsMode::Keep => InitramfsPolicy::Keep,
+    };
     if arguments.strict {
         order.strictness = Strictness::Strict;
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use diskwright::engine::Engine;
 use diskwright::format::{
-    Access, Assembler, ChunkCodec, Codec, CustomCodec, Encoding, FormatInfo, ImagePlan, ImageWriter, Machine,
-    OutputRole, OutputSpec, Placer, Run, TargetFormat,
+    Access, Assembler, ChunkCodec, Codec, CustomCodec, Encoding, FormatInfo, Hardware, ImagePlan,
+    ImageWriter, Machine, OutputRole, OutputSpec, Placer, Run, TargetFormat,
 };
 use diskwright::layout::DiskLayout;
 use diskwright::{Monitor, Result, Seed, Timestamp};
@@ -115,6 +115,10 @@ struct SlowWriter {
 impl TargetFormat for Slow {
     fn info(&self) -> &'static FormatInfo {
         &INFO
+    }
+
+    fn hardware(&self) -> Hardware {
+        Hardware::default()
     }
 
     fn plan(&self, _: &Machine, disks: &[DiskLayout]) -> Result<Box<dyn ImagePlan>> {

@@ -14,8 +14,9 @@ pub mod grub_bios;
 pub mod kernels;
 pub mod menu;
 
+pub use kernels::Kernel;
 pub use plan::{BootLoaders, BootPlan, BootRequest};
 pub use uefi::EspPlan;
 
 #[cfg(test)]
-mod test_tree;
+pub(crate) mod test_tree;

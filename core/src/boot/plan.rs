@@ -78,6 +78,16 @@ impl<'a> BootLoaders<'a> {
         &self.kernels
     }
 
+    /// What is missing to boot under BIOS, and what under UEFI, in words that follow "because"; `None` for nothing.
+    pub fn lacks(&self) -> [Option<&str>; 2] {
+        [self.bios.as_ref().err().map(String::as_str), self.uefi.as_ref().err().map(String::as_str)]
+    }
+
+    /// Whether the loader for UEFI brings kernels of its own, which are not looked into.
+    pub fn brings_kernels(&self) -> bool {
+        self.uefi.as_ref().is_ok_and(UefiLoader::is_self_contained)
+    }
+
     /// The firmwares under which the disk will boot.
     ///
     /// # Errors
@@ -185,6 +195,17 @@ impl<'a> BootLoaders<'a> {
         };
         let menu = (menu.origin != MenuOrigin::Missing).then_some(menu);
         Ok(BootPlan { firmware: chosen, kernels: kernels.to_vec(), menu, core, esp })
+    }
+}
+
+impl BootRequest<'_> {
+    /// Options of a kernel's command line that stand elsewhere than in a menu, made true for the new disk.
+    ///
+    /// # Errors
+    /// `ErrorKind::Internal` without a root volume.
+    pub(crate) fn true_options(&self, options: &str) -> Result<String> {
+        let facts = DiskFacts::of(self)?;
+        Ok(menu::true_options(&facts.menu_request(self), options))
     }
 }
 

@@ -5,7 +5,7 @@ use crate::tree::{FileTree, Findings, TreeBuilder, Whiteouts};
 use crate::{BytesReader, ReadAt, Result};
 
 /// A tree of regular files and, where the content starts with `-> `, symbolic links; directories are implied.
-pub(super) fn tree(files: &[(&str, &[u8])]) -> FileTree {
+pub(crate) fn tree(files: &[(&str, &[u8])]) -> FileTree {
     let source =
         MemorySource(files.iter().map(|(path, bytes)| ((*path).to_owned(), bytes.to_vec())).collect());
     let mut builder = TreeBuilder::new(Findings::default());

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use crate::format::TargetFormat;
 use crate::profile::{MachineReport, Profile};
+use crate::readiness::InitramfsPolicy;
 use crate::scan::ScanSource;
 use crate::tree::{Strictness, Whiteouts};
 use crate::{Seed, Timestamp};
@@ -36,6 +37,8 @@ pub struct Order {
     pub donor: Option<Arc<dyn ScanSource>>,
     /// What there is to know about what was asked, a sentence each: the report tells it. Default: nothing.
     pub notes: Vec<String>,
+    /// What may be done to initial RAM disks that would not find the disk. Default: what they lack is appended.
+    pub initramfs: InitramfsPolicy,
     /// Which outputs get a plain SHA-256 beside the tree digest. Default: those that are downloaded.
     pub digests: Digests,
 }
@@ -73,6 +76,7 @@ impl Order {
             strictness: Strictness::default(),
             donor: None,
             notes: Vec::new(),
+            initramfs: InitramfsPolicy::default(),
             digests: Digests::default(),
         }
     }

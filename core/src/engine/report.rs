@@ -3,6 +3,7 @@ use serde::Serialize;
 use crate::format::{Firmware, OperatingSystem, OutputRole};
 use crate::guest::Edit;
 use crate::profile::Settings;
+use crate::readiness::Readiness;
 use crate::tree::{EntryRecord, Finding};
 
 /// What a generation made: `report.json`, schema `diskwright-report/1`.
@@ -31,6 +32,8 @@ pub struct Report {
     pub edits: Vec<Edit>,
     /// The entries of the guest that edits made or changed, as they are on the disk, in the order of the tree.
     pub changed: Vec<EntryRecord>,
+    /// Whether the image boots: for each target, controller and firmware.
+    pub readiness: Readiness,
     /// What there is to know about the scan and the decisions taken.
     pub warnings: Vec<Finding>,
     /// How this run went; differs from run to run.

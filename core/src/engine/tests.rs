@@ -3,7 +3,9 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::*;
-use crate::format::{Access, Codec, Encoding, FormatInfo, ImagePlan, ImageWriter, OutputRole, TargetFormat};
+use crate::format::{
+    Access, Codec, Encoding, FormatInfo, Hardware, ImagePlan, ImageWriter, OutputRole, TargetFormat,
+};
 use crate::pipeline::{Placer, Run};
 use crate::profile::{BootPolicy, ByteSize, Profile};
 use crate::scan::TarSource;
@@ -31,6 +33,10 @@ const INFO: FormatInfo = FormatInfo {
 impl TargetFormat for Plain {
     fn info(&self) -> &'static FormatInfo {
         &INFO
+    }
+
+    fn hardware(&self) -> Hardware {
+        Hardware::default()
     }
 
     fn plan(&self, machine: &Machine, disks: &[DiskLayout]) -> Result<Box<dyn ImagePlan>> {
@@ -95,6 +101,7 @@ fn check(value: &Value, schema: &Value, root: &Value, at: &str) -> Result<(), St
         "string" => value.is_string(),
         "integer" => value.is_u64() || value.is_i64(),
         "number" => value.is_number(),
+        "boolean" => value.is_boolean(),
         "null" => value.is_null(),
         _ => false,
     };
@@ -136,6 +143,8 @@ fn the_report_is_what_its_schema_says() {
     assert!(
         !report["edits"].as_array().unwrap().is_empty() && !report["warnings"].as_array().unwrap().is_empty()
     );
+    let verdicts = report["readiness"]["predictions"].as_array().unwrap();
+    assert!(!verdicts.is_empty() && verdicts.iter().all(|one| one["verdict"] == "does-not-boot"));
     let mut broken = report.clone();
     broken["outputs"][0]["length"] = "many".into();
     assert!(check(&broken, &schema, &schema, "report").is_err());

@@ -10,6 +10,7 @@
 
 mod encoding;
 mod file_stream;
+mod hardware;
 mod machine;
 mod options;
 mod registry;
@@ -18,6 +19,7 @@ use std::fmt;
 
 pub use encoding::{ChunkCodec, Codec, CustomCodec, Encoding};
 pub use file_stream::FileStream;
+pub use hardware::{DiskController, Hardware, NetworkAdapter};
 pub use machine::{Firmware, Machine, OperatingSystem};
 pub use options::{FormatOptions, OptionSpec, OptionValues};
 pub use registry::{FormatEntry, FormatInfo, Registry};
@@ -30,6 +32,10 @@ pub use crate::pipeline::{Chunk, ChunkEncoder, Placer, Run};
 pub trait TargetFormat: fmt::Debug + Send + Sync + 'static {
     /// The static description.
     fn info(&self) -> &'static FormatInfo;
+
+    /// What the machines have that take its images: the guest gets the drivers for it, and the report says whether it boots
+    /// there.
+    fn hardware(&self) -> Hardware;
 
     /// Decides everything that can be decided without reading: pure and cheap.
     ///

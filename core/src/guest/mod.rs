@@ -36,6 +36,7 @@ pub use kept::{
 pub use logical_volumes::{LvmSupport, encrypted_names, root_logical_volume};
 pub(crate) use network::naming_parameters;
 pub use os_release::OsRelease;
+pub(crate) use resume::true_resume;
 pub use resume::{ResumeSetting, resume_parameter};
 pub use volumes::{Volume, VolumePlace, VolumesOfTheDisk};
 pub use workspace::{Edit, EditAction, GuestWorkspace};

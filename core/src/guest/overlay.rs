@@ -78,6 +78,11 @@ impl<'a> Overlay<'a> {
         }
         let node = match self.changes.get(&place.path) {
             Some(Change::Write(file)) => return Ok(Some(file.bytes.to_vec())),
+            Some(Change::Append(tail)) => {
+                let head =
+                    place.node.map(|node| self.tree.read(self.tree.inode_of(node), limit)).transpose()?;
+                return Ok(head.map(|head| [head.as_slice(), &tail.bytes].concat()));
+            }
             Some(Change::CopyOf(from)) => self.tree.lookup(from),
             _ => place.node,
         };
@@ -117,7 +122,7 @@ impl<'a> Overlay<'a> {
         }
         let node = parent.node.and_then(|node| self.tree.child(node, name));
         let (node, standing) = match self.changes.get(&path) {
-            Some(Change::Write(_) | Change::CopyOf(_)) => (node, Standing::File),
+            Some(Change::Write(_) | Change::CopyOf(_) | Change::Append(_)) => (node, Standing::File),
             Some(Change::Symlink(target, _)) => (None, Standing::Link(target)),
             Some(Change::Directory(_)) => (node, Standing::Directory),
             Some(Change::Remove) => (None, self.implied(&path)),

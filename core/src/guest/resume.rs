@@ -1,4 +1,4 @@
-use super::fstab::{Device, names};
+use super::fstab::Device;
 use super::volumes::VolumesOfTheDisk;
 use super::workspace::GuestWorkspace;
 use crate::Result;
@@ -50,7 +50,7 @@ pub(super) fn resume_settings(workspace: &GuestWorkspace<'_>) -> Result<Vec<Resu
 pub fn resume_parameter(settings: &[ResumeSetting], disk: &VolumesOfTheDisk) -> Option<String> {
     let of_initramfs = settings.iter().rev().find(|setting| setting.path != DEFAULT_GRUB)?;
     let device = of_initramfs.device();
-    if !device.is_block() || disk.volumes.iter().any(|volume| names(&device, volume)) {
+    if !device.is_block() || disk.has(&device) {
         return None;
     }
     Some(match disk.swaps().next() {
@@ -61,31 +61,36 @@ pub fn resume_parameter(settings: &[ResumeSetting], disk: &VolumesOfTheDisk) -> 
 
 /// Makes the settings of initramfs-tools true: a swap area of the new disk, or none.
 pub(super) fn amend_resume(workspace: &mut GuestWorkspace<'_>, disk: &VolumesOfTheDisk) -> Result<()> {
+    for path in initramfs_files(workspace) {
+        let Some(text) = workspace.read(&path)? else { continue };
+        if let Some(text) = true_resume(&text, disk) {
+            workspace.write(&path, text, "the swap area that it names is not on the new disk")?;
+        }
+    }
+    Ok(())
+}
+
+/// A setting of initramfs-tools with a swap area of the new disk, or none, in place of another disk's; `None` when it
+/// names none of those.
+pub(crate) fn true_resume(text: &[u8], disk: &VolumesOfTheDisk) -> Option<Vec<u8>> {
     let new = match disk.swaps().next() {
         Some(swap) => swap.specification(),
         None => "none".to_owned(),
     };
-    for path in initramfs_files(workspace) {
-        let Some(text) = workspace.read(&path)? else { continue };
-        let mut changed = false;
-        let lines: Vec<Vec<u8>> = text
-            .split(|byte| *byte == b'\n')
-            .map(|line| {
-                let Some((before, value, after)) = resume_line(line) else { return line.to_vec() };
-                let device = Device::parse(value);
-                if !device.is_block() || disk.volumes.iter().any(|volume| names(&device, volume)) {
-                    return line.to_vec();
-                }
-                changed = true;
-                [before, new.as_bytes(), after].concat()
-            })
-            .collect();
-        if changed {
-            let reason = "the swap area that it names is not on the new disk";
-            workspace.write(&path, lines.join(&b'\n'), reason)?;
-        }
-    }
-    Ok(())
+    let mut changed = false;
+    let lines: Vec<Vec<u8>> = text
+        .split(|byte| *byte == b'\n')
+        .map(|line| {
+            let Some((before, value, after)) = resume_line(line) else { return line.to_vec() };
+            let device = Device::parse(value);
+            if !device.is_block() || disk.has(&device) {
+                return line.to_vec();
+            }
+            changed = true;
+            [before, new.as_bytes(), after].concat()
+        })
+        .collect();
+    changed.then(|| lines.join(&b'\n'))
 }
 
 /// A line `RESUME=value` cut into what stands before the value, the value, and what stands after it.

@@ -1,3 +1,4 @@
+use super::fstab::{Device, names};
 use crate::lvm::LogicalVolumeName;
 
 /// The volumes that the new disk has and the guest uses, as the composer laid them out.
@@ -42,6 +43,11 @@ impl VolumesOfTheDisk {
     /// The volume mounted at exactly this path.
     pub fn mounted_at(&self, mount_point: &[u8]) -> Option<&Volume> {
         self.volumes.iter().find(|volume| volume.mount_point() == Some(mount_point))
+    }
+
+    /// Whether a device, named in whatever way, is one of these volumes.
+    pub fn has(&self, device: &Device) -> bool {
+        self.volumes.iter().any(|volume| names(device, volume))
     }
 
     /// The swap areas.

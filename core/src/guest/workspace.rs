@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::overlay::{LastLink, Overlay, Place, Standing};
 use crate::error::EscapePath;
 use crate::scan::Attributes;
-use crate::tree::{Change, FileTree, NewFile, NodeId, Object};
+use crate::tree::{AppendedBytes, Change, FileTree, NewFile, NodeId, Object};
 use crate::{Error, ErrorKind, Result, Timestamp};
 
 /// The tree with the edits made so far laid on it.
@@ -209,6 +209,30 @@ impl<'a> GuestWorkspace<'a> {
         Ok(())
     }
 
+    /// Puts `appended` behind the bytes of the regular file at `path`, which are not read; `after` says in the report what
+    /// it is.
+    ///
+    /// # Errors
+    /// `ErrorKind::Internal` when the file is not as it was scanned, or is none.
+    pub fn append(
+        &mut self,
+        path: &[u8],
+        appended: AppendedBytes,
+        after: String,
+        reason: &str,
+    ) -> Result<()> {
+        let place = self.overlay.locate(path, LastLink::Follow);
+        let is_scanned = place.node.is_some() && !self.overlay.changes.contains_key(&place.path);
+        if place.standing != Standing::File || !is_scanned {
+            let text = "only a file as it was scanned can be appended to";
+            return Err(Error::new(ErrorKind::Internal, text).with_path(path));
+        }
+        let (before, real) = (self.describe(&place), place.path);
+        self.record(&real, EditAction::Changed, before, after, reason);
+        self.overlay.changes.insert(real, Change::Append(appended));
+        Ok(())
+    }
+
     /// Removes what stands at `path`, with all below it; the last component is not followed. Nothing there is no edit.
     pub fn remove(&mut self, path: &[u8], reason: &str) {
         let place = self.overlay.locate(path, LastLink::Stay);
@@ -373,6 +397,9 @@ impl<'a> GuestWorkspace<'a> {
             Standing::File => match self.overlay.changes.get(&place.path) {
                 Some(Change::Write(file)) => format!("a file of {} bytes", file.bytes.len()),
                 Some(Change::CopyOf(from)) => format!("a copy of /{}", from.escape_ascii_path()),
+                Some(Change::Append(tail)) => {
+                    format!("{} and {} bytes behind it", self.describe_file(place.node), tail.bytes.len())
+                }
                 _ => self.describe_file(place.node),
             },
         }

@@ -9,7 +9,9 @@ use hashbrown::HashTable;
 use self::links::whiteout_name;
 use super::finding::{Findings, Severity};
 use super::xattrs::XattrSets;
-use super::{FileTree, InodeRecord, Kind, NONE, Node, NodeId, components, pack_device, pack_span};
+use super::{
+    APPENDED, Appended, FileTree, InodeRecord, Kind, NONE, Node, NodeId, components, pack_device, pack_span,
+};
 use crate::scan::{
     Attributes, DataRange, DeviceNumber, Entry, EntryObject, FLAG_APPEND, FLAG_IMMUTABLE, FLAG_NODUMP,
     ScanSource, ScanSummary,
@@ -30,6 +32,7 @@ pub struct TreeBuilder {
     data_maps: Vec<Box<[DataRange]>>,
     sources: Vec<Arc<dyn ScanSource>>,
     generated: Vec<Arc<[u8]>>,
+    appended: Vec<Appended>,
     findings: Findings,
     /// Nodes of hard links whose target had not come yet.
     pending: Vec<u32>,
@@ -87,7 +90,7 @@ impl TreeBuilder {
     /// Takes a finished tree apart again, so that changes can be laid on it.
     pub(super) fn from_tree(tree: FileTree) -> Self {
         let mut builder = Self::empty(Findings::default());
-        let FileTree { nodes, inodes, text, xattr_sets, data_maps, sources, generated } = tree;
+        let FileTree { nodes, inodes, text, xattr_sets, data_maps, sources, generated, appended } = tree;
         builder.inodes = inodes;
         builder.text = text;
         builder.xattr_sets = XattrSets::from_vec(xattr_sets);
@@ -95,6 +98,7 @@ impl TreeBuilder {
         builder.layer = sources.len() as u16;
         builder.sources = sources;
         builder.generated = generated;
+        builder.appended = appended;
         builder.nodes.reserve_exact(nodes.len());
         for Node { name, parent, inode, end: _, name_len } in nodes {
             let child_layer = NO_LAYER;
@@ -118,6 +122,7 @@ impl TreeBuilder {
             data_maps: Vec::new(),
             sources: Vec::new(),
             generated: Vec::new(),
+            appended: Vec::new(),
             findings,
             pending: Vec::new(),
             layer: 0,
@@ -132,7 +137,7 @@ impl TreeBuilder {
     /// file system, and of a hard link whose target is missing, a directory, or leads back to the link; in strict mode
     /// also for every warning and normalisation.
     pub fn add_source(&mut self, source: Arc<dyn ScanSource>, whiteouts: Whiteouts) -> Result<ScanSummary> {
-        let layer = u16::try_from(self.sources.len()).ok().filter(|layer| *layer < NO_LAYER);
+        let layer = u16::try_from(self.sources.len()).ok().filter(|layer| *layer < APPENDED);
         self.layer = layer
             .ok_or_else(|| Error::new(ErrorKind::LimitExceeded, "at most 65534 sources make one tree"))?;
         self.sources.push(Arc::clone(&source));
@@ -172,6 +177,7 @@ impl TreeBuilder {
                 data_maps: this.data_maps,
                 sources: this.sources,
                 generated: this.generated,
+                appended: this.appended,
             };
             tree.number_inodes();
             (tree, this.findings.into_vec())
@@ -309,6 +315,18 @@ impl TreeBuilder {
     }
 
     /// Takes in content that an edit made.
+    pub(super) fn push_appended(&mut self, appended: Appended) -> u64 {
+        self.appended.push(appended);
+        self.appended.len() as u64 - 1
+    }
+
+    /// Puts a copy of a map of data ranges, with one more at its end, among those of the tree.
+    pub(super) fn push_longer_map(&mut self, map: u32, more: DataRange) -> u32 {
+        let longer = self.data_maps[map as usize].iter().copied().chain([more]).collect();
+        self.data_maps.push(longer);
+        self.data_maps.len() as u32 - 1
+    }
+
     pub(super) fn push_generated(&mut self, bytes: Arc<[u8]>) -> u64 {
         self.generated.push(bytes);
         self.generated.len() as u64 - 1

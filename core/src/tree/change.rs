@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::builder::TreeBuilder;
-use super::{FileTree, GENERATED, InodeRecord, Kind, NONE, components};
-use crate::scan::Attributes;
+use super::{APPENDED, Appended, FileTree, GENERATED, InodeRecord, Kind, NONE, components};
+use crate::scan::{Attributes, DataRange};
 use crate::{Error, ErrorKind, Result, Timestamp};
 
 /// What a guest edit does to one path.
@@ -14,6 +14,8 @@ pub enum Change {
     /// A file of its own stands there with the content of the regular file at this other path, as the tree had it
     /// before all changes; 0644 root:root, no extended attributes.
     CopyOf(Vec<u8>),
+    /// The regular file that is there gets these bytes behind its own, which are not read for it.
+    Append(AppendedBytes),
     /// The name, with all below it, goes away.
     Remove,
     /// A symbolic link to this target stands there in place of whatever file was there, with this owner and these
@@ -31,6 +33,15 @@ pub struct NewFile {
     /// Mode, owner and extended attributes when the file is new or these change too; its time is not used.
     /// `None` keeps what a file has that is there, and is 0644 root:root for a new one.
     pub attributes: Option<Attributes>,
+}
+
+/// What a file gets behind its own bytes.
+#[derive(Clone, Debug)]
+pub struct AppendedBytes {
+    /// All bytes.
+    pub bytes: Arc<[u8]>,
+    /// SHA-256 of the file as it is then: who appends has read it.
+    pub sha256: [u8; 32],
 }
 
 impl FileTree {
@@ -77,6 +88,7 @@ fn apply(builder: &mut TreeBuilder, path: &[u8], change: Change, mtime: Timestam
     match change {
         Change::Remove => builder.remove(path),
         Change::CopyOf(_) => {}
+        Change::Append(AppendedBytes { bytes, .. }) => append(builder, path, bytes, mtime)?,
         Change::Write(NewFile { bytes, attributes }) => {
             let size = bytes.len() as u64;
             let content = builder.push_generated(bytes);
@@ -118,6 +130,25 @@ fn apply(builder: &mut TreeBuilder, path: &[u8], change: Change, mtime: Timestam
                 builder.put(path, base)?;
             }
         }
+    }
+    Ok(())
+}
+
+/// A second time nothing is appended to what an edit made.
+fn append(builder: &mut TreeBuilder, path: &[u8], tail: Arc<[u8]>, mtime: Timestamp) -> Result<()> {
+    let no_file = || Error::new(ErrorKind::Internal, "only a scanned file can be appended to");
+    let standing = builder.inode_at(path).map(|record| *record).ok_or_else(no_file)?;
+    if standing.kind != Kind::File || matches!(standing.source, GENERATED | APPENDED) {
+        return Err(no_file());
+    }
+    let InodeRecord { source, content, size, data, .. } = standing;
+    let more = DataRange { offset: size, len: tail.len() as u64 };
+    let data = if data == NONE { NONE } else { builder.push_longer_map(data, more) };
+    let content = builder.push_appended(Appended { source, content, size, tail });
+    let size = size.checked_add(more.len).ok_or_else(no_file)?;
+    let (mtime, nanos) = (mtime.seconds, mtime.nanos);
+    if let Some(record) = builder.inode_at(path) {
+        *record = InodeRecord { content, data, size, mtime, nanos, source: APPENDED, ..standing };
     }
     Ok(())
 }

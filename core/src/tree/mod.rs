@@ -15,11 +15,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use builder::{TreeBuilder, Whiteouts};
-pub use change::{Change, NewFile};
+pub use change::{AppendedBytes, Change, NewFile};
 pub use finding::{Finding, Findings, Severity, Strictness};
 pub use record::EntryRecord;
 pub use view::TreeView;
 
+use crate::read::ChainedReader;
 use crate::scan::{DataRange, DeviceNumber, ScanSource, SourceContent};
 use crate::{BytesReader, Error, ErrorKind, ReadAt, Result, Timestamp};
 
@@ -34,6 +35,8 @@ pub struct FileTree {
     sources: Vec<Arc<dyn ScanSource>>,
     /// Content that guest edits made.
     generated: Vec<Arc<[u8]>>,
+    /// Content of sources that guest edits made longer.
+    appended: Vec<Appended>,
 }
 
 /// An extended attribute: full name and value.
@@ -77,7 +80,7 @@ struct InodeRecord {
     links: u32,
     flags: u32,
     mode: u16,
-    /// Index into `sources`, or `GENERATED`.
+    /// Index into `sources`, or `GENERATED` or `APPENDED`, whose `content` is an index, too.
     source: u16,
     kind: Kind,
 }
@@ -97,6 +100,17 @@ enum Kind {
 
 const NONE: u32 = u32::MAX;
 const GENERATED: u16 = u16::MAX;
+const APPENDED: u16 = u16::MAX - 1;
+
+/// A source's file and what an edit put behind it.
+#[derive(Clone)]
+struct Appended {
+    source: u16,
+    content: u64,
+    /// Bytes of the source's file.
+    size: u64,
+    tail: Arc<[u8]>,
+}
 
 /// What an inode is, with what belongs to its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -306,10 +320,18 @@ impl FileTree {
             let bytes = Arc::clone(&self.generated[record.content as usize]);
             return Ok(Arc::new(BytesReader(bytes)));
         }
-        let content = self.sources[usize::from(record.source)].open(SourceContent(record.content))?;
-        if content.size() != record.size {
-            let text =
-                format!("the file had {} bytes when scanned and has {} now", record.size, content.size());
+        if record.source == APPENDED {
+            let Appended { source, content, size, tail } = &self.appended[record.content as usize];
+            let head = self.open_scanned(inode, *source, *content, *size)?;
+            return Ok(Arc::new(ChainedReader { head, tail: Arc::clone(tail) }));
+        }
+        self.open_scanned(inode, record.source, record.content, record.size)
+    }
+
+    fn open_scanned(&self, inode: InodeId, source: u16, content: u64, size: u64) -> Result<Arc<dyn ReadAt>> {
+        let content = self.sources[usize::from(source)].open(SourceContent(content))?;
+        if content.size() != size {
+            let text = format!("the file had {size} bytes when scanned and has {} now", content.size());
             return Err(Error::new(ErrorKind::Source, text).with_path(self.path_of(inode)));
         }
         Ok(content)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use diskwright_core::engine::{Engine, Order, Plan};
 use diskwright_core::format::{
-    Access, FormatInfo, ImagePlan, ImageWriter, Machine, OutputRole, OutputSpec, TargetFormat,
+    Access, FormatInfo, Hardware, ImagePlan, ImageWriter, Machine, OutputRole, OutputSpec, TargetFormat,
 };
 use diskwright_core::layout::DiskLayout;
 use diskwright_core::profile::{BootPolicy, Profile};
@@ -125,6 +125,10 @@ const INFO: FormatInfo = FormatInfo {
 impl TargetFormat for LayoutOnly {
     fn info(&self) -> &'static FormatInfo {
         &INFO
+    }
+
+    fn hardware(&self) -> Hardware {
+        Hardware::default()
     }
 
     fn plan(&self, machine: &Machine, disks: &[DiskLayout]) -> Result<Box<dyn ImagePlan>> {

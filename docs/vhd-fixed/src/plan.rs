@@ -1,8 +1,8 @@
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 use diskwright_core::format::{
-    Access, Codec, Encoding, FormatInfo, ImagePlan, ImageWriter, Machine, OutputRole, OutputSpec,
-    TargetFormat,
+    Access, Codec, DiskController, Encoding, FormatInfo, Hardware, ImagePlan, ImageWriter, Machine,
+    NetworkAdapter, OutputRole, OutputSpec, TargetFormat,
 };
 use diskwright_core::layout::DiskLayout;
 use diskwright_core::{Error, ErrorKind, Result, Timestamp};
@@ -27,6 +27,10 @@ impl Vhd {
 impl TargetFormat for Vhd {
     fn info(&self) -> &'static FormatInfo {
         &crate::INFO
+    }
+
+    fn hardware(&self) -> Hardware {
+        Hardware { controllers: &[DiskController::HyperV], adapters: &[NetworkAdapter::HyperV] }
     }
 
     fn plan(&self, machine: &Machine, disks: &[DiskLayout]) -> Result<Box<dyn ImagePlan>> {

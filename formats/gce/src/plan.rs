@@ -1,8 +1,8 @@
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 use diskwright_core::format::{
-    Access, Encoding, FileStream, FormatInfo, ImagePlan, ImageWriter, Machine, OutputRole, OutputSpec,
-    TargetFormat,
+    Access, DiskController, Encoding, FileStream, FormatInfo, Hardware, ImagePlan, ImageWriter, Machine,
+    NetworkAdapter, OutputRole, OutputSpec, TargetFormat,
 };
 use diskwright_core::layout::{AllocationMap, DiskLayout};
 use diskwright_core::{Error, ErrorKind, Result};
@@ -30,6 +30,13 @@ impl Gce {
 impl TargetFormat for Gce {
     fn info(&self) -> &'static FormatInfo {
         &crate::INFO
+    }
+
+    fn hardware(&self) -> Hardware {
+        Hardware {
+            controllers: &[DiskController::VirtioScsi, DiskController::Nvme],
+            adapters: &[NetworkAdapter::Virtio],
+        }
     }
 
     fn plan(&self, machine: &Machine, disks: &[DiskLayout]) -> Result<Box<dyn ImagePlan>> {

@@ -2,7 +2,7 @@
 
 use diskwright_conformance::corpus::{Disk, text};
 use diskwright_core::ErrorKind;
-use diskwright_core::format::{Firmware, FormatInfo, ImagePlan, Machine, TargetFormat};
+use diskwright_core::format::{Firmware, FormatInfo, Hardware, ImagePlan, Machine, TargetFormat};
 use diskwright_core::layout::DiskLayout;
 use diskwright_oracle::{Judges, machine, write};
 use diskwright_ovf::{Controller, Digest, Envelope, EnvelopeDisk, OvaPlan, SecureBoot};
@@ -29,6 +29,10 @@ const TOY: Toy = Toy { digest: Some(Digest::Sha256), controller: Controller::Lsi
 impl TargetFormat for Toy {
     fn info(&self) -> &'static FormatInfo {
         &INFO
+    }
+
+    fn hardware(&self) -> Hardware {
+        Hardware::default()
     }
 
     fn plan(&self, machine: &Machine, disks: &[DiskLayout]) -> diskwright_core::Result<Box<dyn ImagePlan>> {

@@ -1,8 +1,8 @@
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 use diskwright_core::format::{
-    Access, Codec, Encoding, FormatInfo, ImagePlan, ImageWriter, Machine, OutputRole, OutputSpec,
-    TargetFormat,
+    Access, Codec, DiskController, Encoding, FormatInfo, Hardware, ImagePlan, ImageWriter, Machine,
+    NetworkAdapter, OutputRole, OutputSpec, TargetFormat,
 };
 use diskwright_core::layout::DiskLayout;
 use diskwright_core::{Error, ErrorKind, Result};
@@ -33,6 +33,13 @@ impl Qcow2 {
 impl TargetFormat for Qcow2 {
     fn info(&self) -> &'static FormatInfo {
         &crate::INFO
+    }
+
+    fn hardware(&self) -> Hardware {
+        Hardware {
+            controllers: &[DiskController::VirtioBlock, DiskController::VirtioScsi],
+            adapters: &[NetworkAdapter::Virtio],
+        }
     }
 
     fn plan(&self, machine: &Machine, disks: &[DiskLayout]) -> Result<Box<dyn ImagePlan>> {

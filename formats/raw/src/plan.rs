@@ -1,8 +1,8 @@
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 use diskwright_core::format::{
-    Access, Assembler, Codec, Encoding, FormatInfo, ImagePlan, ImageWriter, Machine, OutputRole, OutputSpec,
-    TargetFormat,
+    Access, Assembler, Codec, DiskController, Encoding, FormatInfo, Hardware, ImagePlan, ImageWriter,
+    Machine, NetworkAdapter, OutputRole, OutputSpec, TargetFormat,
 };
 use diskwright_core::layout::DiskLayout;
 use diskwright_core::{Error, ErrorKind, Result};
@@ -26,6 +26,13 @@ impl Raw {
 impl TargetFormat for Raw {
     fn info(&self) -> &'static FormatInfo {
         &crate::INFO
+    }
+
+    fn hardware(&self) -> Hardware {
+        Hardware {
+            controllers: &[DiskController::VirtioBlock, DiskController::VirtioScsi, DiskController::Ahci],
+            adapters: &[NetworkAdapter::Virtio, NetworkAdapter::E1000],
+        }
     }
 
     fn plan(&self, machine: &Machine, disks: &[DiskLayout]) -> Result<Box<dyn ImagePlan>> {

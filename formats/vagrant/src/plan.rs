@@ -1,6 +1,8 @@
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
-use diskwright_core::format::{Firmware, FormatInfo, ImagePlan, Machine, TargetFormat};
+use diskwright_core::format::{
+    DiskController, Firmware, FormatInfo, Hardware, ImagePlan, Machine, NetworkAdapter, TargetFormat,
+};
 use diskwright_core::layout::DiskLayout;
 use diskwright_core::{Error, ErrorKind, Result};
 use diskwright_format_qcow2::{Compression, Qcow2, Qcow2Options};
@@ -88,6 +90,18 @@ impl Vagrant {
 impl TargetFormat for Vagrant {
     fn info(&self) -> &'static FormatInfo {
         &crate::INFO
+    }
+
+    fn hardware(&self) -> Hardware {
+        match self.provider {
+            Provider::VirtualBox => {
+                Hardware { controllers: &[DiskController::Ahci], adapters: &[NetworkAdapter::E1000] }
+            }
+            // What vagrant-libvirt gives a disk and an adapter of which nothing is said.
+            Provider::Libvirt => {
+                Hardware { controllers: &[DiskController::VirtioBlock], adapters: &[NetworkAdapter::Virtio] }
+            }
+        }
     }
 
     fn plan(&self, machine: &Machine, disks: &[DiskLayout]) -> Result<Box<dyn ImagePlan>> {

@@ -1,8 +1,8 @@
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 use diskwright_core::format::{
-    Access, Encoding, FileStream, FormatInfo, ImagePlan, ImageWriter, Machine, OutputRole, OutputSpec,
-    TargetFormat,
+    Access, DiskController, Encoding, FileStream, FormatInfo, Hardware, ImagePlan, ImageWriter, Machine,
+    NetworkAdapter, OutputRole, OutputSpec, TargetFormat,
 };
 use diskwright_core::layout::{AllocationMap, DiskLayout};
 use diskwright_core::{Error, ErrorKind, Result};
@@ -34,6 +34,10 @@ impl Vhdx {
 impl TargetFormat for Vhdx {
     fn info(&self) -> &'static FormatInfo {
         &crate::INFO
+    }
+
+    fn hardware(&self) -> Hardware {
+        Hardware { controllers: &[DiskController::HyperV], adapters: &[NetworkAdapter::HyperV] }
     }
 
     fn plan(&self, machine: &Machine, disks: &[DiskLayout]) -> Result<Box<dyn ImagePlan>> {

@@ -1,7 +1,8 @@
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 use diskwright_core::format::{
-    Firmware, FormatInfo, ImagePlan, Machine, OutputRole, OutputSpec, TargetFormat,
+    DiskController, Firmware, FormatInfo, Hardware, ImagePlan, Machine, NetworkAdapter, OutputRole,
+    OutputSpec, TargetFormat,
 };
 use diskwright_core::layout::DiskLayout;
 use diskwright_core::{Error, ErrorKind, Result};
@@ -114,6 +115,19 @@ impl VirtualBox {
 impl TargetFormat for VirtualBox {
     fn info(&self) -> &'static FormatInfo {
         &crate::INFO
+    }
+
+    fn hardware(&self) -> Hardware {
+        Hardware {
+            controllers: match self.options.controller {
+                StorageController::Ahci => &[DiskController::Ahci],
+                StorageController::LsiLogic => &[DiskController::LsiLogic],
+            },
+            adapters: match self.options.nic {
+                Nic::E1000 => &[NetworkAdapter::E1000],
+                Nic::Virtio => &[NetworkAdapter::Virtio],
+            },
+        }
     }
 
     fn plan(&self, machine: &Machine, disks: &[DiskLayout]) -> Result<Box<dyn ImagePlan>> {

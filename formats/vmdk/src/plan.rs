@@ -1,8 +1,8 @@
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 use diskwright_core::format::{
-    Access, Assembler, Codec, Encoding, FormatInfo, ImagePlan, ImageWriter, Machine, OutputRole, OutputSpec,
-    TargetFormat,
+    Access, Assembler, Codec, DiskController, Encoding, FormatInfo, Hardware, ImagePlan, ImageWriter,
+    Machine, NetworkAdapter, OutputRole, OutputSpec, TargetFormat,
 };
 use diskwright_core::layout::DiskLayout;
 use diskwright_core::{Error, ErrorKind, Result};
@@ -32,6 +32,13 @@ impl TargetFormat for Vmdk {
         match self.options.subformat {
             Subformat::Flat => &crate::FLAT_INFO,
             Subformat::Sparse | Subformat::Stream { .. } => &crate::INFO,
+        }
+    }
+
+    fn hardware(&self) -> Hardware {
+        Hardware {
+            controllers: &[DiskController::LsiLogic, DiskController::Pvscsi, DiskController::Ahci],
+            adapters: &[NetworkAdapter::E1000, NetworkAdapter::Vmxnet3],
         }
     }
 

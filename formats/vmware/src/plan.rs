@@ -1,7 +1,10 @@
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 use diskwright_core::Result;
-use diskwright_core::format::{FormatInfo, ImagePlan, Machine, OutputRole, TargetFormat};
+use diskwright_core::format::{
+    DiskController as Disks, FormatInfo, Hardware, ImagePlan, Machine, NetworkAdapter, OutputRole,
+    TargetFormat,
+};
 use diskwright_core::layout::DiskLayout;
 use diskwright_format_vmdk::{Vmdk, VmdkOptions};
 use diskwright_ovf::{
@@ -103,6 +106,21 @@ impl Vmware {
 impl TargetFormat for Vmware {
     fn info(&self) -> &'static FormatInfo {
         &crate::INFO
+    }
+
+    fn hardware(&self) -> Hardware {
+        Hardware {
+            controllers: match self.options.controller {
+                DiskController::LsiLogic => &[Disks::LsiLogic],
+                DiskController::ParaVirtual => &[Disks::Pvscsi],
+                DiskController::Ahci => &[Disks::Ahci],
+                DiskController::Nvme => &[Disks::Nvme],
+            },
+            adapters: match self.options.nic {
+                Nic::E1000 => &[NetworkAdapter::E1000],
+                Nic::Vmxnet3 => &[NetworkAdapter::Vmxnet3],
+            },
+        }
     }
 
     fn plan(&self, machine: &Machine, disks: &[DiskLayout]) -> Result<Box<dyn ImagePlan>> {

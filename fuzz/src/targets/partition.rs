@@ -106,6 +106,7 @@ impl Partition {
                 1 => ByteSize::from_bytes(size.into()),
                 _ => ByteSize::from_bytes(u64::from(size % 256) << 20),
             }),
+            volume_group: None,
             grow: self.grow,
             label: self.label.clone(),
             flags: (!self.flags.is_empty())

@@ -174,6 +174,11 @@ pub(super) fn update_scanned_esp(
     Ok(())
 }
 
+/// Options of a kernel's command line, made true for the new disk; the profile's parameters are not appended.
+pub(super) fn true_options(request: &MenuRequest<'_>, options: &str) -> String {
+    rules(request).without_appended().fixed(options)
+}
+
 fn rules<'a>(request: &MenuRequest<'a>) -> OptionRules<'a> {
     let MenuRequest { root_uuid, swap_uuid, known, renamed, parameters, separate_boot_uuid, .. } = *request;
     let boot = separate_boot_uuid.map(|uuid| format!("UUID={uuid}"));

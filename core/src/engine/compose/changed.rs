@@ -24,6 +24,7 @@ impl ChangedContent {
     pub(super) fn of(changes: &BTreeMap<Vec<u8>, Change>) -> Self {
         let content = |change: &Change| match change {
             Change::Write(file) => Some(Content::Digest(sha256(&file.bytes))),
+            Change::Append(tail) => Some(Content::Digest(hex(&tail.sha256))),
             Change::CopyOf(from) => Some(Content::CopyOf(from.clone())),
             Change::Symlink(..) | Change::Directory(_) => Some(Content::None),
             Change::Remove => None,

@@ -20,15 +20,18 @@ use crate::Result;
 use crate::boot::{BootLoaders, BootRequest, EspPlan};
 use crate::filesystem::ext4::Ext4Features;
 use crate::filesystem::fat32::{self, Fat32File};
-use crate::format::{Firmware, Machine, OperatingSystem, OutputRole};
+use crate::format::{Firmware, Machine, OperatingSystem, OutputRole, TargetFormat};
 use crate::guest::{
     self, Edit, Ext4Generation, GuestFacts, GuestSettings, GuestWorkspace, IdentifierMap, IdentityHolder,
     KeptIdentities, VolumePlace, WantedIdentity,
 };
 use crate::layout::DiskLayout;
+use crate::partition::SectorSize;
 use crate::profile::{
-    FileSystemKind, FirmwareParts, IdentityPolicy, Layer, Origin, PartitionPlan, PartitionRole, Settings,
+    BootPolicy, FileSystemKind, FirmwareParts, IdentityPolicy, Layer, Origin, PartitionPlan, PartitionRole,
+    Settings,
 };
+use crate::readiness::{self, Amendment, Answer, Question, Readiness};
 use crate::tree::{EntryRecord, FileTree, Finding, Findings, Severity, TreeView};
 
 /// Everything about an order but its outputs.
@@ -42,6 +45,7 @@ pub(super) struct Composition {
     disk_entries: Vec<DiskEntry>,
     edits: Vec<Edit>,
     changed: Vec<EntryRecord>,
+    readiness: Readiness,
     findings: Vec<Finding>,
 }
 
@@ -95,7 +99,14 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
         parameters: &parameters,
         scanned_cmdline: cmdline,
     };
+    let question = readiness_question(sources, &tree, &loaders, &settings, boots, &request);
+    let Answer { readiness, amendments } = readiness::answer(&question)?;
+    for Amendment { path, appended, after } in amendments {
+        let reason = "the initial RAM disk lacks what the new machine needs to come up";
+        workspace.append(path.as_bytes(), appended, after, reason)?;
+    }
     let boot = loaders.prepare(boots, &mut workspace, &request, &mut findings)?;
+    drop(question);
     drop(loaders);
     monitor.check()?;
 
@@ -134,8 +145,49 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
         disk_entries,
         edits,
         changed,
+        readiness,
         findings,
     })
+}
+
+/// What decides whether the image boots; nothing is asked of a disk that is for data only.
+fn readiness_question<'a>(
+    sources: &Sources<'a>,
+    tree: &'a FileTree,
+    loaders: &'a BootLoaders<'_>,
+    settings: &Settings,
+    boots: FirmwareParts,
+    request: &'a BootRequest<'a>,
+) -> Question<'a> {
+    let order = sources.order;
+    let is_for_data = settings.boot.value == BootPolicy::None;
+    let target = |target: &Arc<dyn TargetFormat>| readiness::Target {
+        id: target.info().id,
+        hardware: target.hardware(),
+    };
+    let [bios, uefi] = loaders.lacks().map(|lack| lack.map(str::to_owned));
+    let large_sectors = (settings.sector_size.value == SectorSize::Bytes4096)
+        .then(|| "a BIOS cannot boot from a disk with sectors of 4096 bytes".to_owned());
+    Question {
+        tree,
+        kernels: if is_for_data { &[] } else { loaders.kernels() },
+        targets: if is_for_data { Vec::new() } else { order.targets.iter().map(target).collect() },
+        request,
+        boots,
+        lacks: [large_sectors.or(bios), uefi],
+        firmware: settings.firmware.value,
+        machine: machine_firmware(settings, boots),
+        brings_kernels: loaders.brings_kernels(),
+        policy: order.initramfs,
+        timestamp: order.timestamp,
+        monitor: sources.monitor,
+    }
+}
+
+/// What the machine of the image is set to.
+fn machine_firmware(settings: &Settings, boots: FirmwareParts) -> Firmware {
+    let prefers_uefi = settings.scanned_firmware == Some(crate::profile::Firmware::Uefi);
+    if boots.uefi && (prefers_uefi || !boots.bios) { Firmware::Uefi } else { Firmware::Bios }
 }
 
 impl Composition {
@@ -166,6 +218,7 @@ impl Composition {
             outputs,
             edits: self.edits.clone(),
             changed: self.changed.clone(),
+            readiness: self.readiness.clone(),
             warnings: self.findings.clone(),
             run: RunEntry::default(),
         }
@@ -280,9 +333,7 @@ fn machine(
     machine.memory = settings.memory.value.bytes();
     machine.cpus = settings.cpus.value;
     machine.sector_size = settings.sector_size.value;
-    let prefers_uefi = settings.scanned_firmware == Some(crate::profile::Firmware::Uefi);
-    machine.firmware =
-        if boots.uefi && (prefers_uefi || !boots.bios) { Firmware::Uefi } else { Firmware::Bios };
+    machine.firmware = machine_firmware(settings, boots);
     let os = facts.os.clone().unwrap_or_default();
     machine.operating_system = OperatingSystem {
         id: os.id,

@@ -1,14 +1,14 @@
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::sync::Arc;
 
 use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
 use lzma_rust2::XzReader;
-use zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer};
 
 use super::header::{BLOCK, checksum_holds};
 use crate::ReadAt;
 use crate::files::ReadableFile;
+use crate::zstd_frames::{Frames, ZstdFrames};
 
 /// How an archive is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Decoder {
         let decoder: Box<dyn Read + Send> = match packing {
             Packing::Plain => return Ok(None),
             Packing::Gzip => Box::new(MultiGzDecoder::new(input)),
-            Packing::Zstd => Box::new(ZstdReader::new(input)?),
+            Packing::Zstd => Box::new(ZstdFrames::new(input, Frames::All)?),
             Packing::Xz => Box::new(XzReader::new_mem_limit(input, true, XZ_MEMORY_KIB)),
             Packing::Bzip2 => Box::new(MultiBzDecoder::new(input)),
         };
@@ -82,58 +82,6 @@ impl Read for Sequential {
     }
 }
 
-/// Frame after frame of zstd, skippable frames left out.
-struct ZstdReader<R> {
-    input: R,
-    context: DCtx<'static>,
-    inside_frame: bool,
-}
-
-impl<R: BufRead> ZstdReader<R> {
-    fn new(input: R) -> io::Result<Self> {
-        let mut context = DCtx::try_create().ok_or(io::ErrorKind::OutOfMemory)?;
-        context.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG)).map_err(zstd_error)?;
-        Ok(Self { input, context, inside_frame: false })
-    }
-}
-
-impl<R: BufRead> Read for ZstdReader<R> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if buf.is_empty() {
-            return Ok(0);
-        }
-        loop {
-            let available = self.input.fill_buf()?;
-            let at_end = available.is_empty();
-            if at_end && !self.inside_frame {
-                return Ok(0);
-            }
-            let mut input = InBuffer::around(available);
-            let mut output = OutBuffer::around(&mut *buf);
-            let hint = self.context.decompress_stream(&mut output, &mut input).map_err(zstd_error)?;
-            let (consumed, produced) = (input.pos(), output.pos());
-            self.input.consume(consumed);
-            self.inside_frame = hint != 0;
-            if produced > 0 {
-                return Ok(produced);
-            }
-            if consumed == 0 {
-                // Nothing went in and nothing came out: only the end of the input can be the cause.
-                let kind = if at_end { io::ErrorKind::UnexpectedEof } else { io::ErrorKind::InvalidData };
-                return Err(io::Error::new(kind, "a zstd frame ends too early"));
-            }
-        }
-    }
-}
-
-fn zstd_error(code: usize) -> io::Error {
-    let name = zstd_safe::get_error_name(code);
-    let kind = if name.contains("memory") { io::ErrorKind::OutOfMemory } else { io::ErrorKind::InvalidData };
-    io::Error::new(kind, name)
-}
-
 const INPUT_BUFFER: usize = 128 * 1024;
-/// 128 MiB.
-const ZSTD_WINDOW_LOG: u32 = 27;
 /// A dictionary of 128 MiB and what the decoder needs beside it.
 const XZ_MEMORY_KIB: u32 = 129 * 1024;

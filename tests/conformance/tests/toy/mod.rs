@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use diskwright_conformance::{Identifiers, Reader, Sectors, Sizes, Subject, Writing};
 use diskwright_core::format::{
-    Access, Assembler, Codec, Encoding, FormatEntry, FormatInfo, FormatOptions, ImagePlan, ImageWriter,
-    Machine, OptionSpec, OptionValues, OutputRole, OutputSpec, Placer, Run, TargetFormat,
+    Access, Assembler, Codec, Encoding, FormatEntry, FormatInfo, FormatOptions, Hardware, ImagePlan,
+    ImageWriter, Machine, OptionSpec, OptionValues, OutputRole, OutputSpec, Placer, Run, TargetFormat,
 };
 use diskwright_core::layout::DiskLayout;
 use diskwright_core::partition::SectorSize;
@@ -98,6 +98,10 @@ struct Toy {
 impl TargetFormat for Toy {
     fn info(&self) -> &'static FormatInfo {
         self.info
+    }
+
+    fn hardware(&self) -> Hardware {
+        Hardware::default()
     }
 
     fn plan(&self, machine: &Machine, disks: &[DiskLayout]) -> Result<Box<dyn ImagePlan>> {

@@ -1,0 +1,89 @@
+use std::io::{self, BufRead, Read};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::ReadAt;
+
+/// A file from its start to its end, whose position is known to the byte.
+pub(super) struct Input {
+    file: Arc<dyn ReadAt>,
+    buffer: Vec<u8>,
+    /// First byte of `buffer` that was not consumed.
+    at: usize,
+    /// File offset of the buffer's end.
+    next: u64,
+    /// Of every byte before `next`.
+    digest: Sha256,
+}
+
+impl Input {
+    pub(super) fn new(file: Arc<dyn ReadAt>) -> Self {
+        Self { file, buffer: Vec::new(), at: 0, next: 0, digest: Sha256::new() }
+    }
+
+    /// File offset of the first byte that was not consumed.
+    pub(super) fn position(&self) -> u64 {
+        self.next - (self.buffer.len() - self.at) as u64
+    }
+
+    /// The next bytes, as many as `wanted` unless the file ends before.
+    pub(super) fn peek(&mut self, wanted: usize) -> io::Result<&[u8]> {
+        if self.buffer.len() - self.at < wanted {
+            self.refill()?;
+        }
+        let left = &self.buffer[self.at..];
+        Ok(&left[..left.len().min(wanted)])
+    }
+
+    /// Reads what is left, and gives the digest of the whole file, which more can be added to.
+    pub(super) fn into_digest(mut self) -> io::Result<Sha256> {
+        while !self.fill_buf()?.is_empty() {
+            self.at = self.buffer.len();
+        }
+        Ok(self.digest)
+    }
+
+    /// Keeps what was not consumed and reads more behind it.
+    fn refill(&mut self) -> io::Result<()> {
+        self.buffer.drain(..self.at);
+        self.at = 0;
+        let left = self.file.size().saturating_sub(self.next);
+        let start = self.buffer.len();
+        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(BUFFER);
+        self.buffer.resize(start + wanted, 0);
+        let read = self.file.read_exact_at(self.next, &mut self.buffer[start..]);
+        if let Err(error) = read {
+            self.buffer.truncate(start);
+            return Err(error);
+        }
+        self.digest.update(&self.buffer[start..]);
+        self.next += wanted as u64;
+        Ok(())
+    }
+}
+
+impl BufRead for Input {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.at == self.buffer.len() {
+            self.refill()?;
+        }
+        Ok(&self.buffer[self.at..])
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.at = self.buffer.len().min(self.at + amount);
+    }
+}
+
+impl Read for Input {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let available = self.fill_buf()?;
+        let len = available.len().min(buf.len());
+        buf[..len].copy_from_slice(&available[..len]);
+        self.consume(len);
+        Ok(len)
+    }
+}
+
+const BUFFER: usize = 256 << 10;
