@@ -17,6 +17,7 @@ mod read;
 mod time;
 
 pub mod boot;
+pub mod capture;
 pub mod engine;
 pub mod filesystem;
 pub mod format;

@@ -11,6 +11,7 @@
 //! ```
 
 mod arguments;
+mod capture;
 mod failure;
 mod formats;
 mod generate;
@@ -47,6 +48,7 @@ pub fn run(registry: &Registry, arguments: impl IntoIterator<Item = OsString>) -
     };
     let done = match arguments.command {
         Command::Generate(arguments) => generate::generate(registry, &arguments),
+        Command::Capture(arguments) => capture::capture(&arguments),
         Command::Plan(arguments) => plan::plan(registry, &arguments),
         Command::Formats(arguments) => formats::formats(registry, arguments.output),
         Command::Lint(arguments) => lint::lint(&arguments),

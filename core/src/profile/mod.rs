@@ -24,7 +24,9 @@ mod values;
 
 pub use account::{RootAccount, SudoRight, UserAccount};
 pub use document::{PartitionRequest, Profile};
-pub use machine::{MachineDisk, MachineFileSystem, MachineNic, MachineOs, MachinePartition, MachineReport};
+pub use machine::{
+    MachineCapture, MachineDisk, MachineFileSystem, MachineNic, MachineOs, MachinePartition, MachineReport,
+};
 pub use network::{NicMethod, NicRequest, RouteRequest, SelinuxMode};
 pub use plan::{PartitionPlan, PlannedPartition, SizeRule, VolumeId, fitted_disk_size, spare_room};
 pub use secret::Secret;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rustix::fs::FileType;
 
-use super::host::{Access, Handle, Host, Scratch, Stat, is_pseudo, tells_holes_truly};
+use super::host::{Access, Handle, Host, Scratch, Stat, is_own, is_pseudo, tells_holes_truly};
 use super::{DirectorySource, OneFileSystem};
 use crate::Result;
 use crate::scan::{Attributes, DataRange};
@@ -96,7 +96,12 @@ impl<'a> Examiner<'a> {
             let handle = self.open(named, stat, Access::Name)?;
             let host = self.host(named);
             let magic = host.file_system(handle.descriptor());
-            if is_pseudo(magic.map_err(|error| host.failed("cannot examine the file system", error))?) {
+            let magic = magic.map_err(|error| host.failed("cannot examine the file system", error))?;
+            let is_taken = match self.source.one_file_system {
+                OneFileSystem::Own => is_own(magic),
+                OneFileSystem::Stay | OneFileSystem::Cross => !is_pseudo(magic),
+            };
+            if !is_taken {
                 return Ok((self.attributes(named, stat, &handle)?, None));
             }
         }
@@ -115,6 +120,16 @@ impl<'a> Examiner<'a> {
         let host = self.host(named);
         let attributes = host.attributes(stat, handle, &mut self.scratch);
         attributes.map_err(|error| host.failed("cannot read the attributes", error))
+    }
+
+    /// What there is to know of the regular file that is open as `handle`.
+    pub(super) fn regular(
+        &mut self,
+        named: Named<'_>,
+        stat: &Stat,
+        handle: &Handle,
+    ) -> Result<(Attributes, Option<Vec<DataRange>>)> {
+        Ok((self.attributes(named, stat, handle)?, self.data(named, stat, handle)?))
     }
 
     /// What there is to know of anything but a directory.

@@ -13,7 +13,7 @@ use super::examine::{Examined, Examiner, Found, Named, Other};
 use super::host::{Handle, Host, Identity, Stat};
 use super::index::Place;
 use super::names::Names;
-use super::{DirectorySource, EMPTY};
+use super::{Changes, DirectorySource, EMPTY};
 use crate::scan::{Attributes, Entry, EntryObject, ScanVisitor};
 use crate::tree::{Finding, Findings, Severity};
 use crate::{Error, ErrorKind, Result};
@@ -45,6 +45,20 @@ struct OpenDirectory {
     names: Names,
     next: usize,
     ahead: Ahead,
+}
+
+/// What the walk found at a name.
+struct Seen {
+    stat: Stat,
+    what: What,
+}
+
+enum What {
+    /// The place of another file system that is left out.
+    MountPoint(Attributes),
+    /// A directory, open.
+    Directory(Attributes, OwnedFd),
+    Other(Attributes, Other),
 }
 
 impl<'a> Walk<'a> {
@@ -109,28 +123,71 @@ impl<'a> Walk<'a> {
     fn visit_name(&mut self) -> Result<()> {
         let Some(parent) = self.open.last_mut() else { return Ok(()) };
         let (number, start) = (parent.number, parent.path_len);
-        let examined = match parent.look_ahead(&self.helpers, self.path.get(..start).unwrap_or(&[])) {
-            Some(examined) => examined?,
-            None => self.examiner.examine(parent.named(&self.path)?)?,
-        };
-        let Examined { stat, found } = examined;
-        match found {
-            Found::MountPoint(attributes) => self.visit_mount_point(&stat, attributes),
-            Found::Directory { is_mount_point } => {
-                let named = parent.named(&self.path)?;
-                match self.examiner.open_directory(named, &stat, is_mount_point)? {
-                    (attributes, None) => self.visit_mount_point(&stat, attributes),
-                    (attributes, Some(descriptor)) => {
-                        self.warn_of_protection(&stat)?;
-                        self.visit_directory(number, start, &stat, attributes, descriptor)
-                    }
-                }
+        let ahead = parent.look_ahead(&self.helpers, self.path.get(..start).unwrap_or(&[]));
+        let Some(Seen { stat, what }) = self.look(ahead)? else { return self.visit_gone() };
+        match what {
+            What::MountPoint(attributes) => self.visit_mount_point(&stat, attributes),
+            What::Directory(attributes, descriptor) => {
+                self.warn_of_protection(&stat)?;
+                self.visit_directory(number, start, &stat, attributes, descriptor)
             }
-            Found::Other(attributes, other) => {
+            What::Other(attributes, other) => {
                 self.warn_of_protection(&stat)?;
                 self.visit_other(number, start, &stat, (attributes, other))
             }
         }
+    }
+
+    /// Finds out what the entry at `self.path` is, of which `ahead` may know already, and opens it if it is a directory; `None`
+    /// when it is gone by now. In a tree that others change it is looked at again when it was not the same for long enough.
+    fn look(&mut self, ahead: Option<Result<Examined>>) -> Result<Option<Seen>> {
+        let mut seen = self.look_once(ahead);
+        if self.source.changes == Changes::Refuse {
+            return seen.map(Some);
+        }
+        for _ in 0..MAX_LOOKS {
+            match seen {
+                Ok(seen) => return Ok(Some(seen)),
+                Err(error) if error.kind() != ErrorKind::Source => return Err(error),
+                Err(_) if self.is_gone()? => return Ok(None),
+                Err(_) => seen = self.look_once(None),
+            }
+        }
+        seen.map(Some)
+    }
+
+    fn look_once(&mut self, ahead: Option<Result<Examined>>) -> Result<Seen> {
+        let parent =
+            self.open.last().ok_or_else(|| Error::new(ErrorKind::Internal, "no directory is open"))?;
+        let named = parent.named(&self.path)?;
+        let Examined { stat, found } = match ahead {
+            Some(examined) => examined?,
+            None => self.examiner.examine(named)?,
+        };
+        let what = match found {
+            Found::MountPoint(attributes) => What::MountPoint(attributes),
+            Found::Directory { is_mount_point } => {
+                match self.examiner.open_directory(named, &stat, is_mount_point)? {
+                    (attributes, None) => What::MountPoint(attributes),
+                    (attributes, Some(descriptor)) => What::Directory(attributes, descriptor),
+                }
+            }
+            Found::Other(attributes, other) => What::Other(attributes, other),
+        };
+        Ok(Seen { stat, what })
+    }
+
+    /// Whether nothing has the name at `self.path` any more.
+    fn is_gone(&self) -> Result<bool> {
+        let Some(parent) = self.open.last() else { return Ok(false) };
+        let named = parent.named(&self.path)?;
+        let stat = self.host().stat_at(named.directory, named.name());
+        Ok(stat.is_err_and(|error| error.kind() == io::ErrorKind::NotFound))
+    }
+
+    fn visit_gone(&mut self) -> Result<()> {
+        let below = self.below().to_vec();
+        self.findings.record(Severity::Warning, "vanished", &below, "it was gone before it was read")
     }
 
     fn visit_directory(
@@ -219,9 +276,18 @@ impl<'a> Walk<'a> {
         let host = Host { files: &self.source.files, path };
         let mut names = Names::default();
         let mut fits = true;
-        let mut add = |name: &[u8]| fits &= names.push(name);
-        host.entries(descriptor.as_fd(), &mut self.examiner.scratch, &mut add)
-            .map_err(|error| host.failed("cannot read the directory", error))?;
+        let below = self.path.get(self.source.base.len()..).unwrap_or(&[]);
+        let mut add = |name: &[u8]| {
+            if !self.source.excluded.matches(below, name) {
+                fits &= names.push(name);
+            }
+        };
+        match host.entries(descriptor.as_fd(), &mut self.examiner.scratch, &mut add) {
+            // It was removed after it was opened.
+            Err(error)
+                if self.source.changes == Changes::Follow && error.kind() == io::ErrorKind::NotFound => {}
+            read => read.map_err(|error| host.failed("cannot read the directory", error))?,
+        }
         if !fits {
             let text = "the names in the directory pass 4 GiB";
             return Err(Error::new(ErrorKind::LimitExceeded, text).with_path(&self.path));
@@ -303,5 +369,7 @@ pub(super) fn now() -> i64 {
     since.ok().and_then(|since| i64::try_from(since.as_secs()).ok()).unwrap_or(0)
 }
 
+/// How often a name is looked at that others are changing: each look takes less time than a file system's clock.
+const MAX_LOOKS: usize = 16;
 /// Directories kept open above the one that is visited.
 const MAX_DESCRIPTORS: usize = 64;
