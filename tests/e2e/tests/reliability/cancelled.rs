@@ -102,7 +102,7 @@ impl Seen {
 
     /// One run that somebody cancels.
     fn cancel(&mut self, scene: &Scene, round: u64, chance: &mut Chance) -> Result<()> {
-        let input = if round % 2 == 0 { Input::Directory } else { Input::Archive };
+        let input = if round.is_multiple_of(2) { Input::Directory } else { Input::Archive };
         let order = input.order(scene)?;
         let output = scene.path("out");
         let monitor = Monitor::new();

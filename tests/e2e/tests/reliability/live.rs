@@ -194,7 +194,7 @@ impl Live {
         let [partition] = partitions.as_slice() else { bail!("not one partition: {partitions:?}") };
         disk::extract(&image, partition, &volume)?;
         e2fsck.run(&["-f".as_ref(), "-n".as_ref(), volume.as_os_str()])?;
-        verify::<&str>(&[image.clone()], &output.join("report.json"), &[])?;
+        verify::<&str>(std::slice::from_ref(&image), &output.join("report.json"), &[])?;
         ensure!(!holds_secret(&image)?, "the image has what lies outside of the tree");
         std::fs::remove_dir_all(&output)?;
         std::fs::remove_file(&volume)?;
