@@ -103,7 +103,8 @@ impl Capture {
     /// Takes the tree into `archive`, which has its name when all of it is durable. Until then, and after an error or a
     /// cancellation, nothing has that name.
     ///
-    /// Memory: that of a scan, 1 MiB of content and what the packing needs (at most 96 MiB, for xz).
+    /// Memory: that of a scan, the path of each file with several names, 1 MiB of content, what is packed of it, and the packing's
+    /// window (zstd 2 MiB, xz 4 MiB, several times over).
     ///
     /// # Errors
     /// `ErrorKind::InvalidOption` when the name says of no packing that is known; `ErrorKind::Source` when something cannot be

@@ -59,13 +59,12 @@ impl Packed {
         Ok(Self { encoder: Encoder::new(packing)?, part, packing, position: 0, unpacked: 0 })
     }
 
-    /// Whether `file` is the one that is written.
+    /// Whether `file` is the archive itself, or the one that it replaces.
     ///
     /// # Errors
-    /// `ErrorKind::Source` when it cannot be examined.
+    /// `ErrorKind::Sink` when they cannot be examined.
     pub(super) fn is_into(&self, file: &LiveFile) -> Result<bool> {
-        file.is_file(self.part.as_file())
-            .map_err(|error| Error::new(ErrorKind::Sink, "cannot examine the archive").with_source(error))
+        self.part.is_of(file).map_err(|error| self.part.failed("cannot examine the archive", error))
     }
 
     /// # Errors

@@ -1,12 +1,13 @@
 use std::ffi::OsString;
-use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::files::WritableFile;
+use crate::files::{ReadableFile, WritableFile};
+use crate::scan::LiveFile;
 use crate::sink::Overwrite;
 use crate::{Error, ErrorKind, Files, Result};
 
@@ -16,6 +17,8 @@ pub(super) struct Part {
     archive: PathBuf,
     path: PathBuf,
     file: WritableFile,
+    /// What has the archive's name now.
+    standing: Option<ReadableFile>,
     published: bool,
 }
 
@@ -33,20 +36,35 @@ impl Part {
         remove_abandoned(files, &path)?;
         let failed = |error| failed("cannot create the archive", &path, error);
         let file = files.create(&path).map_err(failed)?;
-        let part = Self {
-            files: files.clone(),
-            archive: archive.to_owned(),
-            path: path.clone(),
-            file,
-            published: false,
-        };
-        flock(part.as_file(), FlockOperation::NonBlockingLockExclusive)
+        let standing = files.open(archive).ok();
+        let (files, archive) = (files.clone(), archive.to_owned());
+        let part = Self { files, archive, path: path.clone(), file, standing, published: false };
+        flock(part.file.as_file(), FlockOperation::NonBlockingLockExclusive)
             .map_err(|error| failed(error.into()))?;
+        // Until it was locked another run may have taken it for one that was left.
+        if !part.has_its_name().map_err(failed)? {
+            return Err(busy(&path));
+        }
         Ok(part)
     }
 
-    pub(super) fn as_file(&self) -> &File {
-        self.file.as_file()
+    fn has_its_name(&self) -> io::Result<bool> {
+        let (own, named) = (self.file.as_file().metadata()?, self.path.symlink_metadata()?);
+        Ok((own.dev(), own.ino()) == (named.dev(), named.ino()))
+    }
+
+    /// Whether `file` is the one that is written, or the one that it replaces.
+    ///
+    /// # Errors
+    /// When they cannot be examined.
+    pub(super) fn is_of(&self, file: &LiveFile) -> io::Result<bool> {
+        let standing = self.standing.as_ref().map(ReadableFile::as_file);
+        for own in standing.into_iter().chain([self.file.as_file()]) {
+            if file.is_file(own)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// # Errors
@@ -71,8 +89,11 @@ impl Part {
     /// `ErrorKind::Sink`.
     pub(super) fn publish(mut self, overwrite: Overwrite) -> Result<u64> {
         self.file.sync().map_err(|error| self.failed("cannot make the archive durable", error))?;
-        let size =
-            self.as_file().metadata().map_err(|error| self.failed("cannot examine the archive", error))?;
+        let size = self
+            .file
+            .as_file()
+            .metadata()
+            .map_err(|error| self.failed("cannot examine the archive", error))?;
         refuse_standing(&self.archive, overwrite)?;
         self.files
             .rename(&self.path, &self.archive)
@@ -115,10 +136,14 @@ fn refuse_standing(archive: &Path, overwrite: Overwrite) -> Result<()> {
 fn remove_abandoned(files: &Files, path: &Path) -> Result<()> {
     let Ok(standing) = files.open(path) else { return Ok(()) };
     if flock(standing.as_file(), FlockOperation::NonBlockingLockExclusive).is_err() {
-        let text = "another run is writing this archive";
-        return Err(Error::new(ErrorKind::Sink, text).with_path(path.as_os_str().as_bytes()));
+        return Err(busy(path));
     }
     files.remove_file(path).map_err(|error| failed("cannot remove what an earlier run left", path, error))
+}
+
+fn busy(path: &Path) -> Error {
+    let text = "another run is writing this archive";
+    Error::new(ErrorKind::Sink, text).with_path(path.as_os_str().as_bytes())
 }
 
 fn failed(text: &str, path: &Path, error: io::Error) -> Error {

@@ -6,7 +6,7 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use super::examine::{Examiner, Named};
-use super::host::{Access, Handle, Host, Identity, Stamp};
+use super::host::{Access, Handle, Host, Identity, Stamp, Stat};
 use super::{DirectorySource, walk};
 use crate::scan::{Attributes, DataRange};
 use crate::{FileOp, Files, Result};
@@ -50,15 +50,7 @@ impl<'a> Live<'a> {
         let path = source.host_path(below);
         let host = Host { files: &source.files, path: &path };
         let root = source.root.as_fd();
-        let descriptor = match source.opener.open(&host, root, below, Access::File) {
-            Ok(descriptor) => descriptor,
-            Err(error) if is_something_else(&error) => return Ok(None),
-            Err(error) => return Err(host.failed("cannot open", error)),
-        };
-        let stat = host.stat(descriptor.as_fd()).map_err(|error| host.failed("cannot examine", error))?;
-        if stat.kind != FileType::RegularFile {
-            return Ok(None);
-        }
+        let Some((stat, descriptor)) = self.open_regular(&host, below)? else { return Ok(None) };
         let full = path.as_os_str().as_encoded_bytes();
         let start = full.len().saturating_sub(below.len());
         let named = Named { directory: root, device: stat.identity.device, path: full, start };
@@ -76,6 +68,31 @@ impl<'a> Live<'a> {
             files: source.files.clone(),
             path,
         }))
+    }
+
+    /// Opens a regular file by its name first, for opening a device does something to it, and a FIFO has others at its end.
+    fn open_regular(&self, host: &Host<'_>, below: &[u8]) -> Result<Option<(Stat, OwnedFd)>> {
+        let open = |access| -> Result<Option<(Stat, OwnedFd)>> {
+            let descriptor = match self.source.opener.open(host, self.source.root.as_fd(), below, access) {
+                Ok(descriptor) => descriptor,
+                Err(error) if is_something_else(&error) => return Ok(None),
+                Err(error) => return Err(host.failed("cannot open", error)),
+            };
+            let stat = host.stat(descriptor.as_fd());
+            Ok(Some((stat.map_err(|error| host.failed("cannot examine", error))?, descriptor)))
+        };
+        for _ in 0..MAX_TRIES {
+            let Some((named, _)) = open(Access::Name)? else { return Ok(None) };
+            if named.kind != FileType::RegularFile {
+                return Ok(None);
+            }
+            match open(Access::File)? {
+                Some((stat, descriptor)) if stat.is_same(&named) => return Ok(Some((stat, descriptor))),
+                // Another one has its name by now.
+                _ => {}
+            }
+        }
+        Err(host.error("the file was replaced each time that it was opened"))
     }
 }
 
@@ -145,3 +162,5 @@ fn is_something_else(error: &io::Error) -> bool {
     let errors = [Errno::NOENT, Errno::LOOP, Errno::NOTDIR, Errno::NXIO, Errno::XDEV];
     errors.iter().any(|known| error.raw_os_error() == Some(known.raw_os_error()))
 }
+
+const MAX_TRIES: usize = 16;
