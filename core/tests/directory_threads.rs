@@ -14,7 +14,7 @@ use support::*;
 fn entries_their_order_and_their_contents_do_not_depend_on_the_threads() {
     let made = large();
     let expected = seen(&made, 1, Files::default()).0;
-    assert_eq!(expected.len(), 1 + 2 + 5 * NAMES);
+    assert_eq!(expected.len(), 1 + 3 + 5 * NAMES + 5 * SMALL);
     for threads in [2, 3, 8, 1000] {
         let source = source(&made, Files::default()).with_threads(threads);
         let mut found = Vec::new();
@@ -44,7 +44,15 @@ fn an_entry_that_fails_ends_the_scan_where_it_stands_for_any_number_of_threads()
     }
     let made = large();
     // Examined by the walk itself, by the first helper in its first turn and in a later one, and in a directory below.
-    for name in ["many/001-file", "many/020-file", "many/150-link", "many/030-dir/inner-039"] {
+    let names = [
+        "many/001-file",
+        "many/020-file",
+        "many/150-link",
+        "many/030-dir/inner-039",
+        "small/003/below/file",
+        "small/140/below/file",
+    ];
+    for name in names {
         let (entries, result) = seen(&made, 1, Files::gated(Arc::new(Fails(name))));
         let error = result.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Source);
@@ -73,7 +81,7 @@ fn a_scan_that_is_broken_off_ends_while_helpers_are_at_work() {
     assert_eq!(result.unwrap_err().kind(), ErrorKind::Cancelled);
 }
 
-/// Two directories with hundreds of names of every kind, one of them with large directories in it.
+/// A directory with hundreds of names of every kind, one of them a large directory, and one with as many small directories.
 fn large() -> Directory {
     let made = Directory::new();
     made.dir("many");
@@ -91,6 +99,12 @@ fn large() -> Directory {
         made.file(format!("many/030-dir/inner-{inner:03}"), "x");
     }
     made.node("fifo", FileType::Fifo, (0, 0));
+    made.dir("small");
+    for number in 0..SMALL {
+        made.dir(format!("small/{number:03}")).dir(format!("small/{number:03}/below"));
+        made.file(format!("small/{number:03}/below/file"), "x").file(format!("small/{number:03}/a"), "a");
+        made.link(format!("small/{number:03}/z"), b"a");
+    }
     made
 }
 
@@ -109,3 +123,4 @@ fn seen(made: &Directory, threads: usize, files: Files) -> (Vec<String>, Result<
 }
 
 const NAMES: usize = 200;
+const SMALL: usize = 150;

@@ -57,7 +57,7 @@ enum Room {
     Oracle,
     /// Request bodies that mean harm, for tests.
     Hostile,
-    /// End-to-end tests and benches.
+    /// End-to-end tests, benches and fuzz targets.
     Proof,
     /// A format author's crate, as the guide shows it.
     Author,
@@ -81,7 +81,7 @@ impl Room {
             (Some("tests"), Some("conformance")) => Self::Conformance,
             (Some("tests"), Some("oracle")) => Self::Oracle,
             (Some("tests"), Some("hostile")) => Self::Hostile,
-            (Some("tests"), Some(_)) | (Some("benches"), None) => Self::Proof,
+            (Some("tests"), Some(_)) | (Some("benches" | "fuzz"), None) => Self::Proof,
             (Some("docs"), Some(_)) => Self::Author,
             (Some("xtask"), None) => Self::Task,
             _ => bail!("{} is no room of the workspace", directory.display()),

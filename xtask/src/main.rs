@@ -1,4 +1,4 @@
-//! Developer tasks: `cargo xtask setup`, `tree`, `virtualbox`, `clients`, `arrows`, `compare`, `curve`, `reliability`, `test`.
+//! Developer tasks: `cargo xtask setup`, `tree`, `virtualbox`, `clients`, `arrows`, `compare`, `curve`, `fuzz`, `reliability`, `test`.
 //!
 //! Nothing here depends on the rest of the workspace, so that a task starts within seconds on a fresh clone.
 
@@ -12,6 +12,7 @@ mod check;
 mod command;
 mod compare;
 mod curve;
+mod fuzz;
 mod made;
 mod oracles;
 mod reliability;
@@ -30,6 +31,10 @@ Usage: cargo xtask TASK
                    time tree to finished image, ours beside others and the limit, and write tables and plots
   curve [--tree TREE]… [--runs N] [--only CODEC]…
                    time every level of every codec on the Debian tree, and write a table and a plot
+  fuzz [TARGET]… [--minutes N] [--fresh] [--minimise]
+                   let libFuzzer look for inputs that fail a target, until each has had N minutes of processor time
+                   (default 20, earlier runs included unless --fresh), and write a table; --minimise makes the
+                   committed corpus anew; needs a C++ compiler
   reliability      run the tests of reliability at full length, and write a table of what they measured
   test [--quick]   do all of the above but the timing, then run every check and test; --quick leaves out the boots
                    and the appliance of more than 8 GiB";
@@ -62,6 +67,7 @@ fn run(arguments: &[&str]) -> Result<bool> {
         ["arrows"] => arrows::check(&workspace)?,
         ["compare", options @ ..] => return compare::run(&workspace, options),
         ["curve", options @ ..] => curve::run(&workspace, options)?,
+        ["fuzz", options @ ..] => return fuzz::run(&workspace, options),
         ["reliability"] => return reliability::run(&workspace),
         ["test"] => return check::run_all(&workspace, check::Boots::Run),
         ["test", "--quick"] => return check::run_all(&workspace, check::Boots::LeaveOut),

@@ -1,15 +1,15 @@
-use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use diskwright::engine::{Digests, Engine, Order, Report};
+use diskwright::engine::{Digests, Engine, Report};
 use diskwright::format::Registry;
 use diskwright::sink::{DirectorySink, Overwrite};
 use diskwright::tree::{Finding, Severity};
-use diskwright::{Error, ErrorKind, Files, Monitor};
+use diskwright::{Error, ErrorKind, Files};
 
-use crate::arguments::GenerateArguments;
+use crate::arguments::{GenerateArguments, ProgressMode};
+use crate::digest_list::DigestList;
 use crate::failure::Failure;
 use crate::prepare::prepare;
 use crate::watch::Watch;
@@ -27,13 +27,21 @@ pub(crate) fn generate(registry: &Registry, arguments: &GenerateArguments) -> Re
     if arguments.sha256 {
         order.digests = Digests::All;
     }
+    // First, so that there are no images without the list that was asked for.
+    let list = match &arguments.file_digests {
+        Some(path) => {
+            let watch = Watch::start(ProgressMode::None)?;
+            Some(DigestList::write(path, overwrite, &engine, &order, watch.monitor())?)
+        }
+        None => None,
+    };
     let watch = Watch::start(arguments.progress)?;
     let sink = DirectorySink::create(Files::default(), &arguments.output, overwrite)?;
     let result = engine.run(&order, Box::new(sink), watch.monitor());
     drop(watch);
     let report = result?;
-    if let Some(path) = &arguments.file_digests {
-        write_file_digests(&engine, &order, path)?;
+    if let Some(list) = list {
+        list.publish()?;
     }
     print_notes(&notes, &report.warnings);
     let mut out = io::stdout().lock();
@@ -45,27 +53,6 @@ pub(crate) fn generate(registry: &Registry, arguments: &GenerateArguments) -> Re
     }
     out.flush()?;
     Ok(())
-}
-
-/// Writes the list of what the guest's file systems hold, whole or not at all.
-fn write_file_digests(engine: &Engine, order: &Order, path: &Path) -> Result<(), Failure> {
-    let plan = engine.plan(order, &Monitor::new())?;
-    let failed = |error: io::Error| {
-        let error = Error::new(ErrorKind::Sink, "the list of digests cannot be written").with_source(error);
-        error.with_path(path.as_os_str().as_bytes())
-    };
-    let mut part = path.as_os_str().to_owned();
-    part.push(".part");
-    let part = PathBuf::from(part);
-    let mut file = io::BufWriter::new(File::create(&part).map_err(failed)?);
-    let written = diskwright_verify::write_file_digests(plan.tree(), &mut file)
-        .and_then(|()| file.get_ref().sync_all().map_err(failed))
-        .and_then(|()| std::fs::rename(&part, path).map_err(failed));
-    if written.is_err() {
-        // The list that was begun is of no use to anybody.
-        let _ = std::fs::remove_file(&part);
-    }
-    Ok(written?)
 }
 
 /// The one name that is known before anything is read; the engine refuses the others as soon as it knows them.

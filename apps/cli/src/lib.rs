@@ -12,6 +12,7 @@
 
 mod arguments;
 mod capture;
+mod digest_list;
 mod failure;
 mod formats;
 mod generate;

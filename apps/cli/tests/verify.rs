@@ -72,3 +72,37 @@ fn what_cannot_be_read_exits_with_2() {
     fs::write(out.join("report.json"), "{}").unwrap();
     diskwright().arg("verify").arg(out.join("small.raw")).assert().code(2);
 }
+
+#[test]
+fn a_list_stands_only_beside_images_and_replaces_nothing_unasked() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("files.jsonl");
+    let order = |output: &str, more: &[&str]| {
+        let mut command = diskwright();
+        command.args(["generate", "--boot", "none", "--format", "raw", "--progress", "none", "--scan", SCAN]);
+        command.args(["--disk-size", "32M", "--file-digests"]).arg(&list).arg("--output");
+        command.arg(folder.path().join(output)).args(more);
+        command
+    };
+    let names = || {
+        let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        names
+    };
+    fs::write(&list, "another").unwrap();
+    order("out", &[]).assert().failure();
+    assert_eq!(fs::read_to_string(&list).unwrap(), "another");
+    assert_eq!(names(), ["files.jsonl"]);
+
+    fs::remove_file(&list).unwrap();
+    // The list can be written, and the output directory is a file.
+    fs::write(folder.path().join("file"), "").unwrap();
+    order("file", &[]).assert().failure();
+    assert_eq!(names(), ["file"]);
+
+    order("out", &[]).assert().success();
+    assert_eq!(names(), ["file", "files.jsonl", "out"]);
+    order("out", &["--force"]).assert().success();
+    assert!(fs::read_to_string(&list).unwrap().starts_with("{\"schema\":\"diskwright-files/1\"}\n"));
+}

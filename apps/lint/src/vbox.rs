@@ -143,7 +143,7 @@ fn check_disk(
 
 fn check_hardware(machine: &Element, hardware: &Element, f: &mut Findings) {
     let memory = hardware.child("Memory").and_then(|memory| memory.attribute("RAMSize")).unwrap_or_default();
-    if !memory.parse::<u64>().is_ok_and(|memory| memory >= 4 && memory % 4 == 0) {
+    if !memory.parse::<u64>().is_ok_and(|memory| memory >= 4) {
         let place = hardware.child("Memory").unwrap_or(hardware).location();
         f.add(&rules::MEMORY, place, format!("RAMSize is \"{}\"", shown(memory)));
     }

@@ -1,3 +1,5 @@
+use std::io;
+
 use diskwright_core::{BytesReader, Error, ErrorKind, ReadAt, Result};
 
 use crate::bytes::{first_nonzero, len, len64};
@@ -28,6 +30,33 @@ pub(crate) fn read_into(disk: &dyn Disk, offset: u64, bytes: &mut [u8]) -> Resul
     disk.read_exact_at(offset, bytes).map_err(|error| {
         Error::new(ErrorKind::Source, "the disk cannot be read").with_offset(offset).with_source(error)
     })
+}
+
+/// Reads from `offset` on of something that has `size` bytes, in parts that lie apart on a disk: `place` tells where what is at an
+/// offset stands there, if anywhere (else it is zeros), and how many bytes go on in a row.
+pub(crate) fn read_parts(
+    disk: &dyn Disk,
+    size: u64,
+    offset: u64,
+    buf: &mut [u8],
+    place: impl Fn(u64) -> io::Result<(Option<u64>, u64)>,
+) -> io::Result<()> {
+    if offset.checked_add(len64(buf.len())).is_none_or(|end| end > size) {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let mut at = offset;
+    let mut rest = buf;
+    while !rest.is_empty() {
+        let (place, room) = place(at)?;
+        let (part, left) = rest.split_at_mut(len(room.max(1)).min(rest.len()));
+        match place {
+            None => part.fill(0),
+            Some(place) => disk.read_exact_at(place, part)?,
+        }
+        at = at.saturating_add(len64(part.len()));
+        rest = left;
+    }
+    Ok(())
 }
 
 /// Finds the first byte of `start..end` that is not zero.

@@ -16,6 +16,7 @@ mod runs;
 mod swap;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use diskwright_core::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
@@ -115,6 +116,18 @@ impl Verifier {
         let disk = container::open(path, &Made::new(&self.report, &name), &mut findings).map_err(located)?;
         self.check_disk(disk.as_ref(), &mut findings).map_err(located)?;
         Ok(Outcome::of(findings))
+    }
+
+    /// Opens the disk in an image file, with what is wrong with the container around it; what the disk holds is not looked
+    /// at.
+    ///
+    /// # Errors
+    /// As [`Verifier::verify`].
+    pub fn open(&self, path: &Path) -> Result<(Arc<dyn Disk>, Outcome)> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let mut findings = Findings::new(&name);
+        let disk = container::open(path, &Made::new(&self.report, &name), &mut findings)?;
+        Ok((disk, Outcome::of(findings)))
     }
 
     /// Checks a disk that is at hand, as the only one of the report; `name` stands in the findings.

@@ -47,8 +47,21 @@ impl FileStream {
         Ok(Self { output, form })
     }
 
-    /// The most bytes that a file of `len` bytes has when it is packed in units of at least 4 KiB; `None` past 64 bits.
-    pub fn packed_bound(len: u64) -> Option<u64> {
+    /// How a disk's chunks come to such an output: as they are, zeros by 64 KiB left out, or in gzip members of 1 MiB at a level.
+    pub fn encoding(gzip: Option<u8>) -> Encoding {
+        match gzip {
+            None => Encoding { granularity: 64 << 10, codec: Codec::Stored },
+            Some(level) => Encoding { granularity: 1 << 20, codec: Codec::Gzip { level } },
+        }
+    }
+
+    /// The most bytes that a file of `len` bytes has in such an encoding; `None` past 64 bits.
+    pub fn bound(encoding: &Encoding, len: u64) -> Option<u64> {
+        if matches!(encoding.codec, Codec::Stored) { Some(len) } else { Self::packed_bound(len) }
+    }
+
+    /// In units of at least 4 KiB.
+    fn packed_bound(len: u64) -> Option<u64> {
         // A member of incompressible bytes is a little larger than they are.
         len.checked_add(len >> 6)?.checked_add(1 << 20)
     }

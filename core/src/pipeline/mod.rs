@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! workers claim items in disk order ─> slots (bounded window) ─> lane of each target, in order ─> pieces ─> output
-//!          read once, zero test, encode once per encoding          serial, on any worker          any worker
+//!          read once, zero test, encode once per encoding          serial, on any worker          hashed by any worker
 //! ```
 //!
 //! A worker that looks for something to do takes first what frees memory: full pieces, then a lane whose next slot is
-//! ready, then a new item. No thread belongs to a target, and nothing depends on how many threads there are.
+//! ready, then a new item. Pieces are written by one thread more, which does nothing else, so that no worker waits for the
+//! sink; workers help it when they have nothing to do, or when pieces pile up. No thread belongs to a target, and nothing
+//! depends on how many threads there are.
 
 mod chunk_encoder;
 mod codec;
@@ -30,7 +32,7 @@ use piece::{OutputState, PieceTask};
 use pool::{PIECE, Pieces};
 use run::ChunkEntry;
 pub use run::{Chunk, Placer, Run};
-use schedule::{Schedule, Task};
+use schedule::{Role, Schedule, Task};
 use tools::Toolbox;
 use workers::Share;
 pub(crate) use workers::Workers;
@@ -96,13 +98,14 @@ pub(crate) fn write(
     let schedule = Schedule::new(&shape, targets, bounds, pieces, monitor);
     monitor.expect(schedule.total_bytes());
     let share = workers.share();
+    let work_as = &|role| work(role, &shape, &schedule, &toolbox, &share, monitor);
     std::thread::scope(|scope| {
-        let worker = || work(&shape, &schedule, &toolbox, &share, monitor);
-        for _ in 1..threads {
+        for role in std::iter::once(Role::Writer).chain((1..threads).map(|_| Role::Worker)) {
             // Where the system has no more threads, fewer do the same.
-            let _ = std::thread::Builder::new().name("diskwright".into()).spawn_scoped(scope, worker);
+            let thread = std::thread::Builder::new().name("diskwright".into());
+            let _ = thread.spawn_scoped(scope, move || work_as(role));
         }
-        worker();
+        work_as(Role::Worker);
     });
     drop(share);
     let (targets, read) = schedule.into_targets()?;
@@ -177,11 +180,18 @@ impl EncodedItem {
     }
 }
 
-/// One worker's life.
-fn work(shape: &Shape, schedule: &Schedule<'_>, toolbox: &Toolbox, share: &Share<'_>, monitor: &Monitor) {
+/// One thread's life.
+fn work(
+    role: Role,
+    shape: &Shape,
+    schedule: &Schedule<'_>,
+    toolbox: &Toolbox,
+    share: &Share<'_>,
+    monitor: &Monitor,
+) {
     // Pieces that became full, one task after the other.
     let mut full = Vec::new();
-    while let Some(task) = schedule.next(&|| share.size()) {
+    while let Some(task) = schedule.next(role, &|| share.size()) {
         let place = task.place();
         let performed = guarded("a worker", || perform(task, shape, schedule, toolbox, &mut full, monitor));
         if let Err(error) = performed {
@@ -201,9 +211,13 @@ fn perform(
     monitor: &Monitor,
 ) -> Result<()> {
     match task {
-        Task::Piece { piece, .. } => {
-            piece.run()?;
-            schedule.piece_done();
+        Task::Hash { place, piece } => {
+            piece.hash();
+            schedule.hash_done(place, piece);
+        }
+        Task::Write { piece, .. } => {
+            piece.write()?;
+            schedule.write_done();
         }
         Task::Put { order, lane, slot, mut target } => {
             let which = shape.wanted[lane][slot.disk];

@@ -42,7 +42,7 @@ struct Piece {
     buffer: PieceBuffer,
 }
 
-/// A full piece to be hashed and written by any worker.
+/// A full piece to be hashed, and then written, by any worker.
 pub(super) struct PieceTask {
     output: Arc<OutputShared>,
     piece: Piece,
@@ -279,12 +279,18 @@ impl Piece {
 }
 
 impl PieceTask {
-    /// Hashes and writes the piece.
+    /// Takes the piece into the output's digest.
+    pub(super) fn hash(&self) {
+        let digest = Sha256::digest(&self.piece.buffer.data[..self.len]).into();
+        lock(&self.output.digests).push((self.piece.index, digest));
+    }
+
+    /// Writes the piece.
     ///
     /// # Errors
     /// `ErrorKind::Sink` naming the output.
-    pub(super) fn run(self) -> Result<()> {
-        let Self { output, piece, len, full } = self;
+    pub(super) fn write(self) -> Result<()> {
+        let Self { output, piece, full, .. } = self;
         let start = piece.index * PIECE as u64;
         for (from, to) in &piece.buffer.ranges {
             let bytes = &piece.buffer.data[*from..*to];
@@ -294,8 +300,6 @@ impl PieceTask {
                 .map_err(|error| sink_error(&output.name, error))?;
             output.written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         }
-        let digest = Sha256::digest(&piece.buffer.data[..len]).into();
-        lock(&output.digests).push((piece.index, digest));
         full.give_back(piece.buffer);
         Ok(())
     }

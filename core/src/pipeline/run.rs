@@ -152,7 +152,9 @@ impl Placed<'_> {
         for (at, part) in (0..).zip(bytes.chunks(PORTION)) {
             self.state.write(offset + at * PORTION as u64, part, self.tasks)?;
             while self.tasks.len() > MAX_WAITING || !self.tasks.is_empty() && self.state.is_pressed() {
-                self.tasks.remove(0).run()?;
+                let piece = self.tasks.remove(0);
+                piece.hash();
+                piece.write()?;
             }
         }
         Ok(())

@@ -30,14 +30,20 @@ struct State {
     slots: VecDeque<Option<Arc<Slot>>>,
     oldest: u64,
     lanes: Vec<Lane>,
-    pieces: VecDeque<(Place, PieceTask)>,
+    /// Full pieces, to be hashed.
+    full: VecDeque<(Place, PieceTask)>,
+    /// Hashed ones, to be written.
+    hashed: VecDeque<(Place, PieceTask)>,
     /// Items that are being read and encoded.
     filling: usize,
     spare: Vec<Slot>,
     /// The first place that failed; nothing at or after it goes on.
     failed: Option<(Place, Error)>,
     cancelled: bool,
+    /// Tasks in hand.
     running: usize,
+    /// Nobody but the writer has anything to do any more.
+    is_done: bool,
     read: u64,
 }
 
@@ -51,9 +57,19 @@ struct Lane {
 /// Which item, and which lane takes it: of several errors the first in this order is told, whoever came first.
 pub(super) type Place = (u64, usize);
 
+/// What a thread does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Everything, as it comes.
+    Worker,
+    /// It writes pieces and mostly waits for the sink.
+    Writer,
+}
+
 /// Something to do. `order` is the item that it belongs to.
 pub(super) enum Task {
-    Piece { place: Place, piece: PieceTask },
+    Hash { place: Place, piece: PieceTask },
+    Write { place: Place, piece: PieceTask },
     Put { order: u64, lane: usize, slot: Arc<Slot>, target: Target },
     Finish { order: u64, lane: usize, target: Target },
     Fill { order: u64, slot: Slot },
@@ -63,7 +79,7 @@ impl Task {
     /// By which errors are told apart.
     pub(super) fn place(&self) -> Place {
         match self {
-            Self::Piece { place, .. } => *place,
+            Self::Hash { place, .. } | Self::Write { place, .. } => *place,
             Self::Put { order, lane, .. } | Self::Finish { order, lane, .. } => (*order, *lane),
             // Before every lane that takes the item.
             Self::Fill { order, .. } => (*order, 0),
@@ -93,12 +109,14 @@ impl<'a> Schedule<'a> {
             slots: VecDeque::new(),
             oldest: 0,
             lanes,
-            pieces: VecDeque::new(),
+            full: VecDeque::new(),
+            hashed: VecDeque::new(),
             filling: 0,
             spare: Vec::new(),
             failed: None,
             cancelled: false,
             running: 0,
+            is_done: false,
             read: 0,
         };
         Self {
@@ -119,7 +137,7 @@ impl<'a> Schedule<'a> {
 
     /// The next thing to do, a new item only while fewer than `encoders` are in hand; waits for one; `None` when all is done,
     /// failed or cancelled.
-    pub(super) fn next(&self, encoders: &dyn Fn() -> usize) -> Option<Task> {
+    pub(super) fn next(&self, role: Role, encoders: &dyn Fn() -> usize) -> Option<Task> {
         let mut state = lock(&self.state);
         loop {
             let encoders = encoders().min(self.bounds.encoders);
@@ -129,12 +147,17 @@ impl<'a> Schedule<'a> {
             if state.cancelled {
                 return None;
             }
-            if let Some(task) = self.pick(&mut state, encoders) {
+            let task = match role {
+                Role::Worker => self.pick(&mut state, encoders).or_else(|| state.write()),
+                Role::Writer => state.write(),
+            };
+            if let Some(task) = task {
                 state.running += 1;
                 return Some(task);
             }
-            if state.running == 0 {
-                // Nothing to do and nobody who could make more: the end.
+            // A worker with nothing to do while nobody could make more: the end.
+            if state.is_done || role == Role::Worker && state.running == 0 {
+                state.is_done = true;
                 self.changed.notify_all();
                 return None;
             }
@@ -145,8 +168,8 @@ impl<'a> Schedule<'a> {
     }
 
     fn pick(&self, state: &mut State, encoders: usize) -> Option<Task> {
-        if let Some((place, piece)) = state.pieces.pop_front() {
-            return Some(Task::Piece { place, piece });
+        if let Some((place, piece)) = state.full.pop_front() {
+            return Some(Task::Hash { place, piece });
         }
         if self.pieces.are_scarce(0) {
             return None;
@@ -200,7 +223,7 @@ impl<'a> Schedule<'a> {
     /// A lane has taken an item, or has finished; takes the pieces that became full by it.
     pub(super) fn put_done(&self, order: u64, lane: usize, target: Target, full: &mut Vec<PieceTask>) {
         self.done(|state| {
-            state.pieces.extend(full.drain(..).map(|piece| ((order, lane), piece)));
+            state.full.extend(full.drain(..).map(|piece| ((order, lane), piece)));
             let lane = &mut state.lanes[lane];
             lane.next = order + 1;
             lane.target = Some(target);
@@ -216,7 +239,11 @@ impl<'a> Schedule<'a> {
         });
     }
 
-    pub(super) fn piece_done(&self) {
+    pub(super) fn hash_done(&self, place: Place, piece: PieceTask) {
+        self.done(|state| state.hashed.push_back((place, piece)));
+    }
+
+    pub(super) fn write_done(&self) {
         self.done(|_| {});
     }
 
@@ -248,10 +275,16 @@ impl<'a> Schedule<'a> {
         }
         let finished = state.lanes.iter().all(|lane| lane.next == self.total_items + 1);
         let targets: Vec<Target> = state.lanes.into_iter().filter_map(|lane| lane.target).collect();
-        if !finished || !state.pieces.is_empty() {
+        if !finished || !state.full.is_empty() || !state.hashed.is_empty() {
             return Err(Error::new(ErrorKind::Internal, "the pipeline stopped before its end"));
         }
         Ok((targets, state.read))
+    }
+}
+
+impl State {
+    fn write(&mut self) -> Option<Task> {
+        self.hashed.pop_front().map(|(place, piece)| Task::Write { place, piece })
     }
 }
 

@@ -85,67 +85,43 @@ pub(crate) struct Access<'a> {
     pub(crate) authorized_keys: &'a [String],
 }
 
-impl RootAccount {
-    pub(crate) fn access(&self) -> Access<'_> {
-        Access {
-            password: self.password.as_ref(),
-            password_hash: self.password_hash.as_ref(),
-            disable_password_login: self.disable_password_login == Some(true),
-            authorized_keys: self.authorized_keys.as_deref().unwrap_or_default(),
-        }
-    }
+/// What [`RootAccount`] and [`UserAccount`] do alike with those fields.
+macro_rules! account {
+    ($account:ty, $name:expr) => {
+        impl $account {
+            pub(crate) fn access(&self) -> Access<'_> {
+                Access {
+                    password: self.password.as_ref(),
+                    password_hash: self.password_hash.as_ref(),
+                    disable_password_login: self.disable_password_login == Some(true),
+                    authorized_keys: self.authorized_keys.as_deref().unwrap_or_default(),
+                }
+            }
 
-    /// The same with the password's hash in the place of the password.
-    ///
-    /// # Errors
-    /// As [`Secret::hashed`].
-    pub(crate) fn with_hash(mut self, seed: &Seed) -> Result<Self> {
-        exchange(&mut self.password, &mut self.password_hash, seed, "root")?;
-        Ok(self)
-    }
+            /// The same with the password's hash in the place of the password.
+            ///
+            /// # Errors
+            /// As [`Secret::hashed`].
+            pub(crate) fn with_hash(mut self, seed: &Seed) -> Result<Self> {
+                if let Some(plain) = self.password.take() {
+                    let name: fn(&Self) -> &str = $name;
+                    self.password_hash = Some(plain.hashed(seed, name(&self))?);
+                }
+                Ok(self)
+            }
 
-    /// The same with words in the place of secrets.
-    pub(super) fn without_secrets(&self) -> Self {
-        Self {
-            password: self.password.as_ref().map(|_| Secret::hidden()),
-            password_hash: self.password_hash.as_ref().map(|_| Secret::hidden()),
-            ..self.clone()
+            /// The same with words in the place of secrets.
+            pub(super) fn without_secrets(&self) -> Self {
+                let hidden = |secret: &Option<Secret>| secret.as_ref().map(|_| Secret::hidden());
+                Self {
+                    password: hidden(&self.password),
+                    password_hash: hidden(&self.password_hash),
+                    ..self.clone()
+                }
+            }
         }
-    }
+    };
 }
 
-impl UserAccount {
-    pub(crate) fn access(&self) -> Access<'_> {
-        Access {
-            password: self.password.as_ref(),
-            password_hash: self.password_hash.as_ref(),
-            disable_password_login: self.disable_password_login == Some(true),
-            authorized_keys: self.authorized_keys.as_deref().unwrap_or_default(),
-        }
-    }
-
-    /// The same with the password's hash in the place of the password.
-    ///
-    /// # Errors
-    /// As [`Secret::hashed`].
-    pub(crate) fn with_hash(mut self, seed: &Seed) -> Result<Self> {
-        exchange(&mut self.password, &mut self.password_hash, seed, &self.name)?;
-        Ok(self)
-    }
-
-    /// The same with words in the place of secrets.
-    pub(super) fn without_secrets(&self) -> Self {
-        Self {
-            password: self.password.as_ref().map(|_| Secret::hidden()),
-            password_hash: self.password_hash.as_ref().map(|_| Secret::hidden()),
-            ..self.clone()
-        }
-    }
-}
-
-fn exchange(password: &mut Option<Secret>, hash: &mut Option<Secret>, seed: &Seed, name: &str) -> Result<()> {
-    if let Some(plain) = password.take() {
-        *hash = Some(plain.hashed(seed, name)?);
-    }
-    Ok(())
-}
+account!(RootAccount, |_| "root");
+account!(UserAccount, |user| &user.name);

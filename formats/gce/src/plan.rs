@@ -1,7 +1,7 @@
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 use diskwright_core::format::{
-    Access, Codec, Encoding, FileStream, FormatInfo, ImagePlan, ImageWriter, Machine, OutputRole, OutputSpec,
+    Access, Encoding, FileStream, FormatInfo, ImagePlan, ImageWriter, Machine, OutputRole, OutputSpec,
     TargetFormat,
 };
 use diskwright_core::layout::{AllocationMap, DiskLayout};
@@ -35,16 +35,17 @@ impl TargetFormat for Gce {
     fn plan(&self, machine: &Machine, disks: &[DiskLayout]) -> Result<Box<dyn ImagePlan>> {
         machine.require_sectors_of_512("Google Compute Engine")?;
         let time = encode::time(machine.timestamp)?;
+        let encoding = FileStream::encoding(Some(self.options.level));
         let mut outputs = Vec::new();
         let mut archives = Vec::new();
         for (number, disk) in (1_u32..).zip(disks) {
             let archive = Archive::new(time, disk)?;
             let name = format!("{}.tar.gz", machine.disk_name(number));
-            let size_bound = FileStream::packed_bound(archive.len).ok_or_else(|| too_large(disk.size()))?;
+            let size_bound =
+                FileStream::bound(&encoding, archive.len).ok_or_else(|| too_large(disk.size()))?;
             outputs.push(OutputSpec { name, role: OutputRole::Package, size_bound, access: Access::Stream });
             archives.push(archive);
         }
-        let encoding = Encoding { granularity: MEMBER, codec: Codec::Gzip { level: self.options.level } };
         Ok(Box::new(GcePlan { encoding, outputs, archives }))
     }
 }
@@ -145,6 +146,4 @@ const GIB: u64 = 1 << 30;
 const LARGEST: u64 = 64 << 40;
 /// What is zero for a whole one of these, as the layout knows, is in no part.
 const UNIT: u64 = 1 << 20;
-/// One gzip member holds this many bytes of the disk.
-const MEMBER: u32 = 1 << 20;
 const RECORD: u64 = 10_240;

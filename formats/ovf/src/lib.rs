@@ -14,7 +14,7 @@ mod xml;
 pub use archive::ImageArchive;
 pub use beside::WithDescriptor;
 pub use digest::Digest;
-pub use diskwright_format_vmdk::DEFAULT_LEVEL;
+pub use diskwright_format_vmdk::{DEFAULT_LEVEL, LEVEL};
 pub use envelope::{Controller, Envelope, EnvelopeDisk, SecureBoot};
 pub use guest::{Guest, VmwareGuest};
 pub use machine::MachineLimits;

@@ -36,7 +36,7 @@ pub const INFO: FormatInfo = FormatInfo {
             key: "level",
             values: OptionValues::Integer { min: 1, max: 12 },
             default: "",
-            summary: "how hard to compress: virtualbox 1..12, default 3; libvirt 1..9, default 5",
+            summary: "how hard to compress: virtualbox 1..12, default 4; libvirt 1..9, default 5",
         },
     ],
 };

@@ -8,7 +8,7 @@ use diskwright_ovf::DEFAULT_LEVEL;
 pub struct VagrantOptions {
     /// What runs the machine; default VirtualBox.
     pub provider: Provider,
-    /// How hard to compress: 1..=12 for VirtualBox, default 3; 1..=9 for libvirt, default 5.
+    /// How hard to compress: 1..=12 for VirtualBox, default 4; 1..=9 for libvirt, default 5.
     pub level: Option<u8>,
 }
 

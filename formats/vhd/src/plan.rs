@@ -1,7 +1,7 @@
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 use diskwright_core::format::{
-    Access, Codec, Encoding, FileStream, FormatInfo, ImagePlan, ImageWriter, Machine, OutputRole, OutputSpec,
+    Access, Encoding, FileStream, FormatInfo, ImagePlan, ImageWriter, Machine, OutputRole, OutputSpec,
     TargetFormat,
 };
 use diskwright_core::layout::{AllocationMap, DiskLayout};
@@ -37,6 +37,7 @@ impl TargetFormat for Vhd {
     fn plan(&self, machine: &Machine, disks: &[DiskLayout]) -> Result<Box<dyn ImagePlan>> {
         machine.require_sectors_of_512("VHD")?;
         let gzip = self.options.gzip;
+        let encoding = FileStream::encoding(gzip);
         let (extension, role) =
             if gzip.is_some() { ("vhd.gz", OutputRole::Package) } else { ("vhd", OutputRole::Disk) };
         let mut outputs = Vec::new();
@@ -44,15 +45,11 @@ impl TargetFormat for Vhd {
         for (number, disk) in (1_u32..).zip(disks) {
             let name = format!("{}.{extension}", machine.disk_name(number));
             let image = Image::new(self.options.subformat, machine, number, disk)?;
-            let bound = if gzip.is_some() { FileStream::packed_bound(image.len) } else { Some(image.len) };
+            let bound = FileStream::bound(&encoding, image.len);
             let size_bound = bound.ok_or_else(|| too_large(disk.size()))?;
             outputs.push(OutputSpec { name, role, size_bound, access: Access::Stream });
             images.push(image);
         }
-        let encoding = match gzip {
-            None => Encoding { granularity: HOLE, codec: Codec::Stored },
-            Some(level) => Encoding { granularity: MEMBER, codec: Codec::Gzip { level } },
-        };
         Ok(Box::new(VhdPlan { encoding, outputs, images }))
     }
 }
@@ -161,10 +158,6 @@ const _: () = assert!(BITMAP == 512);
 const ALIGNMENT: u64 = 4096;
 /// From one block's data to the next: the next one's bitmap stands before it.
 const STRIDE: u64 = BLOCK + ALIGNMENT;
-/// What is zero for this many bytes becomes a hole.
-const HOLE: u32 = 64 << 10;
-/// One gzip member holds this many bytes of the disk.
-const MEMBER: u32 = 1 << 20;
 /// 2000-01-01T00:00:00Z, in seconds since 1970.
 const YEAR_2000: i64 = 946_684_800;
 

@@ -1,7 +1,7 @@
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 use diskwright_core::format::{
-    Access, Codec, Encoding, FileStream, FormatInfo, ImagePlan, ImageWriter, Machine, OutputRole, OutputSpec,
+    Access, Encoding, FileStream, FormatInfo, ImagePlan, ImageWriter, Machine, OutputRole, OutputSpec,
     TargetFormat,
 };
 use diskwright_core::layout::{AllocationMap, DiskLayout};
@@ -38,6 +38,7 @@ impl TargetFormat for Vhdx {
 
     fn plan(&self, machine: &Machine, disks: &[DiskLayout]) -> Result<Box<dyn ImagePlan>> {
         let gzip = self.options.gzip;
+        let encoding = FileStream::encoding(gzip);
         let (extension, role) =
             if gzip.is_some() { ("vhdx.gz", OutputRole::Package) } else { ("vhdx", OutputRole::Disk) };
         let mut outputs = Vec::new();
@@ -45,15 +46,11 @@ impl TargetFormat for Vhdx {
         for (number, disk) in (1_u32..).zip(disks) {
             let name = format!("{}.{extension}", machine.disk_name(number));
             let image = Image::new(self.options, machine, number, disk)?;
-            let bound = if gzip.is_some() { FileStream::packed_bound(image.len) } else { Some(image.len) };
+            let bound = FileStream::bound(&encoding, image.len);
             let size_bound = bound.ok_or_else(|| too_large(disk.size()))?;
             outputs.push(OutputSpec { name, role, size_bound, access: Access::Stream });
             images.push(image);
         }
-        let encoding = match gzip {
-            None => Encoding { granularity: HOLE, codec: Codec::Stored },
-            Some(level) => Encoding { granularity: MEMBER, codec: Codec::Gzip { level } },
-        };
         Ok(Box::new(VhdxPlan { encoding, outputs, images }))
     }
 }
@@ -192,7 +189,3 @@ const SMALLEST: u64 = 3 << 20;
 const LARGEST: u64 = 64 << 40;
 /// Sectors for which a block of sector bitmaps, 1 MiB, has bits: `ChunkRatio` is this by the blocks' sectors.
 const SECTORS_OF_A_BITMAP: u64 = 1 << 23;
-/// What is zero for this many bytes becomes a hole.
-const HOLE: u32 = 64 << 10;
-/// One gzip member holds this many bytes of the disk.
-const MEMBER: u32 = 1 << 20;

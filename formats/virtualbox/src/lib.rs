@@ -12,6 +12,7 @@ use std::sync::Arc;
 use diskwright_core::format::{
     FormatEntry, FormatInfo, FormatOptions, OptionSpec, OptionValues, TargetFormat,
 };
+use diskwright_ovf::LEVEL;
 
 /// What a registry holds for VirtualBox.
 pub const ENTRY: FormatEntry = FormatEntry { info: &INFO, configure };
@@ -44,12 +45,7 @@ pub const INFO: FormatInfo = FormatInfo {
             default: "",
             summary: "VirtualBox's name of the guest (Debian_64), default by the tree's os-release",
         },
-        OptionSpec {
-            key: "level",
-            values: OptionValues::Integer { min: 1, max: 12 },
-            default: "",
-            summary: "how hard to compress, with compress only; default 3",
-        },
+        LEVEL,
     ],
 };
 

@@ -9,7 +9,7 @@ mod stream;
 mod write;
 
 pub use descriptor::image_uuid;
-pub use options::{AdapterType, DEFAULT_LEVEL, Subformat, VmdkOptions};
+pub use options::{AdapterType, DEFAULT_LEVEL, LEVEL, Subformat, VmdkOptions};
 pub use plan::Vmdk;
 pub use stream::StreamImage;
 pub use write::{StreamSummary, StreamWriter};
@@ -39,12 +39,7 @@ pub const INFO: FormatInfo = FormatInfo {
             default: "",
             summary: "stream with compress, without it sparse (default) or flat",
         },
-        OptionSpec {
-            key: "level",
-            values: OptionValues::Integer { min: 1, max: 12 },
-            default: "",
-            summary: "how hard to compress, with compress only; default 3",
-        },
+        LEVEL,
     ],
 };
 

@@ -1,4 +1,4 @@
-use diskwright_core::format::FormatOptions;
+use diskwright_core::format::{FormatOptions, OptionSpec, OptionValues};
 use diskwright_core::{Error, ErrorKind, Result};
 
 /// How a VMDK is written.
@@ -99,3 +99,21 @@ fn invalid(key: &str, text: &str) -> Error {
 /// The zlib level of stream-optimised images where none is given: the lowest whose files are as small as those of QEMU.
 /// All formats that hold such images have it, so that targets of one order share the streams.
 pub const DEFAULT_LEVEL: u8 = 4;
+
+/// The option of that level, in all formats that hold stream-optimised images.
+pub const LEVEL: OptionSpec = OptionSpec {
+    key: "level",
+    values: OptionValues::Integer { min: 1, max: 12 },
+    default: "",
+    summary: "how hard to compress, with compress only; default 4",
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_level_that_people_are_told_is_the_default() {
+        assert!(LEVEL.summary.ends_with(&format!("default {DEFAULT_LEVEL}")), "{}", LEVEL.summary);
+    }
+}

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use diskwright_core::format::{
     FormatEntry, FormatInfo, FormatOptions, OptionSpec, OptionValues, TargetFormat,
 };
+use diskwright_ovf::LEVEL;
 
 /// What a registry holds for VMware.
 pub const ENTRY: FormatEntry = FormatEntry { info: &INFO, configure };
@@ -59,12 +60,7 @@ pub const INFO: FormatInfo = FormatInfo {
             default: "",
             summary: "VMware's name of the guest (debian12_64Guest, debian12-64), default by the tree's os-release",
         },
-        OptionSpec {
-            key: "level",
-            values: OptionValues::Integer { min: 1, max: 12 },
-            default: "",
-            summary: "how hard to compress, with compress only; default 3",
-        },
+        LEVEL,
     ],
 };
 

@@ -11,12 +11,12 @@ use crate::rules::qcow2 as rules;
 use super::clusters::walk;
 use super::header::Header;
 
-/// The refcounts of an image, one block of which is in memory.
+/// The refcounts of an image, of which the table and one block are in memory.
 pub(crate) struct Refcounts<'a> {
     source: &'a dyn ReadAt,
     header: &'a Header,
-    /// Whether the table itself can be read.
-    is_readable: bool,
+    /// The table, unless it cannot be read: read once, not an entry at a time for every window.
+    table: Option<Vec<u8>>,
     block: Option<(u64, Vec<u8>)>,
 }
 
@@ -34,12 +34,14 @@ impl<'a> Refcounts<'a> {
             let text = format!("the refcount table has {length} bytes at {start:#x}");
             f.add(&rules::REFCOUNT_TABLE, Location::Offset(48), text);
         }
-        let refcounts = Self { source, header, is_readable, block: None };
+        let length = usize::try_from(length).unwrap_or(0);
+        let table = if is_readable { read(source, start, length)? } else { None };
+        let refcounts = Self { source, header, table, block: None };
         for index in 0..refcounts.blocks() {
-            let offset = refcounts.block_offset(index)?;
+            let offset = refcounts.block_offset(index);
             let end = offset.checked_add(header.cluster);
             let is_inside = end.is_some_and(|end| end <= source.size());
-            if offset != 0 && (offset % header.cluster != 0 || !is_inside) {
+            if offset != 0 && (!offset.is_multiple_of(header.cluster) || !is_inside) {
                 let place = Location::Offset(start + index * 8);
                 f.add(&rules::REFCOUNT_TABLE, place, format!("a refcount block stands at {offset:#x}"));
             }
@@ -49,7 +51,7 @@ impl<'a> Refcounts<'a> {
 
     /// The stored refcount of a cluster, if it can be read.
     pub(crate) fn stored(&mut self, cluster: u64) -> Result<Option<u64>> {
-        if !self.is_readable {
+        if self.table.is_none() {
             return Ok(None);
         }
         let per_block = self.per_block();
@@ -58,7 +60,7 @@ impl<'a> Refcounts<'a> {
             return Ok(Some(0));
         }
         if self.block.as_ref().is_none_or(|(known, _)| *known != index) {
-            let offset = self.block_offset(index)?;
+            let offset = self.block_offset(index);
             let length = usize::try_from(self.header.cluster).unwrap_or(0);
             let bytes = if offset == 0 { Some(Vec::new()) } else { read(self.source, offset, length)? };
             let Some(bytes) = bytes else { return Ok(None) };
@@ -107,7 +109,7 @@ impl<'a> Refcounts<'a> {
         let table = self.header.refcount_table;
         add(table, table.saturating_add(self.header.refcount_clusters * cluster));
         for index in 0..self.blocks() {
-            let offset = self.block_offset(index)?;
+            let offset = self.block_offset(index);
             if offset != 0 {
                 add(offset, offset.saturating_add(cluster));
             }
@@ -123,12 +125,12 @@ impl<'a> Refcounts<'a> {
 
     /// The number of blocks that the table can name.
     fn blocks(&self) -> u64 {
-        if self.is_readable { self.header.refcount_clusters * self.header.cluster / 8 } else { 0 }
+        self.table.as_ref().map_or(0, |_| self.header.refcount_clusters * self.header.cluster / 8)
     }
 
-    fn block_offset(&self, index: u64) -> Result<u64> {
-        let bytes = read(self.source, self.header.refcount_table + index * 8, 8)?.unwrap_or_default();
-        Ok(be64(&bytes, 0) & !511)
+    fn block_offset(&self, index: u64) -> u64 {
+        let table = self.table.as_deref().unwrap_or_default();
+        be64(table, usize::try_from(index.saturating_mul(8)).unwrap_or(usize::MAX)) & !511
     }
 
     /// Refcounts in a block.

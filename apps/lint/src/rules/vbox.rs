@@ -26,7 +26,7 @@ crate::rule::rules! {
     DISK_UUID Error "vbox-disk-uuid" "VirtualBox"
         "The UUID in the registry is that within the disk." "VirtualBox MediumImpl.cpp; kubernetes/minikube#3198";
     MEMORY Error "vbox-memory" "VirtualBox"
-        "Memory is given, in steps of 4 MiB." "VirtualBox SystemProperties";
+        "Memory is given in MiB, at least 4 of them." "VirtualBox MachineImpl.cpp";
     VIDEO_MEMORY Warning "vbox-video-memory" "VirtualBox"
         "Less than 9 MiB of video memory gives no picture with some graphics controllers." "osbuild/osbuild#1136";
     IOAPIC Error "vbox-ioapic" "VirtualBox"

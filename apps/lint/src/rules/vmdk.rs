@@ -77,7 +77,8 @@ crate::rule::rules! {
     EXTENT_SIZE Error "vmdk-extent-size" "VMware, VirtualBox"
         "The extents' sectors add up to the disk's capacity." "Virtual Disk Format 5.0";
     CONTENT_ID Error "vmdk-content-id" "VMware, VirtualBox"
-        "The CID is 8 hex digits and none of the values that mean no parent and no id." "Virtual Disk Format 5.0";
+        "The CID is up to 8 hex digits and none of the values that mean no parent and no id."
+        "Virtual Disk Format 5.0; QEMU block/vmdk.c";
     PARENT_CONTENT_ID Error "vmdk-parent-content-id" "VMware, VirtualBox, QEMU"
         "A disk that stands alone says parentCID=ffffffff." "Virtual Disk Format 5.0";
     GEOMETRY Warning "vmdk-geometry" "VirtualBox, VMware"

@@ -15,6 +15,22 @@ fn valid_files_of_every_kind_have_no_findings() {
 }
 
 #[test]
+fn a_content_id_without_leading_zeros_is_clean() {
+    for package in valid() {
+        let Some(text) = package.files.get(&package.main).filter(|file| file.starts_with(b"# Disk")) else {
+            continue;
+        };
+        let text = String::from_utf8(text.clone()).unwrap();
+        let mut short = package.clone();
+        short.files.insert(package.main.clone(), text.replace("CID=1a2b3c4d", "CID=a2b3c4d").into_bytes());
+        assert_ne!(short.files, package.files);
+        assert_eq!(broken(&short.lint()), broken(&package.lint()), "{}", package.main);
+        return;
+    }
+    panic!("no descriptor among the valid files");
+}
+
+#[test]
 fn a_file_cut_at_any_length_is_reported_or_refused() {
     for package in valid() {
         let whole = &package.files[&package.main];

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use diskwright_core::{Error, ErrorKind, ReadAt, Result};
 
 use crate::bytes::{len, len64};
-use crate::disk::{Disk, expect_zeros};
+use crate::disk::{Disk, expect_zeros, read_parts};
 use crate::finding::Findings;
 
 /// A disk whose blocks stand in a file as they are.
@@ -67,22 +67,7 @@ impl ReadAt for Blocks {
     }
 
     fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
-        if offset.checked_add(len64(buf.len())).is_none_or(|end| end > self.size) {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let mut at = offset;
-        let mut rest = buf;
-        while !rest.is_empty() {
-            let (place, room) = self.place(at);
-            let (part, left) = rest.split_at_mut(len(room).min(rest.len()));
-            match place {
-                None => part.fill(0),
-                Some(place) => self.file.read_exact_at(place, part)?,
-            }
-            at = at.saturating_add(len64(part.len()));
-            rest = left;
-        }
-        Ok(())
+        read_parts(self.file.as_ref(), self.size, offset, buf, |at| Ok(self.place(at)))
     }
 }
 

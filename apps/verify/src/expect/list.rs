@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use diskwright_core::tree::{EntryRecord, FileTree, InodeId, NodeId, Object};
-use diskwright_core::{Error, ErrorKind, Result};
+use diskwright_core::{Error, ErrorKind, Monitor, Result};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -146,19 +146,21 @@ impl Listing for FileDigests {
 /// Cost: reads every file once; 16 bytes an inode of several names.
 ///
 /// # Errors
-/// `ErrorKind::Source` when a file cannot be read, `ErrorKind::Sink` when the list cannot be written.
-pub fn write_file_digests(tree: &FileTree, to: &mut dyn Write) -> Result<()> {
+/// `ErrorKind::Source` when a file cannot be read, `ErrorKind::Sink` when the list cannot be written,
+/// `ErrorKind::Cancelled` soon after `monitor` is cancelled.
+pub fn write_file_digests(tree: &FileTree, to: &mut dyn Write, monitor: &Monitor) -> Result<()> {
     let failed =
         |error| Error::new(ErrorKind::Sink, "the list of digests cannot be written").with_source(error);
     let mut put = |line: Vec<u8>| to.write_all(&line).and_then(|()| to.write_all(b"\n")).map_err(failed);
     put(json!({"schema": SCHEMA}).to_string().into_bytes())?;
     let mut first_names: HashMap<InodeId, NodeId> = HashMap::new();
     for node in tree.subtree(NodeId::ROOT) {
+        monitor.check()?;
         let id = tree.inode_of(node);
         let inode = tree.inode(id);
         let mut record = EntryRecord::of(tree, node);
         if matches!(inode.object, Object::File { .. }) {
-            record.sha256 = Some(content_digest(tree, id)?);
+            record.sha256 = Some(content_digest(tree, id, monitor)?);
         }
         let is_shared = inode.links > 1 && inode.object != Object::Directory;
         if is_shared {
@@ -172,12 +174,13 @@ pub fn write_file_digests(tree: &FileTree, to: &mut dyn Write) -> Result<()> {
     to.flush().map_err(failed)
 }
 
-fn content_digest(tree: &FileTree, inode: InodeId) -> Result<String> {
+fn content_digest(tree: &FileTree, inode: InodeId, monitor: &Monitor) -> Result<String> {
     let content = tree.open(inode)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; len(content.size()).min(PIECE)];
     let mut at = 0;
     while at < content.size() {
+        monitor.check()?;
         let part = len(content.size() - at).min(PIECE);
         let Some(piece) = buffer.get_mut(..part) else { break };
         content.read_exact_at(at, piece).map_err(|error| {

@@ -4,8 +4,7 @@ use diskwright_core::{ReadAt, Result};
 
 use super::mapping::Mapping;
 use super::{BLOCK, Volume};
-use crate::bytes::{len, len64};
-use crate::disk::{Disk, expect_zeros};
+use crate::disk::{Disk, expect_zeros, read_parts};
 use crate::finding::Findings;
 
 /// A file's content on the disk; holes read as zeros.
@@ -37,31 +36,18 @@ impl ReadAt for FileContent<'_> {
     }
 
     fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
-        if offset.checked_add(len64(buf.len())).is_none_or(|end| end > self.size) {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let mut at = offset;
-        let mut rest = buf;
-        while !rest.is_empty() {
+        read_parts(self.disk, self.size, offset, buf, |at| {
             let (logical, inside) = (at / BLOCK, at % BLOCK);
             // To the end of the run, or of the block of a hole.
             let after = self.mapping.runs.partition_point(|run| run.logical <= logical);
             let run = after.checked_sub(1).and_then(|at| self.mapping.runs.get(at));
             let run = run.filter(|run| logical - run.logical < run.len);
             let blocks = run.map_or(1, |run| run.len - (logical - run.logical));
-            let room = len(blocks.saturating_mul(BLOCK).saturating_sub(inside));
-            let (part, left) = rest.split_at_mut(room.min(rest.len()));
-            match run {
-                None => part.fill(0),
-                Some(run) => {
-                    let block = run.block.saturating_add(logical - run.logical);
-                    let place = self.start.saturating_add(block.saturating_mul(BLOCK)).saturating_add(inside);
-                    self.disk.read_exact_at(place, part)?;
-                }
-            }
-            at = at.saturating_add(len64(part.len()));
-            rest = left;
-        }
-        Ok(())
+            let place = run.map(|run| {
+                let block = run.block.saturating_add(logical - run.logical);
+                self.start.saturating_add(block.saturating_mul(BLOCK)).saturating_add(inside)
+            });
+            Ok((place, blocks.saturating_mul(BLOCK).saturating_sub(inside)))
+        })
     }
 }

@@ -3,7 +3,7 @@ use std::io;
 use diskwright_core::{ReadAt, Result};
 
 use crate::bytes::{first_difference, hex, len, len64, u32_le};
-use crate::disk::{Disk, PIECE, read, read_into};
+use crate::disk::{Disk, PIECE, read, read_into, read_parts};
 use crate::finding::Findings;
 use crate::runs::Runs;
 
@@ -151,22 +151,15 @@ impl ReadAt for FileContent<'_> {
     }
 
     fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
-        if offset.checked_add(len64(buf.len())).is_none_or(|end| end > self.size) {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let mut at = offset;
-        let mut rest = buf;
-        while !rest.is_empty() {
+        read_parts(self.disk, self.size, offset, buf, |at| {
             let (index, inside) = (at / self.cluster, at % self.cluster);
             let (cluster, count) = self.chain.at(index).ok_or(io::ErrorKind::UnexpectedEof)?;
-            let room = len(count.saturating_mul(self.cluster).saturating_sub(inside));
-            let (part, left) = rest.split_at_mut(room.min(rest.len()));
             let place = self.data.saturating_add(cluster.saturating_sub(2).saturating_mul(self.cluster));
-            self.disk.read_exact_at(place.saturating_add(inside), part)?;
-            at = at.saturating_add(len64(part.len()));
-            rest = left;
-        }
-        Ok(())
+            Ok((
+                Some(place.saturating_add(inside)),
+                count.saturating_mul(self.cluster).saturating_sub(inside),
+            ))
+        })
     }
 }
 

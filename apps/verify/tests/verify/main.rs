@@ -7,4 +7,5 @@ mod every_byte;
 mod hostile;
 mod mutation;
 mod rich;
+mod short_cluster;
 mod support;

@@ -116,7 +116,7 @@ pub(crate) const PROFILE: &str = r#"{"boot": "none", "disk_size": "32M"}"#;
 pub(crate) fn list_of(scan: Arc<dyn ScanSource>) -> Vec<u8> {
     let plan = Engine::new().plan(&order(scan, "raw", false, &[], PROFILE), &Monitor::new()).unwrap();
     let mut list = Vec::new();
-    diskwright_verify::write_file_digests(plan.tree(), &mut list).unwrap();
+    diskwright_verify::write_file_digests(plan.tree(), &mut list, &Monitor::new()).unwrap();
     list
 }
 

@@ -1,31 +1,39 @@
-//! Looking ahead: the names of a large directory are examined by several threads.
+//! Looking ahead: several threads examine a tree that one walks.
 //!
 //! ```text
-//! names, sorted:  | examined by the walk itself | by helper 1 | by helper 2 | by the walk itself | …
-//!                 └─ what comes first to the walk is first to be visited, whoever examined it
+//! names of a directory: | examined by the walk itself | by helper 1, and what is below | by helper 2, too | by the walk … |
+//!                       └─ what comes first to the walk is first to be visited, whoever examined it
 //! ```
 
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::DirectorySource;
-use super::examine::{Examined, Examiner, Named};
+use super::examine::{Examiner, Found, Named, Seen};
 use super::names::Names;
 use crate::{Error, ErrorKind, Result};
 
-/// A run of names of one directory, to be examined by a helper.
+/// A run of names of one directory, to be examined by a helper, and what is below them.
 pub(super) struct Errand {
     directory: Arc<OwnedFd>,
     device: u64,
     /// The directory's path on this host, with a slash at its end.
     base: Vec<u8>,
-    names: Vec<Vec<u8>>,
+    names: Arc<Names>,
+    /// Which of them.
+    range: Range<usize>,
+    /// Whether somebody has begun: a helper, or the walk, which came to it first.
+    is_taken: Arc<AtomicBool>,
     answer: Sender<Answer>,
 }
+
+/// What the names of an errand were found to be, in their order.
+type Answer = VecDeque<Result<Seen>>;
 
 /// An open directory that helpers may read, too.
 pub(super) struct Shared<'a> {
@@ -34,101 +42,211 @@ pub(super) struct Shared<'a> {
     pub(super) device: u64,
     /// Its path on this host, with a slash at its end.
     pub(super) path: &'a [u8],
+    pub(super) names: &'a Arc<Names>,
 }
-
-/// What the names of an errand were found to be, in their order.
-type Answer = Vec<Result<Examined>>;
 
 /// The helpers of a walk; without any, nothing is looked at ahead.
 pub(super) struct Helpers {
     errands: Sender<Errand>,
     number: usize,
+    /// Errands that the walk has not come to.
+    asked: usize,
 }
 
 /// What is known of a directory's next names.
-#[derive(Default)]
 pub(super) struct Ahead {
     /// Of the very next ones, in order.
-    ready: VecDeque<Result<Examined>>,
-    /// Of those from here on, as soon as a helper has answered.
-    asked: VecDeque<(Range<usize>, Receiver<Answer>)>,
+    ready: Answer,
+    /// Of those further on.
+    asked: VecDeque<Asked>,
+    /// A name, and nothing from which on an earlier one seems to be a directory's; none where no more is.
+    next_directory: Option<usize>,
+}
+
+/// What a helper was asked.
+struct Asked {
+    range: Range<usize>,
+    is_taken: Arc<AtomicBool>,
+    answer: Receiver<Answer>,
+}
+
+/// How much is examined for one errand.
+struct Budget {
+    names: usize,
+    /// Directories within each other.
+    levels: usize,
+}
+
+impl Ahead {
+    /// Of a directory whose first names were examined.
+    pub(super) fn new(seen: Answer) -> Self {
+        Self { ready: seen, asked: VecDeque::new(), next_directory: Some(0) }
+    }
+
+    /// What the next name was found to be, if that is known already.
+    pub(super) fn known(&mut self) -> Option<Result<Seen>> {
+        self.ready.pop_front()
+    }
+
+    /// Whether a name from `number` on seems to be a directory's.
+    fn has_directory(&mut self, number: usize, names: &Names) -> bool {
+        if self.next_directory.is_some_and(|known| known < number || known == 0) {
+            self.next_directory = names.next_directory(number);
+        }
+        self.next_directory.is_some()
+    }
 }
 
 impl Helpers {
     /// `number` of them, and where each gets its errands; they end when these do.
     pub(super) fn new(number: usize) -> (Self, Receiver<Errand>) {
         let (sender, receiver) = unbounded();
-        (Self { errands: sender, number }, receiver)
+        (Self { errands: sender, number, asked: 0 }, receiver)
     }
 
-    /// What the name `next` of a directory was found to be, if a helper was asked; else asks the helpers about names further on.
-    pub(super) fn take(
-        &self,
+    /// What the name `next` of a directory was found to be, if helpers have looked at it or are about to have; else asks them
+    /// about names further on.
+    pub(super) fn see(
+        &mut self,
         ahead: &mut Ahead,
         next: usize,
-        names: &Names,
         directory: &Shared<'_>,
-    ) -> Option<Result<Examined>> {
-        if let Some(found) = ahead.ready.pop_front() {
-            return Some(found);
+    ) -> Option<Result<Seen>> {
+        if let Some(seen) = ahead.known() {
+            return Some(seen);
         }
-        match ahead.asked.front() {
-            Some((range, _)) if next < range.start => return None,
-            Some(_) => {
-                let (range, answer) = ahead.asked.pop_front()?;
+        if let Some(asked) = ahead.asked.pop_front_if(|asked| asked.range.start <= next) {
+            self.asked -= 1;
+            if asked.is_taken.swap(true, Ordering::Relaxed) {
                 let unanswered = || Error::new(ErrorKind::Internal, "an entry was not examined");
-                ahead.ready = answer.recv().unwrap_or_default().into();
-                ahead.ready.resize_with(range.len(), || Err(unanswered()));
-                return ahead.ready.pop_front();
+                ahead.ready = asked.answer.recv().unwrap_or_default();
+                ahead.ready.resize_with(asked.range.len(), || Err(unanswered()));
+                return ahead.known();
             }
-            None => {}
+            // Nobody has begun: the walk is there itself.
         }
-        let mut start = next.saturating_add(OWN);
-        for _ in 0..self.number {
-            let end = start.saturating_add(HELPERS).min(names.count());
-            // What is soon done is not worth the way to another thread.
-            if end < start.saturating_add(OWN) {
-                break;
-            }
-            let (sender, answer) = bounded(1);
-            let range = start..end;
-            self.errands
-                .send(Errand {
-                    directory: Arc::clone(directory.descriptor),
-                    device: directory.device,
-                    base: directory.path.to_vec(),
-                    names: range.clone().map_while(|number| names.at(number).map(<[u8]>::to_vec)).collect(),
-                    answer: sender,
-                })
-                .ok()?;
-            ahead.asked.push_back((range, answer));
-            start = end;
+        if ahead.asked.is_empty() && self.number > 0 {
+            self.ask(ahead, next + 1, directory);
         }
         None
+    }
+
+    /// Asks about names from `first` on, but for the share of the walk.
+    fn ask(&mut self, ahead: &mut Ahead, first: usize, directory: &Shared<'_>) {
+        let left = directory.names.count().saturating_sub(first);
+        // What is soon done is not worth the way to another thread.
+        if left < OWN + OWN && !ahead.has_directory(first, directory.names) {
+            return;
+        }
+        let turn = OWN + self.number * HELPERS;
+        let part = |of: usize| of * left.min(turn) / turn;
+        let (mut start, len) = (first + part(OWN), part(HELPERS).max(1));
+        for _ in 0..self.number {
+            let range = start..(start + len).min(first + left);
+            if range.is_empty() || self.asked == MAX_ASKED {
+                return;
+            }
+            let (sender, answer) = bounded(1);
+            let is_taken = Arc::new(AtomicBool::new(false));
+            let errand = Errand {
+                directory: Arc::clone(directory.descriptor),
+                device: directory.device,
+                base: directory.path.to_vec(),
+                names: Arc::clone(directory.names),
+                range: range.clone(),
+                is_taken: Arc::clone(&is_taken),
+                answer: sender,
+            };
+            if self.errands.send(errand).is_err() {
+                return;
+            }
+            self.asked += 1;
+            start = range.end;
+            ahead.asked.push_back(Asked { range, is_taken, answer });
+        }
     }
 }
 
 /// Examines what it is asked to until nobody asks any more.
 pub(super) fn help(source: &DirectorySource, started: i64, errands: &Receiver<Errand>) {
     let mut examiner = Examiner::new(source, started);
-    let mut path = Vec::new();
-    for errand in errands {
-        let mut found = Vec::with_capacity(errand.names.len());
-        for name in &errand.names {
-            path.clear();
-            path.extend_from_slice(&errand.base);
-            path.extend_from_slice(name);
-            let start = errand.base.len();
-            let directory = errand.directory.as_fd();
-            let named = Named { directory, device: errand.device, path: &path, start };
-            found.push(examiner.examine(named));
+    for Errand { directory, device, base, names, range, is_taken, answer } in errands {
+        if is_taken.swap(true, Ordering::Relaxed) {
+            continue;
         }
+        let directory = OpenNames { directory: &directory, device, base: &base, names: &names };
+        let budget = &mut Budget { names: NAMES, levels: LEVELS };
+        let seen = range.map(|number| directory.see(number, &mut examiner, budget)).collect();
         // A walk that was broken off does not listen.
-        let _ = errand.answer.send(found);
+        let _ = answer.send(seen);
+    }
+}
+
+/// An open directory and its names.
+struct OpenNames<'a> {
+    directory: &'a OwnedFd,
+    device: u64,
+    /// Its path on this host, with a slash at its end.
+    base: &'a [u8],
+    names: &'a Names,
+}
+
+impl OpenNames<'_> {
+    /// What is there to know of the name `number`: a directory is entered, and so are those in it, until `budget` names were
+    /// examined.
+    fn see(&self, number: usize, examiner: &mut Examiner<'_>, budget: &mut Budget) -> Result<Seen> {
+        let name = self.names.at(number).unwrap_or(&[]);
+        let mut path = [self.base, name].concat();
+        let named = self.named(&path);
+        let examined = examiner.examine(named)?;
+        let is_directory = matches!(examined.found, Found::Directory { is_mount_point: false });
+        if !is_directory || budget.names == 0 || budget.levels == 0 {
+            return Ok(Seen::Examined(examined));
+        }
+        let stat = examined.stat;
+        let (attributes, Some(descriptor)) = examiner.open_directory(named, &stat, false)? else {
+            return Ok(Seen::Examined(examined));
+        };
+        let device = stat.identity.device;
+        let mut entered = examiner.enter(&path, stat, attributes, descriptor)?;
+        path.push(b'/');
+        let Some(directory) = entered.descriptor.take() else { return Ok(Seen::Entered(Box::new(entered))) };
+        let own = OpenNames { directory: &directory, device, base: &path, names: &entered.names };
+        budget.levels -= 1;
+        let mut is_whole = true;
+        for number in 0..entered.names.count() {
+            if budget.names == 0 {
+                is_whole = false;
+                break;
+            }
+            budget.names -= 1;
+            let seen = own.see(number, examiner, budget);
+            is_whole &= match &seen {
+                Ok(Seen::Entered(below)) => below.descriptor.is_none(),
+                Ok(Seen::Examined(examined)) => !matches!(examined.found, Found::Directory { .. }),
+                Err(_) => false,
+            };
+            entered.seen.push_back(seen);
+        }
+        budget.levels += 1;
+        if !is_whole {
+            entered.descriptor = Some(directory);
+        }
+        Ok(Seen::Entered(Box::new(entered)))
+    }
+
+    fn named<'b>(&'b self, path: &'b [u8]) -> Named<'b> {
+        Named { directory: self.directory.as_fd(), device: self.device, path, start: self.base.len() }
     }
 }
 
 /// Names of a turn that the walk examines by itself, for it has to visit all of them, too.
-const OWN: usize = 24;
+const OWN: usize = 32;
 /// Names of a turn that each helper examines.
 const HELPERS: usize = 40;
+/// Names in directories below that are examined for one errand: a wait for it is no longer than that takes.
+const NAMES: usize = 1024;
+/// Directories within each other that are entered for one errand: so many of them may stay open.
+const LEVELS: usize = 4;
+/// Errands of a walk at one time: each takes descriptors, and memory for what it finds.
+const MAX_ASKED: usize = 32;

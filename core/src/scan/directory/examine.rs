@@ -1,15 +1,18 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::ffi::OsStr;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use rustix::fs::FileType;
 
 use super::host::{Access, Handle, Host, Scratch, Stat, is_own, is_pseudo, tells_holes_truly};
-use super::{DirectorySource, OneFileSystem};
-use crate::Result;
+use super::names::Names;
+use super::{Changes, DirectorySource, OneFileSystem};
 use crate::scan::{Attributes, DataRange};
+use crate::{Error, ErrorKind, Result};
 
 /// What asks the host about entries, one after the other; several do so at once.
 pub(super) struct Examiner<'a> {
@@ -37,6 +40,25 @@ pub(super) struct Named<'a> {
 pub(super) struct Examined {
     pub(super) stat: Stat,
     pub(super) found: Found,
+}
+
+/// A directory that was entered: opened, and its names read.
+pub(super) struct Entered {
+    pub(super) stat: Stat,
+    pub(super) attributes: Attributes,
+    /// Closed where everything below is known already.
+    pub(super) descriptor: Option<Arc<OwnedFd>>,
+    pub(super) names: Arc<Names>,
+    /// What its first names were found to be, of as many as were examined.
+    pub(super) seen: VecDeque<Result<Seen>>,
+}
+
+/// What a name was found to be.
+pub(super) enum Seen {
+    /// Not entered, if it is a directory.
+    Examined(Examined),
+    /// A directory, entered.
+    Entered(Box<Entered>),
 }
 
 /// What there is to know of an entry beside its inode.
@@ -109,6 +131,39 @@ impl<'a> Examiner<'a> {
         let attributes = self.attributes(named, stat, &handle)?;
         let (Handle::Open(descriptor) | Handle::Named(descriptor)) = handle;
         Ok((attributes, Some(descriptor)))
+    }
+
+    /// Enters the directory at `path` on this host, which was opened.
+    pub(super) fn enter(
+        &mut self,
+        path: &[u8],
+        stat: Stat,
+        attributes: Attributes,
+        descriptor: OwnedFd,
+    ) -> Result<Entered> {
+        let host = Host { files: &self.source.files, path: Path::new(OsStr::from_bytes(path)) };
+        let mut names = Names::default();
+        let mut fits = true;
+        let below = path.get(self.source.base.len()..).unwrap_or(&[]);
+        let mut add = |name: &[u8], is_directory| {
+            if !self.source.excluded.matches(below, name) {
+                fits &= names.push(name, is_directory);
+            }
+        };
+        match host.entries(descriptor.as_fd(), &mut self.scratch, &mut add) {
+            // It was removed after it was opened.
+            Err(error)
+                if self.source.changes == Changes::Follow && error.kind() == io::ErrorKind::NotFound => {}
+            read => read.map_err(|error| host.failed("cannot read the directory", error))?,
+        }
+        if !fits {
+            return Err(
+                Error::new(ErrorKind::LimitExceeded, "the names in the directory pass 4 GiB").with_path(path)
+            );
+        }
+        names.sort();
+        let (descriptor, names) = (Some(Arc::new(descriptor)), Arc::new(names));
+        Ok(Entered { stat, attributes, descriptor, names, seen: VecDeque::new() })
     }
 
     pub(super) fn attributes(

@@ -36,13 +36,14 @@ impl Excluded {
         Ok(excluded)
     }
 
-    /// Whether `name` in the directory `below` (below the root, with a slash at its end, empty for the root) is left out.
+    /// Whether `name` in the directory `below` (below the root, without slashes around it, empty for the root) is left out.
     pub(super) fn matches(&self, below: &[u8], name: &[u8]) -> bool {
         if self.names.iter().any(|pattern| matches(pattern, name)) {
             return true;
         }
         !self.paths.is_empty() && {
-            let path = [below, name].concat();
+            let slash: &[u8] = if below.is_empty() { b"" } else { b"/" };
+            let path = [below, slash, name].concat();
             self.paths.iter().any(|pattern| matches(pattern, &path))
         }
     }
@@ -89,23 +90,23 @@ mod tests {
         let is_out = |below: &[u8], name: &[u8]| excluded.matches(below, name);
         for (below, name) in [
             (&b""[..], &b"x.swp"[..]),
-            (b"deep/er/", b".swp"),
-            (b"var/cache/", b"apt"),
-            (b"any/", b"work"),
-            (b"a/b/c/", b"z"),
-            (b"tmp/", b"x"),
+            (b"deep/er", b".swp"),
+            (b"var/cache", b"apt"),
+            (b"any", b"work"),
+            (b"a/b/c", b"z"),
+            (b"tmp", b"x"),
             (b"", b"srv"),
         ] {
             assert!(is_out(below, name), "{}{}", below.escape_ascii(), name.escape_ascii());
         }
         for (below, name) in [
             (&b""[..], &b"swp"[..]),
-            (b"var/", b"cache"),
-            (b"x/var/cache/", b"apt"),
+            (b"var", b"cache"),
+            (b"x/var/cache", b"apt"),
             (b"", b"workshop"),
-            (b"a/", b"z"),
-            (b"tmp/", b"xy"),
-            (b"tmp/x/", b"y"),
+            (b"a", b"z"),
+            (b"tmp", b"xy"),
+            (b"tmp/x", b"y"),
         ] {
             assert!(!is_out(below, name), "{}{}", below.escape_ascii(), name.escape_ascii());
         }

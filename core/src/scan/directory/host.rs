@@ -115,12 +115,13 @@ impl Host<'_> {
         Ok(rustix::fs::fstatfs(descriptor)?.f_type as u32)
     }
 
-    /// The names in a directory without `.` and `..`, each given to `name`, in no order.
+    /// The names in a directory without `.` and `..`, each given to `name` with whether the file system says that it is a
+    /// directory's, in no order.
     pub(super) fn entries(
         &self,
         directory: BorrowedFd<'_>,
         scratch: &mut Scratch,
-        name: &mut dyn FnMut(&[u8]),
+        name: &mut dyn FnMut(&[u8], bool),
     ) -> io::Result<()> {
         let mut entries = RawDir::new(directory, &mut scratch.entries);
         loop {
@@ -132,9 +133,10 @@ impl Host<'_> {
                 };
             }
             let Some(entry) = entries.next() else { return Ok(()) };
-            match entry?.file_name().to_bytes() {
+            let entry = entry?;
+            match entry.file_name().to_bytes() {
                 b"." | b".." => {}
-                bytes => name(bytes),
+                bytes => name(bytes, entry.file_type() == FileType::Directory),
             }
         }
     }

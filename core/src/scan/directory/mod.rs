@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! root descriptor ── walk by descriptor, one component at a time ──> entries, and an index of regular files
-//!                └── helpers examine names of large directories ahead of it
+//!                └── helpers examine names, and enter directories, ahead of it
 //!                └── openat2(beneath, no links) by the index ──> content, checked against what was scanned
 //! ```
 
@@ -112,7 +112,7 @@ impl DirectorySource {
         })
     }
 
-    /// Lets `threads` look at large directories together; one if not told, eight at most. The entries and their order do not
+    /// Lets `threads` look at the tree together; one if not told, eight at most. The entries and their order do not
     /// depend on it.
     #[must_use]
     pub fn with_threads(mut self, threads: usize) -> Self {

@@ -2,18 +2,26 @@
 #[derive(Default)]
 pub(super) struct Names {
     text: Vec<u8>,
-    /// Where each starts and ends in `text`.
-    spans: Vec<(u32, u32)>,
+    spans: Vec<Span>,
+}
+
+/// Where a name starts and ends in the text.
+#[derive(Clone, Copy)]
+struct Span {
+    start: u32,
+    end: u32,
+    /// Whether the directory says that it names a directory.
+    is_directory: bool,
 }
 
 impl Names {
-    /// Adds a name; `false` when there is no room for it.
-    pub(super) fn push(&mut self, name: &[u8]) -> bool {
+    /// Adds a name, of a directory as it seems or of something else; `false` when there is no room for it.
+    pub(super) fn push(&mut self, name: &[u8], is_directory: bool) -> bool {
         let start = u32::try_from(self.text.len());
         self.text.extend_from_slice(name);
         let end = u32::try_from(self.text.len());
         match (start, end) {
-            (Ok(start), Ok(end)) => self.spans.push((start, end)),
+            (Ok(start), Ok(end)) => self.spans.push(Span { start, end, is_directory }),
             _ => return false,
         }
         true
@@ -35,8 +43,14 @@ impl Names {
     pub(super) fn count(&self) -> usize {
         self.spans.len()
     }
+
+    /// The first from `number` on that seems to name a directory.
+    pub(super) fn next_directory(&self, number: usize) -> Option<usize> {
+        let spans = self.spans.get(number..)?;
+        spans.iter().position(|span| span.is_directory).map(|at| number + at)
+    }
 }
 
-fn name_in(text: &[u8], (start, end): (u32, u32)) -> Option<&[u8]> {
-    text.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
+fn name_in(text: &[u8], span: Span) -> Option<&[u8]> {
+    text.get(usize::try_from(span.start).ok()?..usize::try_from(span.end).ok()?)
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rustix::fs::FileType;
 
 use super::ahead::{Ahead, Helpers, Shared};
-use super::examine::{Examined, Examiner, Found, Named, Other};
+use super::examine::{Entered, Examined, Examiner, Found, Named, Other, Seen};
 use super::host::{Handle, Host, Identity, Stat};
 use super::index::Place;
 use super::names::Names;
@@ -35,30 +35,26 @@ pub(super) struct Walk<'a> {
 
 /// A directory whose entries are being visited.
 struct OpenDirectory {
-    /// Closed while the walk is many levels below.
+    /// Closed while the walk is many levels below, and where everything in it is known.
     descriptor: Option<Arc<OwnedFd>>,
+    /// Whether everything in it and below is known.
+    is_whole: bool,
     identity: Identity,
     /// Its number in the index.
     number: u32,
     /// Length of its path, with a slash at the end.
     path_len: usize,
-    names: Names,
+    names: Arc<Names>,
     next: usize,
     ahead: Ahead,
 }
 
 /// What the walk found at a name.
-struct Seen {
-    stat: Stat,
-    what: What,
-}
-
-enum What {
+enum Looked {
     /// The place of another file system that is left out.
-    MountPoint(Attributes),
-    /// A directory, open.
-    Directory(Attributes, OwnedFd),
-    Other(Attributes, Other),
+    MountPoint(Stat, Attributes),
+    Directory(Box<Entered>),
+    Other(Stat, Attributes, Other),
 }
 
 impl<'a> Walk<'a> {
@@ -116,65 +112,71 @@ impl<'a> Walk<'a> {
         let attributes = self.examiner.attributes(named, &stat, &handle)?;
         self.visitor.entry(Entry { path: Vec::new(), object: EntryObject::Directory, attributes })?;
         let (Handle::Open(root) | Handle::Named(root)) = handle;
-        self.enter(0, &stat, root)
+        let entered = self.examiner.enter(&self.path, stat, Attributes::default(), root)?;
+        self.begin(0, entered);
+        Ok(())
     }
 
     /// Visits the entry at `self.path`, the last component of which is a name in the innermost open directory.
     fn visit_name(&mut self) -> Result<()> {
         let Some(parent) = self.open.last_mut() else { return Ok(()) };
         let (number, start) = (parent.number, parent.path_len);
-        let ahead = parent.look_ahead(&self.helpers, self.path.get(..start).unwrap_or(&[]));
-        let Some(Seen { stat, what }) = self.look(ahead)? else { return self.visit_gone() };
-        match what {
-            What::MountPoint(attributes) => self.visit_mount_point(&stat, attributes),
-            What::Directory(attributes, descriptor) => {
-                self.warn_of_protection(&stat)?;
-                self.visit_directory(number, start, &stat, attributes, descriptor)
-            }
-            What::Other(attributes, other) => {
+        let ahead = parent.look_ahead(&mut self.helpers, self.path.get(..start).unwrap_or(&[]));
+        match self.look(ahead)? {
+            None => self.visit_gone(),
+            Some(Looked::MountPoint(stat, attributes)) => self.visit_mount_point(&stat, attributes),
+            Some(Looked::Directory(entered)) => self.visit_directory(number, start, *entered),
+            Some(Looked::Other(stat, attributes, other)) => {
                 self.warn_of_protection(&stat)?;
                 self.visit_other(number, start, &stat, (attributes, other))
             }
         }
     }
 
-    /// Finds out what the entry at `self.path` is, of which `ahead` may know already, and opens it if it is a directory; `None`
+    /// Finds out what the entry at `self.path` is, of which `ahead` may know already, and enters it if it is a directory; `None`
     /// when it is gone by now. In a tree that others change it is looked at again when it was not the same for long enough.
-    fn look(&mut self, ahead: Option<Result<Examined>>) -> Result<Option<Seen>> {
-        let mut seen = self.look_once(ahead);
+    fn look(&mut self, ahead: Option<Result<Seen>>) -> Result<Option<Looked>> {
+        let mut looked = self.look_once(ahead);
         if self.source.changes == Changes::Refuse {
-            return seen.map(Some);
+            return looked.map(Some);
         }
         for _ in 0..MAX_LOOKS {
-            match seen {
-                Ok(seen) => return Ok(Some(seen)),
+            match looked {
+                Ok(looked) => return Ok(Some(looked)),
                 Err(error) if error.kind() != ErrorKind::Source => return Err(error),
                 Err(_) if self.is_gone()? => return Ok(None),
-                Err(_) => seen = self.look_once(None),
+                Err(_) => looked = self.look_once(None),
             }
         }
-        seen.map(Some)
+        looked.map(Some)
     }
 
-    fn look_once(&mut self, ahead: Option<Result<Examined>>) -> Result<Seen> {
-        let parent =
-            self.open.last().ok_or_else(|| Error::new(ErrorKind::Internal, "no directory is open"))?;
-        let named = parent.named(&self.path)?;
-        let Examined { stat, found } = match ahead {
-            Some(examined) => examined?,
-            None => self.examiner.examine(named)?,
+    fn look_once(&mut self, ahead: Option<Result<Seen>>) -> Result<Looked> {
+        let Some(parent) = self.open.last() else {
+            return Err(Error::new(ErrorKind::Internal, "no directory is open"));
         };
-        let what = match found {
-            Found::MountPoint(attributes) => What::MountPoint(attributes),
+        let seen = match ahead {
+            Some(seen) => seen?,
+            None => Seen::Examined(self.examiner.examine(parent.named(&self.path)?)?),
+        };
+        let Examined { stat, found } = match seen {
+            Seen::Examined(examined) => examined,
+            Seen::Entered(entered) => return Ok(Looked::Directory(entered)),
+        };
+        Ok(match found {
+            Found::MountPoint(attributes) => Looked::MountPoint(stat, attributes),
             Found::Directory { is_mount_point } => {
+                let named = parent.named(&self.path)?;
                 match self.examiner.open_directory(named, &stat, is_mount_point)? {
-                    (attributes, None) => What::MountPoint(attributes),
-                    (attributes, Some(descriptor)) => What::Directory(attributes, descriptor),
+                    (attributes, None) => Looked::MountPoint(stat, attributes),
+                    (attributes, Some(descriptor)) => {
+                        let entered = self.examiner.enter(&self.path, stat, attributes, descriptor)?;
+                        Looked::Directory(Box::new(entered))
+                    }
                 }
             }
-            Found::Other(attributes, other) => What::Other(attributes, other),
-        };
-        Ok(Seen { stat, what })
+            Found::Other(attributes, other) => Looked::Other(stat, attributes, other),
+        })
     }
 
     /// Whether nothing has the name at `self.path` any more.
@@ -190,15 +192,9 @@ impl<'a> Walk<'a> {
         self.findings.record(Severity::Warning, "vanished", &below, "it was gone before it was read")
     }
 
-    fn visit_directory(
-        &mut self,
-        parent: u32,
-        start: usize,
-        stat: &Stat,
-        attributes: Attributes,
-        descriptor: OwnedFd,
-    ) -> Result<()> {
-        self.emit(EntryObject::Directory, attributes)?;
+    fn visit_directory(&mut self, parent: u32, start: usize, mut entered: Entered) -> Result<()> {
+        self.warn_of_protection(&entered.stat)?;
+        self.emit(EntryObject::Directory, std::mem::take(&mut entered.attributes))?;
         let number = {
             let mut index = self.source.write_index();
             let name = self.path.get(start..).unwrap_or(&[]);
@@ -206,7 +202,8 @@ impl<'a> Walk<'a> {
             index.push_directory(place)?
         };
         self.path.push(b'/');
-        self.enter(number, stat, descriptor)
+        self.begin(number, entered);
+        Ok(())
     }
 
     fn visit_other(
@@ -271,50 +268,31 @@ impl<'a> Walk<'a> {
         self.findings.record(Severity::Warning, "protection-lost", &below, text)
     }
 
-    fn enter(&mut self, number: u32, stat: &Stat, descriptor: OwnedFd) -> Result<()> {
-        let path = Path::new(OsStr::from_bytes(&self.path));
-        let host = Host { files: &self.source.files, path };
-        let mut names = Names::default();
-        let mut fits = true;
-        let below = self.path.get(self.source.base.len()..).unwrap_or(&[]);
-        let mut add = |name: &[u8]| {
-            if !self.source.excluded.matches(below, name) {
-                fits &= names.push(name);
-            }
-        };
-        match host.entries(descriptor.as_fd(), &mut self.examiner.scratch, &mut add) {
-            // It was removed after it was opened.
-            Err(error)
-                if self.source.changes == Changes::Follow && error.kind() == io::ErrorKind::NotFound => {}
-            read => read.map_err(|error| host.failed("cannot read the directory", error))?,
-        }
-        if !fits {
-            let text = "the names in the directory pass 4 GiB";
-            return Err(Error::new(ErrorKind::LimitExceeded, text).with_path(&self.path));
-        }
-        names.sort();
+    /// From here on it is the innermost directory.
+    fn begin(&mut self, number: u32, entered: Entered) {
+        let Entered { stat, descriptor, names, seen, .. } = entered;
         self.open.push(OpenDirectory {
-            descriptor: Some(Arc::new(descriptor)),
+            is_whole: descriptor.is_none(),
+            descriptor,
             identity: stat.identity,
             number,
             path_len: self.path.len(),
             names,
             next: 0,
-            ahead: Ahead::default(),
+            ahead: Ahead::new(seen),
         });
         // A deep tree must not need a descriptor for every level.
         let far = self.open.len().checked_sub(MAX_DESCRIPTORS + 1);
         if let Some(far) = far.and_then(|far| self.open.get_mut(far)) {
             far.descriptor = None;
         }
-        Ok(())
     }
 
     /// Leaves the innermost directory; the one above is opened again, through `..`, if it was closed.
     fn leave(&mut self) -> Result<()> {
         let Some(left) = self.open.pop() else { return Ok(()) };
         let Some(parent) = self.open.last_mut() else { return Ok(()) };
-        if parent.descriptor.is_some() {
+        if parent.descriptor.is_some() || parent.is_whole {
             return Ok(());
         }
         self.path.truncate(parent.path_len);
@@ -354,9 +332,11 @@ impl OpenDirectory {
     }
 
     /// What the name that was taken last was found to be, if helpers have looked at it.
-    fn look_ahead(&mut self, helpers: &Helpers, path: &[u8]) -> Option<Result<Examined>> {
-        let shared = Shared { descriptor: self.descriptor.as_ref()?, device: self.identity.device, path };
-        helpers.take(&mut self.ahead, self.next.checked_sub(1)?, &self.names, &shared)
+    fn look_ahead(&mut self, helpers: &mut Helpers, path: &[u8]) -> Option<Result<Seen>> {
+        let number = self.next.checked_sub(1)?;
+        let Some(descriptor) = &self.descriptor else { return self.ahead.known() };
+        let directory = Shared { descriptor, device: self.identity.device, path, names: &self.names };
+        helpers.see(&mut self.ahead, number, &directory)
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("vbox-disk-format", edited("format=\"VDI\"", "format=\"VMDK\"")),
         Case::new("vbox-disk-uuid", edited(crate::support::vdi::UUID, other)),
         Case::new("vbox-disk-uuid", in_vmdk()),
-        Case::new("vbox-memory", edited("RAMSize=\"1024\"", "RAMSize=\"1023\"")),
+        Case::new("vbox-memory", edited("RAMSize=\"1024\"", "RAMSize=\"3\"")),
         Case::new("vbox-video-memory", edited("VRAMSize=\"16\"", "VRAMSize=\"8\"")),
         Case::new("vbox-ioapic", edited("<IOAPIC enabled=\"true\"/>", "")),
         Case::new("vbox-firmware", edited("<Firmware type=\"EFI\"/>", "<Firmware type=\"UEFI\"/>")),

@@ -147,7 +147,7 @@ fn descriptors() -> Vec<Case> {
         Case::new("vmdk-extent-syntax", alone(".vmdk\" 0", ".vmdk\"")).also(&["vmdk-extent-size"]),
         Case::new("vmdk-extent-size", embedded("RW 1024", "RW 2048")),
         Case::new("vmdk-content-id", embedded("CID=1a2b3c4d", "CID=fffffffe")),
-        Case::new("vmdk-content-id", embedded("CID=1a2b3c4d", "CID=1a2b")),
+        Case::new("vmdk-content-id", embedded("CID=1a2b3c4d", "CID=1a2b3c4d5")),
         Case::new("vmdk-parent-content-id", embedded("parentCID=ffffffff", "parentCID=12345678")),
         Case::new("vmdk-geometry", embedded("heads = \"16\"", "heads = \"256\"")),
         Case::new("vmdk-adapter-type", embedded("lsilogic", "pvscsi")),

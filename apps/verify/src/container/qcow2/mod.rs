@@ -76,14 +76,13 @@ impl Qcow2 {
         if matches!(entry, Entry::Zero) {
             return Ok(None);
         }
-        self.clusters.get(number, || self.read_cluster(&entry, number).map(|(bytes, _)| bytes)).map(Some)
+        self.clusters.get(number, || self.read_cluster(&entry).map(|(bytes, _)| bytes)).map(Some)
     }
 
-    /// The bytes of a cluster, and how many stored bytes they were.
-    fn read_cluster(&self, entry: &Entry, number: u64) -> io::Result<(Vec<u8>, u64)> {
+    /// The bytes of a cluster, and how many stored bytes they were. A cluster is whole, also where the disk ends in it: a
+    /// stream that ends before is an error for QEMU.
+    fn read_cluster(&self, entry: &Entry) -> io::Result<(Vec<u8>, u64)> {
         let size = len(self.cluster());
-        // The disk's last cluster may be short.
-        let left = len(self.header.size.saturating_sub(number.saturating_mul(self.cluster()))).min(size);
         match *entry {
             Entry::Zero => Ok((vec![0; size], 0)),
             Entry::Stored(offset) => {
@@ -97,9 +96,9 @@ impl Qcow2 {
                 let mut packed = vec![0; len(end.saturating_sub(offset)).min(2 * size + 1024)];
                 self.file.read_exact_at(offset, &mut packed)?;
                 let (bytes, used) = if self.header.is_zstd {
-                    unpack_zstd(&packed, left)?
+                    unpack_zstd(&packed, size)?
                 } else {
-                    inflate_raw(&packed, left)?
+                    inflate_raw(&packed, size)?
                 };
                 Ok((bytes, len64(used)))
             }

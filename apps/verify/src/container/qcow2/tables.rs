@@ -156,11 +156,12 @@ impl Qcow2 {
         {
             return Ok(());
         }
-        let read = self.read_cluster(&entry, number).map_err(|error| {
+        let read = self.read_cluster(&entry).map_err(|error| {
             let error =
                 Error::new(ErrorKind::Source, "a compressed cluster cannot be read").with_source(error);
             error.with_offset(offset)
         })?;
+        self.expect_zero_tail(number, &read.0, offset, findings);
         let data_end = offset.saturating_add(read.1);
         let cluster_end = data_end.next_multiple_of(self.cluster());
         if data_end > end || data_end + 511 < end {
@@ -188,11 +189,17 @@ impl Qcow2 {
         if end >= self.cluster() {
             return Ok(());
         }
-        let tail = read(self.file.as_ref(), data + end, len(self.cluster() - end))?;
-        if first_nonzero(&tail).is_some() {
-            findings.add("qcow2-gap", "last cluster", Some(data + end), "zeros past the disk's end", "bytes");
-        }
+        let cluster = read(self.file.as_ref(), data, len(self.cluster()))?;
+        self.expect_zero_tail(number, &cluster, data, findings);
         Ok(())
+    }
+
+    /// As [`Qcow2::check_tail`], of the bytes of a cluster that stands, packed or not, at `data`.
+    fn expect_zero_tail(&self, number: u64, cluster: &[u8], data: u64, findings: &mut Findings) {
+        let end = len(self.header.size.saturating_sub(number.saturating_mul(self.cluster())));
+        if first_nonzero(cluster.get(end..).unwrap_or_default()).is_some() {
+            findings.add("qcow2-gap", "last cluster", Some(data), "zeros past the disk's end", "bytes");
+        }
     }
 }
 
