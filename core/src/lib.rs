@@ -18,6 +18,7 @@ mod time;
 mod zstd_frames;
 
 pub mod boot;
+pub mod capture;
 pub mod engine;
 pub mod filesystem;
 pub mod format;

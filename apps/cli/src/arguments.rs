@@ -1,3 +1,4 @@
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -25,6 +26,11 @@ pub(crate) enum Command {
     /// Prints the paths of the files written to standard output, one a line, the report last. Nothing is visible in the
     /// output directory before everything is complete; after an error or Ctrl-C nothing is left.
     Generate(Box<GenerateArguments>),
+    /// Take this machine's tree into one archive, with a report of its hardware
+    ///
+    /// The archive is a scan for the other commands. Progress and what could not be taken as it was go to standard error, the
+    /// archive's path to standard output. Run it as root, or what root alone may read ends it with an error.
+    Capture(CaptureArguments),
     /// Print the exact layout without writing anything
     Plan(Box<PlanArguments>),
     /// Foretell whether the image boots, and name what is missing
@@ -80,6 +86,34 @@ pub(crate) struct GenerateArguments {
 
     /// Progress on standard error: a bar on a terminal, JSON objects one a line, or nothing
     #[arg(long, value_enum, default_value_t = ProgressMode::Auto, help_heading = "Output")]
+    pub(crate) progress: ProgressMode,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CaptureArguments {
+    /// The directory that is taken as the root
+    #[arg(long, value_name = "DIR", default_value = "/", value_hint = ValueHint::DirPath)]
+    pub(crate) root: PathBuf,
+
+    /// The archive; its name says how it is packed: .tar, .tar.zst, .tar.gz or .tar.xz
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: PathBuf,
+
+    /// Leave out a path from the root (/var/cache/*), or a name anywhere (*.swp), and all below; `**` crosses slashes; repeatable
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) exclude: Vec<OsString>,
+
+    /// Leave out all that is mounted below the root [default: what is not on this machine's disks: pseudo file systems, memory,
+    /// network, overlays]
+    #[arg(long)]
+    pub(crate) one_file_system: bool,
+
+    /// Replace a file of the same name
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    /// Progress on standard error: a bar on a terminal, JSON objects one a line, or nothing
+    #[arg(long, value_enum, default_value_t = ProgressMode::Auto)]
     pub(crate) progress: ProgressMode,
 }
 

@@ -11,6 +11,7 @@
 //! ```
 
 mod arguments;
+mod capture;
 mod check;
 mod digest_list;
 mod failure;
@@ -49,6 +50,7 @@ pub fn run(registry: &Registry, arguments: impl IntoIterator<Item = OsString>) -
     };
     let done = match arguments.command {
         Command::Generate(arguments) => generate::generate(registry, &arguments),
+        Command::Capture(arguments) => capture::capture(&arguments),
         Command::Plan(arguments) => plan::plan(registry, &arguments),
         Command::Check(arguments) => check::check(registry, &arguments),
         Command::Formats(arguments) => formats::formats(registry, arguments.output),

@@ -39,9 +39,36 @@ pub struct MachineReport {
     /// Network interfaces, in the machine's order; they are not made again, and [`MachineReport::notes`] says so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nics: Vec<MachineNic>,
+    /// What the capture could not take as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture: Option<MachineCapture>,
     /// Fields that this version does not know.
     #[serde(flatten)]
     pub other: BTreeMap<String, Value>,
+}
+
+/// What a capture of a running machine could not take as it was. Paths are escaped where they are not printable.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MachineCapture {
+    /// Files that changed each time that they were read: each is in the scan as it was read last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<String>,
+    /// What was gone before it was read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vanished: Vec<String>,
+    /// Mount points, sockets and what else was left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
+    /// How many more there are than are listed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unlisted: u64,
+    /// Fields that this version does not know.
+    #[serde(flatten)]
+    pub other: BTreeMap<String, Value>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The operating system of a scanned machine, as `os-release` names it.
@@ -151,6 +178,13 @@ pub struct MachineNic {
 }
 
 impl MachineReport {
+    /// The format that [`MachineReport::format`] states.
+    pub const FORMAT: &str = "diskwright-machine/1";
+    /// The directory of an archive that is no part of the tree, at its root.
+    pub const DIRECTORY: &[u8] = b".diskwright";
+    /// The member of an archive that is its machine report.
+    pub const PATH: &[u8] = b".diskwright/machine.json";
+
     /// Reads the JSON form, at most 4 MiB of it.
     ///
     /// # Errors
@@ -164,10 +198,13 @@ impl MachineReport {
             Error::new(ErrorKind::InvalidProfile, format!("the machine report cannot be read: {error}"))
         })?;
         match report.format.as_deref() {
-            None | Some(FORMAT) => Ok(report),
+            None | Some(Self::FORMAT) => Ok(report),
             Some(other) => {
-                let message =
-                    format!("machine report of the unknown format {}: {FORMAT} is known", quoted(other));
+                let message = format!(
+                    "machine report of the unknown format {}: {} is known",
+                    quoted(other),
+                    Self::FORMAT
+                );
                 Err(Error::new(ErrorKind::Unsupported, message).with_field("format"))
             }
         }
@@ -195,6 +232,9 @@ impl MachineReport {
         for (n, nic) in self.nics.iter().enumerate() {
             note(format!("nics[{n}]."), &nic.other);
         }
+        if let Some(capture) = &self.capture {
+            note("capture.".into(), &capture.other);
+        }
         let mut notes: Vec<String> = unknown
             .iter()
             .map(|field| format!("machine report: the field {} is not known", quoted(field)))
@@ -204,6 +244,15 @@ impl MachineReport {
                 "machine report: the {} network adapters in nics are not made again: machines have one, with an address of \
                  its own",
                 self.nics.len()
+            ));
+        }
+        if let Some(changed) = self.capture.as_ref().map(|capture| &capture.changed)
+            && let Some(first) = changed.first()
+        {
+            notes.push(format!(
+                "machine report: {} files changed whenever they were captured, {} among them",
+                changed.len(),
+                quoted(first)
             ));
         }
         notes
@@ -225,5 +274,4 @@ impl MachineReport {
     }
 }
 
-const FORMAT: &str = "diskwright-machine/1";
 const MAX_DOCUMENT: usize = 4 << 20;

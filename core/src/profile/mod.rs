@@ -27,7 +27,9 @@ mod volume_group;
 
 pub use account::{RootAccount, SudoRight, UserAccount};
 pub use document::{PartitionRequest, Profile};
-pub use machine::{MachineDisk, MachineFileSystem, MachineNic, MachineOs, MachinePartition, MachineReport};
+pub use machine::{
+    MachineCapture, MachineDisk, MachineFileSystem, MachineNic, MachineOs, MachinePartition, MachineReport,
+};
 pub use network::{NicMethod, NicRequest, RouteRequest, SelinuxMode};
 pub use plan::{PartitionPlan, PlannedPartition, SizeRule, VolumeId, fitted_disk_size, spare_room};
 pub use plan_lvm::{PlannedGroup, PlannedVolume};

@@ -96,6 +96,7 @@ fn volume(place: VolumePlace, kind: &str, uuid: &str) -> Volume {
         label: None,
         partition_uuid: None,
         partition_label: None,
+        logical_volume: None,
     }
 }
 

@@ -6,7 +6,8 @@ mod tar;
 
 use std::sync::Arc;
 
-pub use directory::{DirectorySource, OneFileSystem};
+pub use directory::{DirectorySource, Excluded, OneFileSystem};
+pub(crate) use directory::{EMPTY, Inode, Live, LiveFile};
 pub use name::without_archive_suffixes;
 pub use tar::TarSource;
 

@@ -141,6 +141,16 @@ pub fn verify<Argument: AsRef<OsStr>>(images: &[PathBuf], report: &Path, more: &
     Ok(())
 }
 
+/// A command that runs the program under test, without arguments and without standard input.
+///
+/// # Errors
+/// If it cannot be built.
+pub fn diskwright() -> Result<Command> {
+    let mut command = Command::new(program()?);
+    command.stdin(Stdio::null());
+    Ok(command)
+}
+
 fn program() -> Result<&'static Path> {
     static PROGRAM: Program = Program::new("diskwright-cli", "diskwright");
     PROGRAM.path()

@@ -35,7 +35,7 @@ pub mod virtualbox;
 pub use clients::Clients;
 pub use diskwright_oracle::skip;
 pub use emulator::{Attachment, Emulator, Firmware, MachineModel};
-pub use generate::{Generated, generate, generate_in, verify};
+pub use generate::{Generated, diskwright, generate, generate_in, verify};
 pub use mounted::Mounted;
 pub use reader::{READERS, Reader, Readers, Verdict};
 pub use tool::{Tool, is_root, text};

@@ -1,5 +1,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::ffi::OsStr;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -7,9 +8,9 @@ use std::sync::Arc;
 
 use rustix::fs::FileType;
 
-use super::host::{Access, Handle, Host, Scratch, Stat, is_pseudo, tells_holes_truly};
+use super::host::{Access, Handle, Host, Scratch, Stat, is_own, is_pseudo, tells_holes_truly};
 use super::names::Names;
-use super::{DirectorySource, OneFileSystem};
+use super::{Changes, DirectorySource, OneFileSystem};
 use crate::scan::{Attributes, DataRange};
 use crate::{Error, ErrorKind, Result};
 
@@ -117,7 +118,12 @@ impl<'a> Examiner<'a> {
             let handle = self.open(named, stat, Access::Name)?;
             let host = self.host(named);
             let magic = host.file_system(handle.descriptor());
-            if is_pseudo(magic.map_err(|error| host.failed("cannot examine the file system", error))?) {
+            let magic = magic.map_err(|error| host.failed("cannot examine the file system", error))?;
+            let is_taken = match self.source.one_file_system {
+                OneFileSystem::Own => is_own(magic),
+                OneFileSystem::Stay | OneFileSystem::Cross => !is_pseudo(magic),
+            };
+            if !is_taken {
                 return Ok((self.attributes(named, stat, &handle)?, None));
             }
         }
@@ -138,9 +144,18 @@ impl<'a> Examiner<'a> {
         let host = Host { files: &self.source.files, path: Path::new(OsStr::from_bytes(path)) };
         let mut names = Names::default();
         let mut fits = true;
-        let mut add = |name: &[u8], is_directory| fits &= names.push(name, is_directory);
-        host.entries(descriptor.as_fd(), &mut self.scratch, &mut add)
-            .map_err(|error| host.failed("cannot read the directory", error))?;
+        let below = path.get(self.source.base.len()..).unwrap_or(&[]);
+        let mut add = |name: &[u8], is_directory| {
+            if !self.source.excluded.matches(below, name) {
+                fits &= names.push(name, is_directory);
+            }
+        };
+        match host.entries(descriptor.as_fd(), &mut self.scratch, &mut add) {
+            // It was removed after it was opened.
+            Err(error)
+                if self.source.changes == Changes::Follow && error.kind() == io::ErrorKind::NotFound => {}
+            read => read.map_err(|error| host.failed("cannot read the directory", error))?,
+        }
         if !fits {
             return Err(
                 Error::new(ErrorKind::LimitExceeded, "the names in the directory pass 4 GiB").with_path(path)
@@ -160,6 +175,16 @@ impl<'a> Examiner<'a> {
         let host = self.host(named);
         let attributes = host.attributes(stat, handle, &mut self.scratch);
         attributes.map_err(|error| host.failed("cannot read the attributes", error))
+    }
+
+    /// What there is to know of the regular file that is open as `handle`.
+    pub(super) fn regular(
+        &mut self,
+        named: Named<'_>,
+        stat: &Stat,
+        handle: &Handle,
+    ) -> Result<(Attributes, Option<Vec<DataRange>>)> {
+        Ok((self.attributes(named, stat, handle)?, self.data(named, stat, handle)?))
     }
 
     /// What there is to know of anything but a directory.

@@ -329,6 +329,11 @@ pub(super) fn is_pseudo(magic: u32) -> bool {
     PSEUDO_FILE_SYSTEMS.contains(&magic)
 }
 
+/// Whether a file system holds files of the machine itself, on its own disks, once.
+pub(super) fn is_own(magic: u32) -> bool {
+    !is_pseudo(magic) && !OTHERS_FILE_SYSTEMS.contains(&magic)
+}
+
 /// Whether a file system is known to tell holes truly even of data that was written just now.
 pub(super) fn tells_holes_truly(magic: u32) -> bool {
     [EXT4, XFS, BTRFS, TMPFS].contains(&magic)
@@ -361,6 +366,21 @@ const EXT4: u32 = 0xef53;
 const XFS: u32 = 0x5846_5342;
 const BTRFS: u32 = 0x9123_683e;
 const TMPFS: u32 = 0x0102_1994;
+/// In memory, of other machines, or a second view of files that are on a disk, too.
+const OTHERS_FILE_SYSTEMS: [u32; 12] = [
+    TMPFS,       // devtmpfs, too
+    0x8584_58f6, // ramfs
+    0x0000_6969, // nfs
+    0x0000_517b, // smb
+    0xff53_4d42, // cifs
+    0xfe53_4d42, // smb2
+    0x0102_1997, // 9p
+    0x5346_414f, // afs
+    0x00c3_6400, // ceph
+    0x7461_636f, // ocfs2
+    0x794c_7630, // overlay
+    0x7371_7368, // squashfs
+];
 const PSEUDO_FILE_SYSTEMS: [u32; 24] = [
     0x0000_9fa0, // proc
     0x6265_6572, // sysfs

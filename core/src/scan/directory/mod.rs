@@ -9,8 +9,10 @@
 mod ahead;
 mod content;
 mod examine;
+mod excluded;
 mod host;
 mod index;
+mod live;
 mod names;
 mod opener;
 mod walk;
@@ -21,6 +23,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rustix::fs::FileType;
+
+pub use self::excluded::Excluded;
+pub(crate) use self::live::{Inode, Live, LiveFile};
 
 use self::ahead::Helpers;
 use self::content::HostFile;
@@ -49,6 +54,8 @@ pub struct DirectorySource {
     files: Files,
     opener: Opener,
     threads: usize,
+    changes: Changes,
+    excluded: Excluded,
     index: RwLock<Index>,
 }
 
@@ -60,6 +67,19 @@ pub enum OneFileSystem {
     Stay,
     /// It is taken in; pseudo file systems (`proc`, `sysfs`, cgroups …) are left out all the same.
     Cross,
+    /// It is taken in if it holds the machine's own files: besides pseudo file systems, those in memory (`tmpfs`), of other
+    /// machines (NFS, SMB …), and those that show files a second time (overlays, squashfs) are left out.
+    Own,
+}
+
+/// What happens where the tree changes while it is walked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Changes {
+    /// It is an error.
+    #[default]
+    Refuse,
+    /// What changed is looked at again; what is gone is left out, and a finding says so.
+    Follow,
 }
 
 impl DirectorySource {
@@ -86,6 +106,8 @@ impl DirectorySource {
             files,
             opener: Opener::default(),
             threads: 1,
+            changes: Changes::default(),
+            excluded: Excluded::default(),
             index: RwLock::default(),
         })
     }
@@ -95,6 +117,20 @@ impl DirectorySource {
     #[must_use]
     pub fn with_threads(mut self, threads: usize) -> Self {
         self.threads = threads.clamp(1, MAX_THREADS);
+        self
+    }
+
+    /// Leaves out what `excluded` matches, with all below it, as if it were not there.
+    #[must_use]
+    pub fn with_excluded(mut self, excluded: Excluded) -> Self {
+        self.excluded = excluded;
+        self
+    }
+
+    /// Walks a tree that others go on changing: what is gone before it is read is left out, and a finding says so.
+    #[must_use]
+    pub(crate) fn live(mut self) -> Self {
+        self.changes = Changes::Follow;
         self
     }
 
@@ -153,7 +189,7 @@ impl ScanSource for DirectorySource {
 /// More than that wait for each other in the kernel.
 const MAX_THREADS: usize = 8;
 /// What a file is called that has no content because something else is mounted on it.
-const EMPTY: SourceContent = SourceContent(u64::MAX);
+pub(crate) const EMPTY: SourceContent = SourceContent(u64::MAX);
 
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ use super::examine::{Entered, Examined, Examiner, Found, Named, Other, Seen};
 use super::host::{Handle, Host, Identity, Stat};
 use super::index::Place;
 use super::names::Names;
-use super::{DirectorySource, EMPTY};
+use super::{Changes, DirectorySource, EMPTY};
 use crate::scan::{Attributes, Entry, EntryObject, ScanVisitor};
 use crate::tree::{Finding, Findings, Severity};
 use crate::{Error, ErrorKind, Result};
@@ -47,6 +47,14 @@ struct OpenDirectory {
     names: Arc<Names>,
     next: usize,
     ahead: Ahead,
+}
+
+/// What the walk found at a name.
+enum Looked {
+    /// The place of another file system that is left out.
+    MountPoint(Stat, Attributes),
+    Directory(Box<Entered>),
+    Other(Stat, Attributes, Other),
 }
 
 impl<'a> Walk<'a> {
@@ -113,31 +121,75 @@ impl<'a> Walk<'a> {
     fn visit_name(&mut self) -> Result<()> {
         let Some(parent) = self.open.last_mut() else { return Ok(()) };
         let (number, start) = (parent.number, parent.path_len);
-        let seen = match parent.look_ahead(&mut self.helpers, self.path.get(..start).unwrap_or(&[])) {
+        let ahead = parent.look_ahead(&mut self.helpers, self.path.get(..start).unwrap_or(&[]));
+        match self.look(ahead)? {
+            None => self.visit_gone(),
+            Some(Looked::MountPoint(stat, attributes)) => self.visit_mount_point(&stat, attributes),
+            Some(Looked::Directory(entered)) => self.visit_directory(number, start, *entered),
+            Some(Looked::Other(stat, attributes, other)) => {
+                self.warn_of_protection(&stat)?;
+                self.visit_other(number, start, &stat, (attributes, other))
+            }
+        }
+    }
+
+    /// Finds out what the entry at `self.path` is, of which `ahead` may know already, and enters it if it is a directory; `None`
+    /// when it is gone by now. In a tree that others change it is looked at again when it was not the same for long enough.
+    fn look(&mut self, ahead: Option<Result<Seen>>) -> Result<Option<Looked>> {
+        let mut looked = self.look_once(ahead);
+        if self.source.changes == Changes::Refuse {
+            return looked.map(Some);
+        }
+        for _ in 0..MAX_LOOKS {
+            match looked {
+                Ok(looked) => return Ok(Some(looked)),
+                Err(error) if error.kind() != ErrorKind::Source => return Err(error),
+                Err(_) if self.is_gone()? => return Ok(None),
+                Err(_) => looked = self.look_once(None),
+            }
+        }
+        looked.map(Some)
+    }
+
+    fn look_once(&mut self, ahead: Option<Result<Seen>>) -> Result<Looked> {
+        let Some(parent) = self.open.last() else {
+            return Err(Error::new(ErrorKind::Internal, "no directory is open"));
+        };
+        let seen = match ahead {
             Some(seen) => seen?,
             None => Seen::Examined(self.examiner.examine(parent.named(&self.path)?)?),
         };
         let Examined { stat, found } = match seen {
             Seen::Examined(examined) => examined,
-            Seen::Entered(entered) => return self.visit_directory(number, start, *entered),
+            Seen::Entered(entered) => return Ok(Looked::Directory(entered)),
         };
-        match found {
-            Found::MountPoint(attributes) => self.visit_mount_point(&stat, attributes),
+        Ok(match found {
+            Found::MountPoint(attributes) => Looked::MountPoint(stat, attributes),
             Found::Directory { is_mount_point } => {
                 let named = parent.named(&self.path)?;
                 match self.examiner.open_directory(named, &stat, is_mount_point)? {
-                    (attributes, None) => self.visit_mount_point(&stat, attributes),
+                    (attributes, None) => Looked::MountPoint(stat, attributes),
                     (attributes, Some(descriptor)) => {
                         let entered = self.examiner.enter(&self.path, stat, attributes, descriptor)?;
-                        self.visit_directory(number, start, entered)
+                        Looked::Directory(Box::new(entered))
                     }
                 }
             }
-            Found::Other(attributes, other) => {
-                self.warn_of_protection(&stat)?;
-                self.visit_other(number, start, &stat, (attributes, other))
-            }
-        }
+            Found::Other(attributes, other) => Looked::Other(stat, attributes, other),
+        })
+    }
+
+    /// Whether nothing has the name at `self.path` any more.
+    fn is_gone(&self) -> Result<bool> {
+        let Some(parent) = self.open.last() else { return Ok(false) };
+        let named = parent.named(&self.path)?;
+        let stat = self.host().stat_at(named.directory, named.name());
+        Ok(stat.is_err_and(|error| error.kind() == io::ErrorKind::NotFound))
+    }
+
+    fn visit_gone(&mut self) -> Result<()> {
+        let below = self.below().to_vec();
+        self.findings.record(Severity::Warning, "vanished", &below, "it was gone before it was read")
     }
 
     fn visit_directory(&mut self, parent: u32, start: usize, mut entered: Entered) -> Result<()> {
@@ -297,5 +349,7 @@ pub(super) fn now() -> i64 {
     since.ok().and_then(|since| i64::try_from(since.as_secs()).ok()).unwrap_or(0)
 }
 
+/// How often a name is looked at that others are changing: each look takes less time than a file system's clock.
+const MAX_LOOKS: usize = 16;
 /// Directories kept open above the one that is visited.
 const MAX_DESCRIPTORS: usize = 64;

@@ -29,6 +29,7 @@ use self::stream::Stream;
 use super::{Entry, EntryObject, ScanSource, ScanSummary, ScanVisitor, SourceContent};
 use crate::error::EscapePath;
 use crate::files::{ReadableFile, WritableFile};
+use crate::profile::MachineReport;
 use crate::tree::{Finding, Severity, components};
 use crate::{Error, ErrorKind, FileOp, Files, ReadAt, Result};
 
@@ -293,8 +294,8 @@ enum ReportPart {
 fn report_part(path: &[u8]) -> ReportPart {
     let mut names = components(path);
     match (names.next(), names.next(), names.next()) {
-        (Some(b".diskwright"), None, None) => ReportPart::Directory,
-        (Some(b".diskwright"), Some(b"machine.json"), None) => ReportPart::Report,
+        (Some(MachineReport::DIRECTORY), None, None) => ReportPart::Directory,
+        (Some(MachineReport::DIRECTORY), Some(b"machine.json"), None) => ReportPart::Report,
         _ => ReportPart::None,
     }
 }
