@@ -129,7 +129,8 @@ fn equal_sets_share_blocks_up_to_the_limit() {
         scan.file_with(format!("f{at}"), 0, None, with_xattrs(0o644, &[("user.v", &[5; 1000])]));
     }
     let view = scan.view();
-    let size = 32 * MIB;
+    // With inodes for what is made there later.
+    let size = 96 * MIB;
     let image = Image::new(&view, options(Ext4Features::Modern), size);
     image.assert_clean();
     if let Some(mounted) = image.mount("loop,ro") {

@@ -123,7 +123,10 @@ impl Image {
 impl Mounted {
     pub(crate) fn path(&self, below: impl AsRef<[u8]>) -> PathBuf {
         use std::os::unix::ffi::OsStrExt;
-        self.root.join(Path::new(std::ffi::OsStr::from_bytes(below.as_ref())))
+        let below = below.as_ref();
+        // An absolute path would be one of this host.
+        let below = below.strip_prefix(b"/").unwrap_or(below);
+        self.root.join(Path::new(std::ffi::OsStr::from_bytes(below)))
     }
 }
 
