@@ -50,6 +50,8 @@ struct State {
     /// Workers that wait; to wake nobody costs a system call, too.
     waiting: usize,
     writer_waits: bool,
+    /// Whether a thread writes that does nothing else; without, workers write at once what is hashed.
+    has_writer: bool,
     read: u64,
 }
 
@@ -125,6 +127,7 @@ impl<'a> Schedule<'a> {
             is_done: false,
             waiting: 0,
             writer_waits: false,
+            has_writer: false,
             read: 0,
         };
         Self {
@@ -157,8 +160,14 @@ impl<'a> Schedule<'a> {
                 return None;
             }
             let task = match role {
+                Role::Worker if !state.has_writer => {
+                    state.write().or_else(|| self.pick(&mut state, encoders))
+                }
                 Role::Worker => self.pick(&mut state, encoders).or_else(|| state.write()),
-                Role::Writer => state.write(),
+                Role::Writer => {
+                    state.has_writer = true;
+                    state.write()
+                }
             };
             if let Some(task) = task {
                 state.running += 1;
