@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
-use super::judgement::{Judged, Made, Wanted, judge};
+use super::amending::Made;
+use super::judgement::{Judged, Wanted, judge};
 use super::kernel::{Drives, ExaminedKernel};
 use super::needs;
 use super::{Finding, InitramfsPolicy, Prediction, Readiness, Severity, Verdict};

@@ -1,15 +1,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::assess::{Amendment, Question};
+use super::amending::{Amending, Made, amending, amendment, with_cause};
+use super::assess::Question;
 use super::kernel::{Drives, ExaminedKernel, Ramdisk, ReadRamdisk, is_of_the_content};
 use super::needs::{self, Need};
-use super::overlay::archive;
 use super::residue::{self, Residue};
 use super::{Finding, InitramfsPolicy, Severity, Verdict};
+use crate::Result;
 use crate::error::EscapePath;
 use crate::format::DiskController;
-use crate::tree::{InodeId, Object};
-use crate::{Error, Result};
+use crate::tree::Object;
 
 /// What a kernel must drive for the order's targets.
 pub(super) struct Wanted {
@@ -27,27 +27,6 @@ pub(super) struct Judged {
     /// What it lacks and what else there is to know, in the order in which it was found.
     pub(super) findings: Vec<Finding>,
     pub(super) made: Option<Made>,
-}
-
-/// An amendment with what it is for.
-pub(super) struct Made {
-    inode: InodeId,
-    /// Of the kernel that has the modules.
-    release: String,
-    added: BTreeSet<String>,
-    pub(super) amendment: Amendment,
-}
-
-/// What is done about an initial RAM disk that lacks something.
-enum Amending {
-    /// An archive is appended.
-    Done,
-    /// Nothing, for the order wants none.
-    Kept,
-    /// It is amended already for a kernel that has it too, and gets these modules of this kernel with that.
-    Shared(BTreeSet<String>),
-    /// Nothing can be, for this cause.
-    Refused(String),
 }
 
 /// What a kernel lacks for something.
@@ -77,7 +56,7 @@ impl Wanted {
                 volumes.push(need);
             }
         }
-        if disk.lvm {
+        if disk.starts_on_logical_volume() {
             volumes.push(needs::DEVICE_MAPPER);
         }
         Self { controllers, volumes }
@@ -138,49 +117,6 @@ pub(super) fn judge(
     }
 }
 
-fn amending(
-    question: &Question<'_>,
-    kernel: &ExaminedKernel,
-    ramdisk: &ReadRamdisk,
-    made: &[Made],
-) -> Amending {
-    if question.policy == InitramfsPolicy::Keep {
-        return Amending::Kept;
-    }
-    if let Some(known) = made.iter().find(|known| known.inode == ramdisk.inode) {
-        let is_for_both = known.release == kernel.release;
-        return Amending::Shared(if is_for_both { known.added.clone() } else { BTreeSet::new() });
-    }
-    if question.edited.contains(&ramdisk.path) {
-        return Amending::Refused("an edit of the guest changes it".to_owned());
-    }
-    Amending::Done
-}
-
-fn amendment(
-    question: &Question<'_>,
-    kernel: &ExaminedKernel,
-    ramdisk: &ReadRamdisk,
-    added: &BTreeSet<String>,
-    residue: &Residue,
-) -> Result<Amendment> {
-    let modules = kernel.modules.as_ref();
-    let check = || question.monitor.check();
-    let archive = archive(question.tree, ramdisk, modules, added, residue, question.timestamp, &check)?;
-    let after = format!(
-        "{} bytes behind what was there, an archive with {}",
-        archive.appended.bytes.len(),
-        archive.names.join(", ").as_bytes().escape_ascii_path()
-    );
-    Ok(Amendment { path: ramdisk.path.clone(), appended: archive.appended, after })
-}
-
-/// An error with what caused it, in one line.
-fn with_cause(error: &Error) -> String {
-    let cause = std::error::Error::source(error).map(|cause| format!(" ({cause})"));
-    format!("{error}{}", cause.unwrap_or_default())
-}
-
 struct Judge<'a> {
     question: &'a Question<'a>,
     kernel: &'a ExaminedKernel,
@@ -210,7 +146,7 @@ impl Judge<'_> {
         }
         if let Some((ramdisk, residue)) = ramdisk {
             self.residue(residue, ramdisk);
-            if self.question.request.disk.lvm {
+            if self.question.request.disk.starts_on_logical_volume() {
                 all = all.max(self.logical_volumes(ramdisk));
             }
         }
@@ -238,6 +174,7 @@ impl Judge<'_> {
             Ramdisk::None => {
                 let what = format!("{image} has no initial RAM disk: it must drive everything itself");
                 self.tell(Finding::new("no-initramfs", Severity::Note, what, ""));
+                verdict = self.root_without_ramdisk();
             }
             Ramdisk::Unreadable { path, error } => {
                 let what = format!("{path} cannot be looked into: {}", with_cause(error));
@@ -259,6 +196,31 @@ impl Judge<'_> {
                 }
             }
         }
+        verdict
+    }
+
+    /// Whether a kernel finds the root by itself: it knows partitions, and neither file systems' identifiers nor volumes.
+    ///
+    /// # Reference
+    /// Linux, `block/early-lookup.c`, `early_lookup_bdev`.
+    fn root_without_ramdisk(&mut self) -> Verdict {
+        let request = self.question.request;
+        let is_on_volume = request.disk.mounted_at(b"/").is_some_and(|root| root.logical_volume.is_some());
+        let image = &self.kernel.image;
+        let remedy = "make one in the machine, or name the root by root=PARTUUID=";
+        let (what, severity, verdict) = match (is_on_volume, needs::root_partition(request)) {
+            (false, Some(true)) => return Verdict::Boots,
+            (false, None) => {
+                let what = format!("{image} has no initial RAM disk, and nothing says how it finds the root");
+                (what, Severity::Warning, Verdict::Unknown)
+            }
+            (true, _) | (false, Some(false)) => {
+                let named = if is_on_volume { "is a logical volume" } else { "is named by what is in it" };
+                let what = format!("the root {named}: {image} finds it with an initial RAM disk only");
+                (what, self.gravest, Verdict::DoesNotBoot)
+            }
+        };
+        self.tell(Finding::new("root-without-initramfs", severity, what, remedy));
         verdict
     }
 

@@ -5,7 +5,7 @@ use sha2::Sha256;
 use super::needs::Need;
 use super::residue;
 use crate::boot::Kernel;
-use crate::initramfs::{Flavour, Initramfs};
+use crate::initramfs::{Flavour, Initramfs, Item};
 use crate::modules::{Driver, KernelConfig, KernelModules, TableFiles, Tables, module_name};
 use crate::tree::{FileTree, InodeId, Object};
 use crate::{Error, ErrorKind, Result};
@@ -240,6 +240,11 @@ fn ramdisk(
         }
     }
     let Some((inode, state)) = state else { return Ok(Ramdisk::None) };
+    if let Some(image) = packed_root(&unpacked) {
+        let text = format!("its files are in a file system ({image}) that is not looked into");
+        let error = Error::new(ErrorKind::Unsupported, text);
+        return Ok(Ramdisk::Unreadable { path: format!("/{path}"), error });
+    }
     let flavour = Flavour::of(&unpacked);
     let directory = match flavour {
         Flavour::Booster => "usr/lib/modules".to_owned(),
@@ -266,6 +271,12 @@ fn ramdisk(
         directory,
         modules,
     })))
+}
+
+/// The image of a file system from which dracut's init takes all else, by the names that its versions give it.
+fn packed_root(ramdisk: &Initramfs) -> Option<&'static str> {
+    let is_file = |name: &&&str| matches!(ramdisk.item(name.as_bytes()), Some(Item::File { .. }));
+    PACKED_ROOTS.iter().find(is_file).copied()
 }
 
 /// Whether an error is of what stands on the medium, not of the medium itself: such a one leaves an image to be made.
@@ -316,5 +327,15 @@ fn release_in_image(tree: &FileTree, path: &str) -> Result<Option<String>> {
     Ok(is_release.then(|| String::from_utf8_lossy(word).into_owned()))
 }
 
+const PACKED_ROOTS: [&str; 8] = [
+    "squash-root.img",
+    "squashfs-root.img",
+    "erofs-root.img",
+    "squash/root.img",
+    "squash/squash-root.img",
+    "squash/squashfs-root.img",
+    "squash/erofs-root.img",
+    "erofs/root.img",
+];
 /// Bytes of a kernel image in which its version stands: the setup code has at most 32 KiB.
 const SETUP: u64 = 32 << 10;
