@@ -5,7 +5,7 @@ use super::assess::Question;
 use super::kernel::{Drives, ExaminedKernel, Ramdisk, ReadRamdisk, is_of_the_content};
 use super::needs::{self, Need};
 use super::residue::{self, Residue};
-use super::{Finding, InitramfsPolicy, Severity, Verdict};
+use super::{Finding, Severity, Verdict};
 use crate::Result;
 use crate::error::EscapePath;
 use crate::format::DiskController;
@@ -97,11 +97,11 @@ pub(super) fn judge(
     };
     let residue = residue::of(ramdisk, question.request)?;
     let read = Some((ramdisk.as_ref(), &residue));
-    let (mut judged, added) = judge(amending(question, kernel, ramdisk, made)).judged(wanted, read);
+    let amending = amending(question, kernel, ramdisk, made);
+    let is_to_be_made = matches!(amending, Amending::Done);
+    let (mut judged, added) = judge(amending).judged(wanted, read);
     let is_nothing = added.is_empty() && residue.files.is_empty() && residue.masked.is_empty();
-    let is_shared = made.iter().any(|one| one.inode == ramdisk.inode);
-    let is_refused = question.edited.contains(&ramdisk.path);
-    if question.policy == InitramfsPolicy::Keep || is_shared || is_refused || is_nothing {
+    if !is_to_be_made || is_nothing {
         return Ok(judged);
     }
     match amendment(question, kernel, ramdisk, &added, &residue) {

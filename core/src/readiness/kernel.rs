@@ -68,7 +68,8 @@ impl ExaminedKernel {
     /// Reads the tables of a kernel and its initial RAM disk.
     ///
     /// # Errors
-    /// Those of reading the tree, but an initial RAM disk that cannot be understood is none.
+    /// Those of reading the tree, but an initial RAM disk that cannot be understood is none; that of `check`, which is asked
+    /// for each MiB.
     pub(super) fn read(tree: &FileTree, kernel: &Kernel, check: &dyn Fn() -> Result<()>) -> Result<Self> {
         let release = release(tree, kernel)?;
         let mut files = TableFiles::new(tree, check);

@@ -199,3 +199,31 @@ const ALIGNMENT: u64 = 512;
 /// An initial RAM disk must fit into the memory of the machine, unpacked.
 const MAX_ADDED: u64 = 24 << 20;
 const MIB: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::boot::test_tree::tree;
+
+    #[test]
+    fn unpacking_a_module_ends_where_it_is_cancelled() {
+        let mut xz = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(0)).unwrap();
+        xz.write_all(&vec![7; 4 << 20]).unwrap();
+        let packed = xz.finish().unwrap();
+        let tree = tree(&[("a.ko.xz", &packed)]);
+        let asked = std::cell::Cell::new(0);
+        let check = || {
+            asked.set(asked.get() + 1);
+            match asked.get() {
+                1..=2 => Ok(()),
+                _ => Err(Error::new(ErrorKind::Cancelled, "cancelled")),
+            }
+        };
+        let mut files = ModuleFiles { tree: &tree, left: MAX_ADDED, check: &check };
+        let mut bytes = Vec::new();
+        let error = files.unpack(b"a.ko.xz", &mut bytes).unwrap_err();
+        assert_eq!((error.kind(), bytes.len()), (ErrorKind::Cancelled, 2 << 20));
+    }
+}
