@@ -4,7 +4,8 @@ use crate::scan::{Attributes, Entry, EntryObject, ScanSource, ScanSummary, ScanV
 use crate::tree::{FileTree, Findings, TreeBuilder, Whiteouts};
 use crate::{BytesReader, ReadAt, Result};
 
-/// A tree of regular files and, where the content starts with `-> `, symbolic links; directories are implied.
+/// A tree of regular files and, where the content starts with `-> ` or `=> `, symbolic or hard links; directories are
+/// implied.
 pub(crate) fn tree(files: &[(&str, &[u8])]) -> FileTree {
     let source =
         MemorySource(files.iter().map(|(path, bytes)| ((*path).to_owned(), bytes.to_vec())).collect());
@@ -19,9 +20,10 @@ impl ScanSource for MemorySource {
     fn scan(&self, visitor: &mut dyn ScanVisitor) -> Result<ScanSummary> {
         for (at, (path, bytes)) in self.0.iter().enumerate() {
             let content = SourceContent(at as u64);
-            let object = match bytes.strip_prefix(b"-> ") {
-                Some(target) => EntryObject::Symlink(target.to_vec()),
-                None => EntryObject::File { content, size: bytes.len() as u64, data: None },
+            let object = match (bytes.strip_prefix(b"-> "), bytes.strip_prefix(b"=> ")) {
+                (Some(target), _) => EntryObject::Symlink(target.to_vec()),
+                (None, Some(target)) => EntryObject::HardLink(target.to_vec()),
+                (None, None) => EntryObject::File { content, size: bytes.len() as u64, data: None },
             };
             let attributes = Attributes { mode: 0o644, ..Attributes::default() };
             visitor.entry(Entry { path: path.clone().into_bytes(), object, attributes })?;

@@ -45,6 +45,13 @@ impl VolumesOfTheDisk {
         self.volumes.iter().find(|volume| volume.mount_point() == Some(mount_point))
     }
 
+    /// Whether a file system that the initial RAM disk mounts, the root or `/usr`, is on a logical volume.
+    pub fn starts_on_logical_volume(&self) -> bool {
+        let early: [&[u8]; 2] = [b"/", b"/usr"];
+        let mut mounted = early.iter().filter_map(|path| self.mounted_at(path));
+        mounted.any(|volume| volume.logical_volume.is_some())
+    }
+
     /// Whether a device, named in whatever way, is one of these volumes.
     pub fn has(&self, device: &Device) -> bool {
         self.volumes.iter().any(|volume| names(device, volume))

@@ -209,6 +209,18 @@ impl<'a> GuestWorkspace<'a> {
         Ok(())
     }
 
+    /// Whether `path` leads to a regular file that no edit has changed so far, under none of its names.
+    pub fn is_as_scanned(&self, path: &[u8]) -> bool {
+        let place = self.overlay.locate(path, LastLink::Follow);
+        let Some(node) = place.node.filter(|_| place.standing == Standing::File) else { return false };
+        let tree = self.tree();
+        let is_same = |changed: &Vec<u8>| {
+            *changed == place.path
+                || tree.lookup(changed).is_some_and(|other| tree.inode_of(other) == tree.inode_of(node))
+        };
+        !self.overlay.changes.keys().any(is_same)
+    }
+
     /// Puts `appended` behind the bytes of the regular file at `path`, which are not read; `after` says in the report what
     /// it is.
     ///

@@ -205,3 +205,23 @@ fn a_tree_with_nothing_in_it_can_be_written_to() {
     workspace.write(b"/etc/fstab", b"x".to_vec(), "").unwrap();
     assert_eq!(workspace.read(b"etc//fstab").unwrap().as_deref(), Some(&b"x"[..]));
 }
+
+#[test]
+fn a_file_is_as_scanned_until_one_of_its_names_is_edited() {
+    let items = vec![
+        ("/boot/a", file("a")),
+        ("/boot/b", Item::SameAs("boot/a")),
+        ("/boot/c", file("c")),
+        ("/boot/d", file("d")),
+        ("/link", Item::Link("boot/c")),
+    ];
+    let tree = tree(items);
+    let mut workspace = GuestWorkspace::new(&tree);
+    assert!(workspace.is_as_scanned(b"boot/a") && workspace.is_as_scanned(b"link"));
+    workspace.write(b"/boot/b", b"other".to_vec(), "why").unwrap();
+    workspace.write(b"/boot/c", b"other".to_vec(), "why").unwrap();
+    workspace.remove(b"/boot/d", "why");
+    for path in ["boot/a", "boot/b", "boot/c", "link", "boot/d", "boot", "nothing"] {
+        assert!(!workspace.is_as_scanned(path.as_bytes()), "{path}");
+    }
+}

@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead};
 
+use crate::Result;
+
 /// An entry's header, as far as anybody asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Header {
@@ -13,8 +15,11 @@ pub(super) struct Header {
 }
 
 /// Reads entry after entry; zero bytes between archives are passed over.
-pub(super) struct Reader<R> {
+pub(super) struct Reader<'a, R> {
     input: R,
+    /// Asked at least once for each MiB.
+    check: &'a dyn Fn() -> Result<()>,
+    checked: u64,
     /// Bytes read; archives count from a multiple of four.
     read: u64,
     /// Bytes of the last entry's content that were not read, and of the padding behind them.
@@ -23,10 +28,10 @@ pub(super) struct Reader<R> {
     most: u64,
 }
 
-impl<R: BufRead> Reader<R> {
-    /// A reader that refuses to read more than `most` bytes.
-    pub(super) fn new(input: R, most: u64) -> Self {
-        Self { input, read: 0, left: 0, padding: 0, most }
+impl<'a, R: BufRead> Reader<'a, R> {
+    /// A reader that refuses to read more than `most` bytes, and ends with the error of `check`.
+    pub(super) fn new(input: R, most: u64, check: &'a dyn Fn() -> Result<()>) -> Self {
+        Self { input, check, checked: 0, read: 0, left: 0, padding: 0, most }
     }
 
     /// Bytes read so far.
@@ -123,6 +128,10 @@ impl<R: BufRead> Reader<R> {
         if self.read > self.most {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it unpacks to more than 4 GiB"));
         }
+        if self.read - self.checked >= CHECK_EVERY {
+            self.checked = self.read;
+            (self.check)().map_err(io::Error::other)?;
+        }
         Ok(())
     }
 }
@@ -131,6 +140,8 @@ impl<R: BufRead> Reader<R> {
 #[derive(Clone, Debug)]
 pub(crate) struct CpioWriter {
     bytes: Vec<u8>,
+    /// Zero bytes in front of the archive.
+    padding: usize,
     entries: u32,
     mtime: u32,
 }
@@ -140,7 +151,12 @@ impl CpioWriter {
     /// nearest that it can.
     pub(crate) fn new(mtime: i64) -> Self {
         let mtime = u32::try_from(mtime.clamp(0, i64::from(u32::MAX))).unwrap_or_default();
-        Self { bytes: Vec::new(), entries: 0, mtime }
+        Self { bytes: Vec::new(), padding: 0, entries: 0, mtime }
+    }
+
+    /// An archive behind so many zero bytes.
+    pub(crate) fn behind(padding: usize, mtime: i64) -> Self {
+        Self { bytes: vec![0; padding], padding, ..Self::new(mtime) }
     }
 
     /// Adds root's directory, 0755.
@@ -151,6 +167,27 @@ impl CpioWriter {
     /// Adds root's file, 0644.
     pub(crate) fn file(&mut self, name: &[u8], content: &[u8]) {
         self.put(name, 0o100_644, 1, content);
+    }
+
+    /// Adds root's file, 0644, with what `fill` puts behind the bytes that it is given.
+    ///
+    /// # Errors
+    /// That of `fill`; the archive cannot be used then.
+    pub(crate) fn file_from(
+        &mut self,
+        name: &[u8],
+        fill: &mut dyn FnMut(&mut Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
+        let header = self.bytes.len();
+        self.file(name, &[]);
+        let start = self.bytes.len();
+        fill(&mut self.bytes)?;
+        let size = self.bytes.len().saturating_sub(start) as u32;
+        // filesize, the seventh field.
+        let field = header + 6 + 6 * 8;
+        self.bytes[field..field + 8].copy_from_slice(format!("{size:08X}").as_bytes());
+        self.pad();
+        Ok(())
     }
 
     /// Adds root's symbolic link.
@@ -185,7 +222,8 @@ impl CpioWriter {
     }
 
     fn pad(&mut self) {
-        self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
+        let archive = self.bytes.len() - self.padding;
+        self.bytes.resize(self.padding + archive.next_multiple_of(4), 0);
     }
 }
 
@@ -200,6 +238,7 @@ fn invalid(text: &str) -> io::Error {
 }
 
 const HEADER: usize = 110;
+const CHECK_EVERY: u64 = 1 << 20;
 const END: &[u8] = b"TRAILER!!!";
 /// `PATH_MAX`.
 const MAX_NAME: u64 = 4096;

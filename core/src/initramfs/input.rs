@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::ReadAt;
+use crate::{ReadAt, Result};
 
 /// A file from its start to its end, whose position is known to the byte.
 pub(super) struct Input {
@@ -36,12 +36,24 @@ impl Input {
         Ok(&left[..left.len().min(wanted)])
     }
 
-    /// Reads what is left, and gives the digest of the whole file, which more can be added to.
-    pub(super) fn into_digest(mut self) -> io::Result<Sha256> {
-        while !self.fill_buf()?.is_empty() {
-            self.at = self.buffer.len();
+    /// Passes over zero bytes; says whether nothing follows. `check` is asked for each buffer.
+    pub(super) fn skip_zeros(&mut self, check: &dyn Fn() -> Result<()>) -> Result<bool> {
+        loop {
+            let offset = self.position();
+            let available = self.fill_buf().map_err(|error| super::failure(error, offset))?;
+            let len = available.len();
+            let zeros = available.iter().take_while(|byte| **byte == 0).count();
+            self.consume(zeros);
+            if len == 0 || zeros < len {
+                return Ok(len == 0);
+            }
+            check()?;
         }
-        Ok(self.digest)
+    }
+
+    /// The digest of all that was read, the whole file at its end; more can be added to it.
+    pub(super) fn into_digest(self) -> Sha256 {
+        self.digest
     }
 
     /// Keeps what was not consumed and reads more behind it.

@@ -89,27 +89,45 @@ impl Initramfs {
     ///
     /// # Errors
     /// `ErrorKind::Source` with the offset of the part that cannot be read or unpacked, or that is none;
-    /// `ErrorKind::LimitExceeded` when it unpacks to more than 4 GiB, or has more than 400 000 names.
+    /// `ErrorKind::Unsupported` for a part that is packed with lzop; `ErrorKind::LimitExceeded` when the file has more than
+    /// 2 GiB or 1000 parts, unpacks to more than 4 GiB, has more than 400 000 names, or more than 32 MiB of names and
+    /// wanted content, or a link's target of more than 4096 bytes.
     pub fn read(file: Arc<dyn ReadAt>, wanted: &dyn Fn(&[u8]) -> bool) -> Result<Self> {
         let mut tree = Self::default();
-        tree.add(file, wanted)?;
+        tree.add(file, wanted, &|| Ok(()))?;
         Ok(tree)
     }
 
     /// Lays another file over what is there, as a boot loader does that loads several.
-    pub(crate) fn add(&mut self, file: Arc<dyn ReadAt>, wanted: &dyn Fn(&[u8]) -> bool) -> Result<FileState> {
+    ///
+    /// # Errors
+    /// As [`Initramfs::read`]; that of `check`, which is asked at least once for each MiB that is unpacked.
+    pub(crate) fn add(
+        &mut self,
+        file: Arc<dyn ReadAt>,
+        wanted: &dyn Fn(&[u8]) -> bool,
+        check: &dyn Fn() -> Result<()>,
+    ) -> Result<FileState> {
         let size = file.size();
+        if size > MAX_FILE {
+            let text = format!("the initial RAM disk has {size} bytes, more than 2 GiB");
+            return Err(Error::new(ErrorKind::LimitExceeded, text));
+        }
         let mut input = Input::new(file);
         let mut unpacked = 0;
         loop {
+            check()?;
+            let is_end = input.skip_zeros(check)?;
             let offset = input.position();
             let failed = |error: io::Error| failure(error, offset);
-            let start = input.peek(8).map_err(failed)?;
-            let Some(first) = start.first() else { break };
-            if *first == 0 {
-                input.consume(1);
-                continue;
+            if is_end {
+                break;
             }
+            if self.segments.len() >= MAX_SEGMENTS {
+                let text = "the initial RAM disk has more than 1000 parts";
+                return Err(Error::new(ErrorKind::LimitExceeded, text).with_offset(offset));
+            }
+            let start = input.peek(8).map_err(failed)?;
             let packing = Packing::detect(start).ok_or_else(|| not_an_archive(start, offset))?;
             if packing == Packing::Plain && !offset.is_multiple_of(4) {
                 let text = "an archive that is not packed begins at a multiple of 4: the kernel would not take this one";
@@ -118,13 +136,13 @@ impl Initramfs {
             let before = self.entries.len();
             let most = MAX_UNPACKED - unpacked;
             let (entries, is_early) = if packing == Packing::Plain {
-                let mut reader = Reader::new(&mut input, most);
+                let mut reader = Reader::new(&mut input, most, check);
                 let found = self.archive(&mut reader, wanted).map_err(failed)?;
                 unpacked += reader.read();
                 found
             } else {
                 let decoder = packing.decoder(&mut input).map_err(failed)?;
-                let mut reader = Reader::new(BufReader::with_capacity(64 << 10, decoder), most);
+                let mut reader = Reader::new(BufReader::with_capacity(64 << 10, decoder), most, check);
                 let found = self.archives(&mut reader, wanted).map_err(failed)?;
                 unpacked += reader.read();
                 found
@@ -132,8 +150,7 @@ impl Initramfs {
             let is_early = is_early && self.entries.len() > before;
             self.segments.push(Segment { offset, packing, entries, is_early });
         }
-        let failed = |error: io::Error| failure(error, size);
-        Ok(FileState { digest: input.into_digest().map_err(failed)?, size })
+        Ok(FileState { digest: input.into_digest(), size })
     }
 
     /// The parts of the files that were read, in order.
@@ -211,7 +228,7 @@ impl Initramfs {
     /// Archive after archive of an unpacked stream.
     fn archives<R: BufRead>(
         &mut self,
-        reader: &mut Reader<R>,
+        reader: &mut Reader<'_, R>,
         wanted: &dyn Fn(&[u8]) -> bool,
     ) -> io::Result<(usize, bool)> {
         let (mut entries, mut is_early) = (0, true);
@@ -226,7 +243,7 @@ impl Initramfs {
     /// One archive: the number of its entries, and whether all of them are for the kernel only.
     fn archive<R: BufRead>(
         &mut self,
-        reader: &mut Reader<R>,
+        reader: &mut Reader<'_, R>,
         wanted: &dyn Fn(&[u8]) -> bool,
     ) -> io::Result<(usize, bool)> {
         let (mut entries, mut is_early) = (0, true);
@@ -241,7 +258,7 @@ impl Initramfs {
     fn take<R: BufRead>(
         &mut self,
         header: Header,
-        reader: &mut Reader<R>,
+        reader: &mut Reader<'_, R>,
         wanted: &dyn Fn(&[u8]) -> bool,
     ) -> io::Result<()> {
         let Header { mode, size, name } = header;
@@ -297,7 +314,12 @@ fn not_an_archive(start: &[u8], offset: u64) -> Error {
     Error::new(kind, text).with_offset(offset)
 }
 
+/// An error of the check as it was, any other with the offset of the part that it is about.
 fn failure(error: io::Error, offset: u64) -> Error {
+    let error = match error.downcast::<Error>() {
+        Ok(error) => return error,
+        Err(error) => error,
+    };
     let (kind, text) = match error.kind() {
         io::ErrorKind::FileTooLarge => {
             (ErrorKind::LimitExceeded, "the initial RAM disk is too large to be read")
@@ -321,6 +343,9 @@ const MAX_CONTENT: u64 = 4 << 20;
 const MAX_KEPT: usize = 32 << 20;
 const MAX_ENTRIES: usize = 400_000;
 const MAX_UNPACKED: u64 = 4 << 30;
+const MAX_FILE: u64 = 2 << 30;
+/// A hundred times what is seen: each part may have a decoder's memory to be set up.
+const MAX_SEGMENTS: usize = 1000;
 
 #[cfg(test)]
 mod tests;

@@ -179,3 +179,61 @@ fn lz4_literals(content: &[u8]) -> Vec<u8> {
     block.extend_from_slice(content);
     block
 }
+
+#[test]
+fn reading_asks_for_each_mib_that_is_unpacked_whether_to_go_on() {
+    let asked = std::cell::Cell::new(0);
+    let check = || {
+        asked.set(asked.get() + 1);
+        match asked.get() {
+            1..=3 => Ok(()),
+            _ => Err(Error::new(ErrorKind::Cancelled, "cancelled")),
+        }
+    };
+    let content = vec![7; 5 << 20];
+    let file = gzip(&archive(&[("a", &content)]));
+    let error = Initramfs::default().add(bytes(file), &|_| true, &check).unwrap_err();
+    assert_eq!((error.kind(), asked.get()), (ErrorKind::Cancelled, 4));
+    asked.set(0);
+    let zeros = vec![0; 5 << 20];
+    let error = Initramfs::default().add(bytes(zeros), &|_| true, &check).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Cancelled, "zero bytes too");
+}
+
+#[test]
+fn parts_without_end_and_files_without_end_are_refused() {
+    let one = archive(&[("a", b"x")]);
+    assert_eq!(read(one.repeat(1000)).unwrap().segments().len(), 1000);
+    assert_eq!(read(one.repeat(1001)).unwrap_err().kind(), ErrorKind::LimitExceeded);
+    let huge = Arc::new(Huge);
+    let error = Initramfs::read(huge, &|_| true).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded, "nothing of it is read");
+}
+
+/// A file that nobody has the time to read.
+struct Huge;
+
+impl ReadAt for Huge {
+    fn size(&self) -> u64 {
+        (2 << 30) + 1
+    }
+
+    fn read_exact_at(&self, _: u64, _: &mut [u8]) -> io::Result<()> {
+        Err(io::ErrorKind::Other.into())
+    }
+}
+
+#[test]
+fn an_archive_behind_padding_has_the_bytes_of_one_without() {
+    let mut plain = CpioWriter::new(7);
+    plain.file(b"ab", b"content");
+    plain.file(b"c", b"12345");
+    let mut behind = CpioWriter::behind(3, 7);
+    let mut fill = |bytes: &mut Vec<u8>| {
+        bytes.extend_from_slice(b"content");
+        Ok(())
+    };
+    behind.file_from(b"ab", &mut fill).unwrap();
+    behind.file(b"c", b"12345");
+    assert_eq!(behind.finish(), [vec![0; 3], plain.finish()].concat());
+}

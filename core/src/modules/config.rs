@@ -1,7 +1,8 @@
 use std::collections::BTreeSet;
 
+use super::TableFiles;
 use crate::Result;
-use crate::tree::{FileTree, Object};
+use crate::tree::FileTree;
 
 /// What of a kernel's configuration is in the kernel itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,9 +13,16 @@ pub struct KernelConfig {
 impl KernelConfig {
     /// Reads `/boot/config-VERSION`, else the file `config` beside the modules; `None` when there is neither.
     ///
+    /// A file of more than 4 MiB counts as missing.
+    ///
     /// # Errors
-    /// Those of reading the tree; `ErrorKind::LimitExceeded` for a file of more than 4 MiB.
+    /// Those of reading the tree.
     pub fn load(tree: &FileTree, version: &str) -> Result<Option<Self>> {
+        Self::load_from(&mut TableFiles::new(tree, &|| Ok(())), version)
+    }
+
+    /// As [`KernelConfig::load`], by way of `files`, which knows afterwards what was passed over.
+    pub(crate) fn load_from(files: &mut TableFiles<'_>, version: &str) -> Result<Option<Self>> {
         if version.contains('/') {
             return Ok(None);
         }
@@ -24,11 +32,8 @@ impl KernelConfig {
             format!("usr/lib/modules/{version}/config"),
         ];
         for place in places {
-            let Some(node) = tree.resolve(place.as_bytes()) else { continue };
-            let inode = tree.inode_of(node);
-            if matches!(tree.inode(inode).object, Object::File { .. }) {
-                let text = tree.read(inode, MAX_CONFIG)?;
-                return Ok(Some(Self::parse(&String::from_utf8_lossy(&text))));
+            if let Some(text) = files.text(place.as_bytes(), MAX_CONFIG)? {
+                return Ok(Some(Self::parse(&text)));
             }
         }
         Ok(None)

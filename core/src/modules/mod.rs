@@ -9,6 +9,7 @@
 //! The tables are read as text; nothing of them is run.
 
 mod config;
+mod files;
 mod index;
 mod pattern;
 mod tables;
@@ -20,6 +21,7 @@ pub use tables::Tables;
 
 use crate::Result;
 use crate::tree::{FileTree, Object};
+pub(crate) use files::TableFiles;
 use pattern::matches;
 
 /// The module tables of one kernel.
@@ -40,6 +42,8 @@ pub struct KernelModules {
     /// Patterns of those, where the kernel lists them.
     built_in_aliases: Vec<(String, String)>,
     has_built_in_list: bool,
+    has_dependencies: bool,
+    has_aliases: bool,
 }
 
 /// A module.
@@ -74,25 +78,27 @@ impl KernelModules {
     ///
     /// Cost: reads about 3 MiB.
     ///
+    /// A table of more than 8 MiB counts as missing.
+    ///
     /// # Errors
-    /// Those of reading the tree; `ErrorKind::LimitExceeded` for a table of more than 32 MiB.
+    /// Those of reading the tree.
     pub fn load(tree: &FileTree, version: &str) -> Result<Option<Self>> {
+        Self::load_from(&mut TableFiles::new(tree, &|| Ok(())), version)
+    }
+
+    /// As [`KernelModules::load`], by way of `files`, which knows afterwards what was passed over.
+    pub(crate) fn load_from(files: &mut TableFiles<'_>, version: &str) -> Result<Option<Self>> {
         if version.is_empty() || version.contains('/') {
             return Ok(None);
         }
+        let tree = files.tree();
         let places = [format!("lib/modules/{version}"), format!("usr/lib/modules/{version}")];
         let is_directory = |node: &_| matches!(tree.inode(tree.inode_of(*node)).object, Object::Directory);
         let found = places.iter().find_map(|place| tree.resolve(place.as_bytes()).filter(is_directory));
         let Some(directory) = found else { return Ok(None) };
-        let table = |name: &str| -> Result<Option<String>> {
-            let Some(node) = tree.child(directory, name.as_bytes()) else { return Ok(None) };
-            let Some(node) = tree.resolve(&tree.path(node)) else { return Ok(None) };
-            if !matches!(tree.inode(tree.inode_of(node)).object, Object::File { .. }) {
-                return Ok(None);
-            }
-            let bytes = tree.read(tree.inode_of(node), MAX_TABLE)?;
-            Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
-        };
+        let directory_path = tree.path(directory);
+        let mut table =
+            |name: &str| files.text(&[directory_path.as_slice(), b"/", name.as_bytes()].concat(), MAX_TABLE);
         let tables = Tables {
             dependencies: table("modules.dep")?,
             aliases: table("modules.alias")?,
@@ -100,7 +106,7 @@ impl KernelModules {
             built_in: table("modules.builtin")?,
             built_in_information: table("modules.builtin.modinfo")?,
         };
-        Ok(Some(Self { directory: tree.path(directory), ..Self::of(&tables) }))
+        Ok(Some(Self { directory: directory_path, ..Self::of(&tables) }))
     }
 
     /// What tables say.
@@ -113,6 +119,8 @@ impl KernelModules {
             soft: soft_lines(text(&tables.soft_dependencies)),
             built_in: text(&tables.built_in).lines().filter_map(module_name).collect(),
             has_built_in_list: tables.built_in.is_some(),
+            has_dependencies: tables.dependencies.is_some(),
+            has_aliases: tables.aliases.is_some(),
             ..Self::default()
         };
         modules.take_dependencies(text(&tables.dependencies));
@@ -128,6 +136,16 @@ impl KernelModules {
     /// Whether the tables say which modules are in the kernel itself.
     pub fn has_built_in_list(&self) -> bool {
         self.has_built_in_list
+    }
+
+    /// Whether the tables say which modules there are.
+    pub fn has_dependencies(&self) -> bool {
+        self.has_dependencies
+    }
+
+    /// Whether the tables say which devices modules are for.
+    pub fn has_aliases(&self) -> bool {
+        self.has_aliases
     }
 
     /// Whether there is any module.
@@ -153,17 +171,27 @@ impl KernelModules {
     /// The drivers whose aliases are for a device that calls itself `device` (a `modalias`, as in
     /// `pci:v00001AF4d00001001sv00001AF4sd00000002bc01sc00i00`), those in the kernel first.
     pub fn drivers_of(&self, device: &str) -> Vec<Driver> {
-        let fits = |(pattern, _): &&(String, String)| matches(pattern.as_bytes(), device.as_bytes());
+        let mut known = BTreeSet::new();
+        let mut fits = |kind: u8, (pattern, name): &(String, String)| {
+            matches(pattern.as_bytes(), device.as_bytes()) && known.insert((kind, name.clone()))
+        };
         let mut drivers: Vec<Driver> = Vec::new();
-        let built_in = self.built_in_aliases.iter().filter(fits);
-        let modules = self.aliases.iter().filter(fits);
-        let built_in = built_in.map(|(_, name)| Driver::BuiltIn(name.clone()));
-        for driver in built_in.chain(modules.map(|(_, name)| Driver::Module(name.clone()))) {
-            if !drivers.contains(&driver) {
-                drivers.push(driver);
-            }
+        for alias in self.built_in_aliases.iter().filter(|alias| fits(0, alias)) {
+            drivers.push(Driver::BuiltIn(alias.1.clone()));
+        }
+        for alias in self.aliases.iter().filter(|alias| fits(1, alias)) {
+            drivers.push(Driver::Module(alias.1.clone()));
         }
         drivers
+    }
+
+    /// Whether a driver of that name, a module or a part of the kernel, has an alias for a device.
+    pub(crate) fn is_driver_of(&self, name: &str, device: &str) -> bool {
+        let name = underscored(name);
+        let fits = |(pattern, known): &(String, String)| {
+            *known == name && matches(pattern.as_bytes(), device.as_bytes())
+        };
+        self.built_in_aliases.iter().any(fits) || self.aliases.iter().any(fits)
     }
 
     /// Who is meant by the name of a module or by an alias, as modprobe(8) takes it.
@@ -200,8 +228,10 @@ impl KernelModules {
         for line in table.lines() {
             let Some((path, needs)) = line.split_once(':') else { continue };
             let Some(name) = module_name(path) else { continue };
-            let needs = needs.split_ascii_whitespace().map(str::to_owned).collect();
-            let module = Module { path: path.to_owned(), needs };
+            let Some(path) = below_directory(path) else { continue };
+            let needs = needs.split_ascii_whitespace().map(below_directory).collect::<Option<Vec<_>>>();
+            let Some(needs) = needs else { continue };
+            let module = Module { path, needs };
             if self.modules.insert(name.clone(), module).is_none() {
                 self.order.push(name);
             }
@@ -212,19 +242,38 @@ impl KernelModules {
     fn take_built_in_information(&mut self, table: &str) {
         for record in table.split('\0') {
             let Some((name, field)) = record.split_once('.') else { continue };
-            if let Some(pattern) = field.strip_prefix("alias=") {
+            let pattern = field.strip_prefix("alias=").filter(|pattern| pattern.len() <= MAX_PATTERN);
+            if let Some(pattern) = pattern.filter(|_| name.len() <= MAX_NAME) {
                 self.built_in_aliases.push((pattern.to_owned(), underscored(name)));
             }
         }
     }
 }
 
-/// The name of the module in a file: what stands before the first dot of the last component, `-` as `_`.
+/// A path of `modules.dep` from the directory of the tables, which old versions of depmod(8) give in front of it; `None`
+/// for one that leads out of there.
+fn below_directory(path: &str) -> Option<String> {
+    let below = match path.strip_prefix('/') {
+        Some(absolute) => {
+            let merged = absolute.strip_prefix("usr/").unwrap_or(absolute);
+            let versioned = merged.strip_prefix("lib/modules/").and_then(|path| path.split_once('/'));
+            versioned.map_or(absolute, |(_, below)| below)
+        }
+        None => path,
+    };
+    let mut parts = below.split('/').filter(|part| !part.is_empty() && *part != ".").peekable();
+    parts.peek()?;
+    let parts: Vec<&str> = parts.collect();
+    (!parts.contains(&"..")).then(|| parts.join("/"))
+}
+
+/// The name of the module in a file: what stands before the first dot of the last component, `-` as `_`; `None` for one
+/// that no file system takes.
 pub(crate) fn module_name(path: &str) -> Option<String> {
     let file = path.rsplit('/').next().unwrap_or_default();
     let (name, extension) = file.split_once('.')?;
     let is_module = matches!(extension, "ko" | "ko.gz" | "ko.xz" | "ko.zst" | "ko.bz2" | "ko.lz4");
-    (is_module && !name.is_empty()).then(|| underscored(name))
+    (is_module && !name.is_empty() && file.len() <= MAX_NAME).then(|| underscored(name))
 }
 
 /// `-` as `_`, as the kernel and modprobe write the names of modules.
@@ -238,7 +287,8 @@ fn alias_lines(table: &str) -> Vec<(String, String)> {
         let mut words = line.split_ascii_whitespace();
         words.next().filter(|word| *word == "alias")?;
         let pattern = words.next().filter(|pattern| pattern.len() <= MAX_PATTERN)?;
-        Some((pattern.to_owned(), underscored(words.next()?)))
+        let name = words.next().filter(|name| name.len() <= MAX_NAME)?;
+        Some((pattern.to_owned(), underscored(name)))
     };
     table.lines().filter_map(words).collect()
 }
@@ -251,7 +301,7 @@ fn soft_lines(table: &str) -> BTreeMap<String, SoftDependencies> {
         if words.next() != Some("softdep") {
             continue;
         }
-        let Some(name) = words.next() else { continue };
+        let Some(name) = words.next().filter(|name| name.len() <= MAX_NAME) else { continue };
         let soft = all.entry(underscored(name)).or_default();
         let mut is_after = None;
         for word in words {
@@ -269,8 +319,10 @@ fn soft_lines(table: &str) -> BTreeMap<String, SoftDependencies> {
 
 /// Five times what the longest have; a tree over them is no deeper.
 const MAX_PATTERN: usize = 1000;
-/// Ten times what large distributions have.
-const MAX_TABLE: u64 = 32 << 20;
+/// Bytes of a file's name.
+const MAX_NAME: usize = 255;
+/// Four times what large distributions have.
+const MAX_TABLE: u64 = 8 << 20;
 
 #[cfg(test)]
 mod tests;

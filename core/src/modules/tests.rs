@@ -108,3 +108,40 @@ fn tables_of_any_bytes_are_read() {
     assert_eq!(modules.drivers_of("a[b"), []);
     assert_eq!(modules.to_files().len(), 5);
 }
+
+#[test]
+fn a_device_with_many_aliases_has_each_driver_once() {
+    let aliases: String = (0..40_000).map(|at| format!("alias x:* m{}\n", at % 20_000)).collect();
+    let modules = KernelModules::of(&Tables { aliases: Some(aliases), ..Tables::default() });
+    let drivers = modules.drivers_of("x:1");
+    assert_eq!(drivers.len(), 20_000);
+    assert_eq!(drivers[1], Driver::Module("m1".to_owned()));
+    assert!(modules.is_driver_of("m19999", "x:1") && !modules.is_driver_of("m19999", "y:1"));
+    assert!(!modules.is_driver_of("m20000", "x:1"));
+}
+
+#[test]
+fn paths_lead_nowhere_but_below_the_directory_of_the_tables() {
+    let dependencies = "/lib/modules/5.1/kernel/a.ko: /usr/lib/modules/5.1/kernel/b.ko ./kernel//c.ko\n\
+                        ../../etc/d.ko:\nkernel/e.ko: kernel/../../f.ko\n/updates/g.ko:\n";
+    let dependencies = Some(dependencies.to_owned());
+    let modules = KernelModules::of(&Tables { dependencies, ..Tables::default() });
+    assert_eq!(modules.names().collect::<Vec<_>>(), ["a", "g"]);
+    assert_eq!(modules.closure("a").unwrap(), ["kernel/c.ko", "kernel/b.ko", "kernel/a.ko"]);
+    assert_eq!(modules.module("g").unwrap().path, "updates/g.ko");
+}
+
+#[test]
+fn names_that_no_file_can_have_are_dropped() {
+    let long = "n".repeat(300);
+    let modules = KernelModules::of(&Tables {
+        dependencies: Some(format!("kernel/{long}.ko:\nkernel/a.ko:\n")),
+        aliases: Some(format!("alias x:* {long}\n")),
+        soft_dependencies: Some(format!("softdep {long} pre: a\n")),
+        built_in_information: Some(format!("{long}.alias=x:*\0")),
+        ..Tables::default()
+    });
+    assert_eq!(modules.names().collect::<Vec<_>>(), ["a"]);
+    assert_eq!(modules.drivers_of("x:1"), []);
+    assert!(modules.soft_dependencies(&long).is_none());
+}

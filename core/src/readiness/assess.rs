@@ -1,3 +1,6 @@
+use std::collections::BTreeSet;
+
+use super::amending::Made;
 use super::judgement::{Judged, Wanted, judge};
 use super::kernel::{Drives, ExaminedKernel};
 use super::needs;
@@ -25,6 +28,8 @@ pub(crate) struct Question<'a> {
     pub(crate) machine: Firmware,
     /// Whether the loader for UEFI has kernels of its own.
     pub(crate) brings_kernels: bool,
+    /// Initial RAM disks that edits of the guest have changed already, by their paths in the tree.
+    pub(crate) edited: BTreeSet<String>,
     pub(crate) policy: InitramfsPolicy,
     pub(crate) timestamp: Timestamp,
     pub(crate) monitor: &'a Monitor,
@@ -45,7 +50,6 @@ pub(crate) struct Answer {
 }
 
 /// What an initial RAM disk gets.
-#[derive(Clone)]
 pub(crate) struct Amendment {
     /// Path in the tree, without a leading slash.
     pub(crate) path: String,
@@ -59,23 +63,22 @@ pub(crate) struct Amendment {
 /// Cost: reads the tables of up to four kernels, about 3 MiB each, and unpacks their initial RAM disks.
 ///
 /// # Errors
-/// Those of reading the tree; a module to be added that cannot be read.
+/// Those of reading the tree, faults of the medium under an initial RAM disk or a module too. What stands there and cannot
+/// be understood is a finding.
 pub(crate) fn answer(question: &Question<'_>) -> Result<Answer> {
     let mut findings = Vec::new();
     let wanted = Wanted::of(question);
-    let mut amendments: Vec<Amendment> = Vec::new();
+    let mut made: Vec<Made> = Vec::new();
     let mut first: Option<Judged> = None;
     for (at, kernel) in question.kernels.iter().take(MAX_KERNELS).enumerate() {
         question.monitor.check()?;
-        let examined = ExaminedKernel::read(question.tree, kernel)?;
-        let judged = judge(question, &wanted, &examined, at == 0, &mut findings)?;
+        let examined = ExaminedKernel::read(question.tree, kernel, &|| question.monitor.check())?;
+        let mut judged = judge(question, &wanted, &examined, at == 0, &made)?;
+        findings.append(&mut judged.findings);
         if at == 0 {
             network(question, &examined, &mut findings);
         }
-        // Two kernels may share an initial RAM disk, which then has what the first of them needs.
-        let is_new = |one: &Amendment| amendments.iter().all(|known| known.path != one.path);
-        let amendment = judged.amendment.clone().filter(is_new);
-        amendments.extend(amendment);
+        made.extend(judged.made.take());
         first.get_or_insert(judged);
     }
     if question.kernels.len() > MAX_KERNELS {
@@ -89,7 +92,7 @@ pub(crate) fn answer(question: &Question<'_>) -> Result<Answer> {
     let predictions = predictions(question, first.as_ref());
     let kernel = question.kernels.first().map(|kernel| format!("/{}", kernel.image));
     let readiness = Readiness { initramfs: question.policy, kernel, predictions, findings };
-    Ok(Answer { readiness, amendments })
+    Ok(Answer { readiness, amendments: made.into_iter().map(|made| made.amendment).collect() })
 }
 
 /// Loaders and kernels that are missing.

@@ -1,14 +1,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::assess::{Amendment, Question};
-use super::kernel::{Drives, ExaminedKernel, Ramdisk, ReadRamdisk};
+use super::amending::{Amending, Made, amending, amendment, with_cause};
+use super::assess::Question;
+use super::kernel::{Drives, ExaminedKernel, Ramdisk, ReadRamdisk, is_of_the_content};
 use super::needs::{self, Need};
-use super::overlay::archive;
 use super::residue::{self, Residue};
-use super::{Finding, InitramfsPolicy, Severity, Verdict};
+use super::{Finding, Severity, Verdict};
 use crate::Result;
 use crate::error::EscapePath;
 use crate::format::DiskController;
+use crate::tree::Object;
 
 /// What a kernel must drive for the order's targets.
 pub(super) struct Wanted {
@@ -23,7 +24,9 @@ pub(super) struct Judged {
     /// What does not depend on the controller.
     all: Verdict,
     controllers: BTreeMap<DiskController, Verdict>,
-    pub(super) amendment: Option<Amendment>,
+    /// What it lacks and what else there is to know, in the order in which it was found.
+    pub(super) findings: Vec<Finding>,
+    pub(super) made: Option<Made>,
 }
 
 /// What a kernel lacks for something.
@@ -53,7 +56,7 @@ impl Wanted {
                 volumes.push(need);
             }
         }
-        if disk.lvm {
+        if disk.starts_on_logical_volume() {
             volumes.push(needs::DEVICE_MAPPER);
         }
         Self { controllers, volumes }
@@ -68,48 +71,56 @@ impl Judged {
     }
 }
 
-/// Foretells what a kernel does, makes what its initial RAM disk lacks, and tells it.
+/// Foretells what a kernel does, and makes what its initial RAM disk lacks, which `made` has for other kernels.
 ///
 /// Of the kernels that do not boot by default nothing is blocking.
+///
+/// # Errors
+/// Faults of the medium under a module. Modules that cannot be understood are a finding, and nothing is made.
 pub(super) fn judge(
     question: &Question<'_>,
     wanted: &Wanted,
     kernel: &ExaminedKernel,
     is_default: bool,
-    findings: &mut Vec<Finding>,
+    made: &[Made],
 ) -> Result<Judged> {
-    let mut judge = Judge {
+    let judge = |amending| Judge {
         question,
         kernel,
+        amending,
         gravest: if is_default { Severity::Blocking } else { Severity::Warning },
         added: BTreeSet::new(),
         findings: Vec::new(),
     };
-    let mut all = judge.ramdisk();
-    for need in &wanted.volumes {
-        all = all.max(judge.needs(&[*need], None, &[]));
+    let Ramdisk::Read(ramdisk) = &kernel.ramdisk else {
+        return Ok(judge(Amending::Kept).judged(wanted, None).0);
+    };
+    let residue = residue::of(ramdisk, question.request)?;
+    let read = Some((ramdisk.as_ref(), &residue));
+    let amending = amending(question, kernel, ramdisk, made);
+    let is_to_be_made = matches!(amending, Amending::Done);
+    let (mut judged, added) = judge(amending).judged(wanted, read);
+    let is_nothing = added.is_empty() && residue.files.is_empty() && residue.masked.is_empty();
+    if !is_to_be_made || is_nothing {
+        return Ok(judged);
     }
-    let mut controllers = BTreeMap::new();
-    for (controller, targets) in &wanted.controllers {
-        let verdict = judge.needs(needs::of_controller(*controller), Some(*controller), targets);
-        controllers.insert(*controller, verdict);
-    }
-    let mut amendment = None;
-    if let Ramdisk::Read(ramdisk) = &kernel.ramdisk {
-        let residue = residue::of(ramdisk, question.request)?;
-        judge.residue(&residue, ramdisk);
-        if question.request.disk.lvm {
-            all = all.max(judge.logical_volumes(ramdisk));
+    match amendment(question, kernel, ramdisk, &added, &residue) {
+        Ok(amendment) => {
+            let (inode, release) = (ramdisk.inode, kernel.release.clone());
+            judged.made = Some(Made { inode, release, added, amendment });
+            Ok(judged)
         }
-        amendment = judge.amend(ramdisk, &residue)?;
+        Err(error) if is_of_the_content(&error) => {
+            Ok(judge(Amending::Refused(with_cause(&error))).judged(wanted, read).0)
+        }
+        Err(error) => Err(error),
     }
-    findings.append(&mut judge.findings);
-    Ok(Judged { all, controllers, amendment })
 }
 
 struct Judge<'a> {
     question: &'a Question<'a>,
     kernel: &'a ExaminedKernel,
+    amending: Amending,
     /// What blocks.
     gravest: Severity,
     /// Modules that the initial RAM disk is to get.
@@ -118,10 +129,39 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
+    /// What is foretold, and the modules that it takes.
+    fn judged(
+        mut self,
+        wanted: &Wanted,
+        ramdisk: Option<(&ReadRamdisk, &Residue)>,
+    ) -> (Judged, BTreeSet<String>) {
+        let mut all = self.ramdisk();
+        for need in &wanted.volumes {
+            all = all.max(self.needs(&[*need], None, &[]));
+        }
+        let mut controllers = BTreeMap::new();
+        for (controller, targets) in &wanted.controllers {
+            let verdict = self.needs(needs::of_controller(*controller), Some(*controller), targets);
+            controllers.insert(*controller, verdict);
+        }
+        if let Some((ramdisk, residue)) = ramdisk {
+            self.residue(residue, ramdisk);
+            if self.question.request.disk.starts_on_logical_volume() {
+                all = all.max(self.logical_volumes(ramdisk));
+            }
+        }
+        (Judged { all, controllers, findings: self.findings, made: None }, self.added)
+    }
+
     /// What there is to say of the initial RAM disk itself.
     fn ramdisk(&mut self) -> Verdict {
         let image = &self.kernel.image;
         let mut verdict = Verdict::Boots;
+        for path in &self.kernel.too_large {
+            let path = format!("/{}", path.escape_ascii_path());
+            let what = format!("{path} is too large to be read: what it says of {image} is not known");
+            self.tell(Finding::new("table-too-large", Severity::Warning, what, "").at(path));
+        }
         if self.kernel.modules.is_none() && self.kernel.config.is_none() {
             let what = format!(
                 "the tree has neither the modules of {image} (/lib/modules/{}) nor its configuration",
@@ -134,10 +174,10 @@ impl Judge<'_> {
             Ramdisk::None => {
                 let what = format!("{image} has no initial RAM disk: it must drive everything itself");
                 self.tell(Finding::new("no-initramfs", Severity::Note, what, ""));
+                verdict = self.root_without_ramdisk();
             }
             Ramdisk::Unreadable { path, error } => {
-                let cause = std::error::Error::source(error).map(|cause| format!(" ({cause})"));
-                let what = format!("{path} cannot be looked into: {error}{}", cause.unwrap_or_default());
+                let what = format!("{path} cannot be looked into: {}", with_cause(error));
                 let remedy = "make it anew in the machine, or look whether it boots";
                 let finding = Finding::new("initramfs-unreadable", Severity::Warning, what, remedy);
                 self.tell(finding.at(path.clone()));
@@ -156,6 +196,31 @@ impl Judge<'_> {
                 }
             }
         }
+        verdict
+    }
+
+    /// Whether a kernel finds the root by itself: it knows partitions, and neither file systems' identifiers nor volumes.
+    ///
+    /// # Reference
+    /// Linux, `block/early-lookup.c`, `early_lookup_bdev`.
+    fn root_without_ramdisk(&mut self) -> Verdict {
+        let request = self.question.request;
+        let is_on_volume = request.disk.mounted_at(b"/").is_some_and(|root| root.logical_volume.is_some());
+        let image = &self.kernel.image;
+        let remedy = "make one in the machine, or name the root by root=PARTUUID=";
+        let (what, severity, verdict) = match (is_on_volume, needs::root_partition(request)) {
+            (false, Some(true)) => return Verdict::Boots,
+            (false, None) => {
+                let what = format!("{image} has no initial RAM disk, and nothing says how it finds the root");
+                (what, Severity::Warning, Verdict::Unknown)
+            }
+            (true, _) | (false, Some(false)) => {
+                let named = if is_on_volume { "is a logical volume" } else { "is named by what is in it" };
+                let what = format!("the root {named}: {image} finds it with an initial RAM disk only");
+                (what, self.gravest, Verdict::DoesNotBoot)
+            }
+        };
+        self.tell(Finding::new("root-without-initramfs", severity, what, remedy));
         verdict
     }
 
@@ -180,11 +245,14 @@ impl Judge<'_> {
         match self.lack(needs) {
             Lack::Nothing => Verdict::Boots,
             Lack::Unknown(need) => {
-                let text = format!(
-                    "whether {image} drives {} cannot be told: nothing says what is in it",
-                    need.what
-                );
-                self.tell(finding(Severity::Warning, text, "scan the machine with /lib/modules".to_owned()));
+                let (why, remedy) = match &self.kernel.ramdisk {
+                    Ramdisk::Unreadable { .. } => {
+                        ("its initial RAM disk cannot be looked into", "look whether it boots")
+                    }
+                    _ => ("nothing says what is in it", "scan the machine with /lib/modules"),
+                };
+                let text = format!("whether {image} drives {} cannot be told: {why}", need.what);
+                self.tell(finding(Severity::Warning, text, remedy.to_owned()));
                 Verdict::Unknown
             }
             Lack::Driver(need) => {
@@ -194,33 +262,60 @@ impl Judge<'_> {
                 self.tell(finding(self.gravest, text, remedy.to_owned()));
                 Verdict::DoesNotBoot
             }
-            Lack::Modules(modules) => {
-                let names = modules.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-                match (&self.kernel.ramdisk, self.question.policy) {
-                    (Ramdisk::Read(ramdisk), InitramfsPolicy::Amend) => {
-                        let text = format!("/{} lacks what {image} needs for {what}: {names}", ramdisk.path);
-                        let remedy = "the modules are appended to it with all that they need".to_owned();
-                        self.added.extend(modules);
-                        self.tell(finding(Severity::Mended, text, remedy));
-                        Verdict::Boots
+            Lack::Modules(modules) => match &self.kernel.ramdisk {
+                Ramdisk::Read(ramdisk) => {
+                    let (verdict, made) = self.lacking(ramdisk, &what, modules);
+                    if let Some((severity, text, remedy)) = made {
+                        let is_refused = matches!(self.amending, Amending::Refused(_) | Amending::Shared(_));
+                        let made = finding(severity, text, remedy);
+                        let id = if is_refused { "initramfs-not-amended" } else { id };
+                        self.tell(Finding { id, ..made });
                     }
-                    (Ramdisk::Read(ramdisk), InitramfsPolicy::Keep) => {
-                        let text = format!("/{} lacks what {image} needs for {what}: {names}", ramdisk.path);
-                        let remedy = format!(
-                            "let it be amended (--initramfs amend), or {}",
-                            ramdisk.flavour.rebuild()
-                        );
-                        self.tell(finding(self.gravest, text, remedy));
-                        Verdict::DoesNotBoot
-                    }
-                    (Ramdisk::Unreadable { .. }, _) => Verdict::Unknown,
-                    (Ramdisk::None, _) => {
-                        let text =
-                            format!("{image} has no initial RAM disk to load {names} from, for {what}");
-                        self.tell(finding(self.gravest, text, "make one in the machine".to_owned()));
-                        Verdict::DoesNotBoot
-                    }
+                    verdict
                 }
+                Ramdisk::Unreadable { .. } => Verdict::Unknown,
+                Ramdisk::None => {
+                    let names = in_words(&modules);
+                    let text = format!("{image} has no initial RAM disk to load {names} from, for {what}");
+                    self.tell(finding(self.gravest, text, "make one in the machine".to_owned()));
+                    Verdict::DoesNotBoot
+                }
+            },
+        }
+    }
+
+    /// What it means that an initial RAM disk lacks modules, and how it is told.
+    fn lacking(
+        &mut self,
+        ramdisk: &ReadRamdisk,
+        what: &str,
+        modules: BTreeSet<String>,
+    ) -> (Verdict, Option<(Severity, String, String)>) {
+        let lacks = format!(
+            "/{} lacks what {} needs for {what}: {}",
+            ramdisk.path,
+            self.kernel.image,
+            in_words(&modules)
+        );
+        let rebuild = ramdisk.flavour.rebuild();
+        match &self.amending {
+            Amending::Done => {
+                self.added.extend(modules);
+                let remedy = "the modules are appended to it with all that they need".to_owned();
+                (Verdict::Boots, Some((Severity::Mended, lacks, remedy)))
+            }
+            Amending::Kept => {
+                let remedy = format!("let it be amended (--initramfs amend), or {rebuild}");
+                (Verdict::DoesNotBoot, Some((self.gravest, lacks, remedy)))
+            }
+            Amending::Shared(given) if modules.is_subset(given) => (Verdict::Boots, None),
+            Amending::Shared(_) => {
+                let text = format!("{lacks}; it is amended for another kernel that has it too");
+                (Verdict::DoesNotBoot, Some((self.gravest, text, rebuild.to_owned())))
+            }
+            Amending::Refused(cause) => {
+                let text = format!("{lacks}; it cannot be amended: {cause}");
+                (Verdict::DoesNotBoot, Some((self.gravest, text, rebuild.to_owned())))
             }
         }
     }
@@ -249,21 +344,27 @@ impl Judge<'_> {
         let has_file = |name: &String| {
             let module = modules.module(name);
             let path = module.map(|module| [modules.directory(), b"/", module.path.as_bytes()].concat());
-            path.is_some_and(|path| self.question.tree.resolve(&path).is_some())
+            let node = path.and_then(|path| self.question.tree.resolve(&path));
+            let inode = node.map(|node| self.question.tree.inode(self.question.tree.inode_of(node)));
+            inode.is_some_and(|inode| matches!(inode.object, Object::File { .. }))
         };
         names.iter().all(has_file)
     }
 
     /// Tells what of the initial RAM disk's settings is stale: mended where that is wanted.
     fn residue(&mut self, residue: &Residue, ramdisk: &ReadRamdisk) {
+        let rebuild = ramdisk.flavour.rebuild();
+        let (severity, remedy) = match &self.amending {
+            Amending::Done => (Severity::Mended, "the setting is replaced in it".to_owned()),
+            Amending::Kept => {
+                (Severity::Warning, format!("let it be amended (--initramfs amend), or {rebuild}"))
+            }
+            // It was told of the other kernel.
+            Amending::Shared(_) => return,
+            Amending::Refused(_) => (Severity::Warning, rebuild.to_owned()),
+        };
         for finding in &residue.findings {
-            let (severity, remedy) = match self.question.policy {
-                InitramfsPolicy::Amend => (Severity::Mended, "the setting is replaced in it".to_owned()),
-                InitramfsPolicy::Keep => (
-                    Severity::Warning,
-                    format!("let it be amended (--initramfs amend), or {}", ramdisk.flavour.rebuild()),
-                ),
-            };
+            let remedy = remedy.clone();
             let path = Some(format!("/{}", ramdisk.path));
             self.tell(Finding { severity, remedy, path, ..finding.clone() });
         }
@@ -295,25 +396,13 @@ impl Judge<'_> {
         Verdict::Boots
     }
 
-    fn amend(&mut self, ramdisk: &ReadRamdisk, residue: &Residue) -> Result<Option<Amendment>> {
-        let is_nothing = self.added.is_empty() && residue.files.is_empty() && residue.masked.is_empty();
-        if self.question.policy == InitramfsPolicy::Keep || is_nothing {
-            return Ok(None);
-        }
-        let modules = self.kernel.modules.as_ref();
-        let (tree, timestamp) = (self.question.tree, self.question.timestamp);
-        let archive = archive(tree, ramdisk, modules, &self.added, residue, timestamp)?;
-        let after = format!(
-            "{} bytes behind what was there, an archive with {}",
-            archive.appended.bytes.len(),
-            archive.names.join(", ").as_bytes().escape_ascii_path()
-        );
-        Ok(Some(Amendment { path: ramdisk.path.clone(), appended: archive.appended, after }))
-    }
-
     fn tell(&mut self, finding: Finding) {
         self.findings.push(finding);
     }
+}
+
+fn in_words(names: &BTreeSet<String>) -> String {
+    names.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// What an initial RAM disk mounts itself.

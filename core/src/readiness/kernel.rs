@@ -5,9 +5,9 @@ use sha2::Sha256;
 use super::needs::Need;
 use super::residue;
 use crate::boot::Kernel;
-use crate::initramfs::{Flavour, Initramfs};
-use crate::modules::{Driver, KernelConfig, KernelModules, Tables, module_name};
-use crate::tree::{FileTree, Object};
+use crate::initramfs::{Flavour, Initramfs, Item};
+use crate::modules::{Driver, KernelConfig, KernelModules, TableFiles, Tables, module_name};
+use crate::tree::{FileTree, InodeId, Object};
 use crate::{Error, ErrorKind, Result};
 
 /// A kernel of the tree with all that says what it can drive.
@@ -19,6 +19,8 @@ pub(super) struct ExaminedKernel {
     pub(super) modules: Option<KernelModules>,
     pub(super) config: Option<KernelConfig>,
     pub(super) ramdisk: Ramdisk,
+    /// Tables and configurations that are too large to be read, by their paths in the tree.
+    pub(super) too_large: Vec<Vec<u8>>,
 }
 
 /// The initial RAM disk of a kernel.
@@ -37,6 +39,8 @@ pub(super) enum Ramdisk {
 pub(super) struct ReadRamdisk {
     /// Path in the tree of the last file, without a leading slash: what is appended to it comes last.
     pub(super) path: String,
+    /// What the path leads to: another kernel's may lead there too.
+    pub(super) inode: InodeId,
     pub(super) tree: Initramfs,
     pub(super) flavour: Flavour,
     pub(super) digest: Sha256,
@@ -64,17 +68,20 @@ impl ExaminedKernel {
     /// Reads the tables of a kernel and its initial RAM disk.
     ///
     /// # Errors
-    /// Those of reading the tree, but an initial RAM disk that cannot be understood is none.
-    pub(super) fn read(tree: &FileTree, kernel: &Kernel) -> Result<Self> {
+    /// Those of reading the tree, but an initial RAM disk that cannot be understood is none; that of `check`, which is asked
+    /// for each MiB.
+    pub(super) fn read(tree: &FileTree, kernel: &Kernel, check: &dyn Fn() -> Result<()>) -> Result<Self> {
         let release = release(tree, kernel)?;
-        let mut config = KernelConfig::load(tree, &release)?;
-        if config.is_none() {
-            config = KernelConfig::load(tree, &kernel.version)?;
+        let mut files = TableFiles::new(tree, check);
+        let mut config = KernelConfig::load_from(&mut files, &release)?;
+        if config.is_none() && kernel.version != release {
+            config = KernelConfig::load_from(&mut files, &kernel.version)?;
         }
-        let ramdisk = ramdisk(tree, kernel, &release)?;
+        let ramdisk = ramdisk(tree, kernel, &release, check)?;
         // In the order of the tree, in which a packed archive is read best.
-        let modules = KernelModules::load(tree, &release)?;
-        Ok(Self { image: format!("/{}", kernel.image), release, modules, config, ramdisk })
+        let modules = KernelModules::load_from(&mut files, &release)?;
+        let too_large = files.too_large().to_vec();
+        Ok(Self { image: format!("/{}", kernel.image), release, modules, config, ramdisk, too_large })
     }
 
     /// Whether the kernel drives what is needed with what is in its initial RAM disk.
@@ -86,14 +93,18 @@ impl ExaminedKernel {
                 (None, _) | (Some(Drives::No | Drives::Unknown), Drives::Yes | Drives::WithModules(_)) => {
                     true
                 }
-                (Some(Drives::WithModules(_)), Drives::Yes) => true,
+                (Some(Drives::WithModules(_)), Drives::Yes) | (Some(Drives::No), Drives::Unknown) => true,
                 (Some(_), _) => false,
             };
             if is_better {
                 best = Some(drives);
             }
         }
-        best.unwrap_or(Drives::No)
+        match (best.unwrap_or(Drives::No), &self.ramdisk) {
+            // The initial RAM disk may have what the tree has not.
+            (Drives::No, Ramdisk::Unreadable { .. }) => Drives::Unknown,
+            (drives, _) => drives,
+        }
     }
 
     fn driver(&self, need: &Need, driver: &str, option: &str) -> Drives {
@@ -109,19 +120,21 @@ impl ExaminedKernel {
         if modules.is_built_in(driver) || (!modules.has_built_in_list() && has_option) {
             return Drives::Yes;
         }
-        let named = [Driver::BuiltIn(driver.to_owned()), Driver::Module(driver.to_owned())];
-        let fits = |device: &&str| modules.drivers_of(device).iter().any(|one| named.contains(one));
-        let accepts = need.devices.is_empty() || need.devices.iter().any(fits);
         if modules.module(driver).is_none() {
             // Modules that the tree has lost may be left in the initial RAM disk.
-            let is_known = modules.has_built_in_list() || self.config.is_some();
+            let is_known =
+                modules.has_dependencies() && (modules.has_built_in_list() || self.config.is_some());
             return match (is_present, is_known) {
                 (true, _) => Drives::Yes,
                 (false, true) => Drives::No,
                 (false, false) => Drives::Unknown,
             };
         }
-        if !accepts {
+        if !need.devices.is_empty() && !modules.has_aliases() {
+            return Drives::Unknown;
+        }
+        let accepts = |device: &&str| modules.is_driver_of(driver, device);
+        if !need.devices.is_empty() && !need.devices.iter().any(accepts) {
             return Drives::No;
         }
         match self.missing(modules, driver) {
@@ -199,7 +212,12 @@ impl ReadRamdisk {
     }
 }
 
-fn ramdisk(tree: &FileTree, kernel: &Kernel, release: &str) -> Result<Ramdisk> {
+fn ramdisk(
+    tree: &FileTree,
+    kernel: &Kernel,
+    release: &str,
+    check: &dyn Fn() -> Result<()>,
+) -> Result<Ramdisk> {
     let Some(path) = kernel.initrds.last().filter(|path| !path.ends_with("-ucode.img")) else {
         return Ok(Ramdisk::None);
     };
@@ -214,14 +232,20 @@ fn ramdisk(tree: &FileTree, kernel: &Kernel, release: &str) -> Result<Ramdisk> {
     let mut state = None;
     for initrd in &kernel.initrds {
         let Some(node) = tree.resolve(initrd.as_bytes()) else { continue };
-        match unpacked.add(tree.open(tree.inode_of(node))?, &wanted) {
-            Ok(read) => state = Some(read),
+        let inode = tree.inode_of(node);
+        match unpacked.add(tree.open(inode)?, &wanted, check) {
+            Ok(read) => state = Some((inode, read)),
             // A scan that cannot be read would make no image either.
-            Err(error) if is_fault_of_medium(&error) => return Err(error.with_path(initrd)),
+            Err(error) if !is_of_the_content(&error) => return Err(error.with_path(initrd)),
             Err(error) => return Ok(Ramdisk::Unreadable { path: format!("/{initrd}"), error }),
         }
     }
-    let Some(state) = state else { return Ok(Ramdisk::None) };
+    let Some((inode, state)) = state else { return Ok(Ramdisk::None) };
+    if let Some(image) = packed_root(&unpacked) {
+        let text = format!("its files are in a file system ({image}) that is not looked into");
+        let error = Error::new(ErrorKind::Unsupported, text);
+        return Ok(Ramdisk::Unreadable { path: format!("/{path}"), error });
+    }
     let flavour = Flavour::of(&unpacked);
     let directory = match flavour {
         Flavour::Booster => "usr/lib/modules".to_owned(),
@@ -240,6 +264,7 @@ fn ramdisk(tree: &FileTree, kernel: &Kernel, release: &str) -> Result<Ramdisk> {
     let (digest, size, path) = (state.digest, state.size, path.clone());
     Ok(Ramdisk::Read(Box::new(ReadRamdisk {
         path,
+        inode,
         tree: unpacked,
         flavour,
         digest,
@@ -249,10 +274,18 @@ fn ramdisk(tree: &FileTree, kernel: &Kernel, release: &str) -> Result<Ramdisk> {
     })))
 }
 
-/// Whether an error is of the medium, not of what stands on it.
-fn is_fault_of_medium(error: &Error) -> bool {
+/// The image of a file system from which dracut's init takes all else, by the names that its versions give it.
+fn packed_root(ramdisk: &Initramfs) -> Option<&'static str> {
+    let is_file = |name: &&&str| matches!(ramdisk.item(name.as_bytes()), Some(Item::File { .. }));
+    PACKED_ROOTS.iter().find(is_file).copied()
+}
+
+/// Whether an error is of what stands on the medium, not of the medium itself: such a one leaves an image to be made.
+pub(super) fn is_of_the_content(error: &Error) -> bool {
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
-    source.is_some_and(|error| error.raw_os_error().is_some())
+    let is_fault_of_medium = source.is_some_and(|error| error.raw_os_error().is_some());
+    let kinds = [ErrorKind::Source, ErrorKind::LimitExceeded, ErrorKind::Unsupported];
+    kinds.contains(&error.kind()) && !is_fault_of_medium
 }
 
 /// The release that a kernel's modules are filed under: what its name says if there is such a directory, else what its
@@ -295,5 +328,15 @@ fn release_in_image(tree: &FileTree, path: &str) -> Result<Option<String>> {
     Ok(is_release.then(|| String::from_utf8_lossy(word).into_owned()))
 }
 
+const PACKED_ROOTS: [&str; 8] = [
+    "squash-root.img",
+    "squashfs-root.img",
+    "erofs-root.img",
+    "squash/root.img",
+    "squash/squash-root.img",
+    "squash/squashfs-root.img",
+    "squash/erofs-root.img",
+    "erofs/root.img",
+];
 /// Bytes of a kernel image in which its version stands: the setup code has at most 32 KiB.
 const SETUP: u64 = 32 << 10;

@@ -7,6 +7,7 @@
 //! controllers of the targets, file systems ────────┘
 //! ```
 
+mod amending;
 mod assess;
 mod booster;
 mod judgement;

@@ -1,3 +1,4 @@
+use crate::boot::BootRequest;
 use crate::format::{DiskController, NetworkAdapter};
 
 /// Something that a kernel must drive before the guest is up.
@@ -48,6 +49,17 @@ pub(super) fn of_file_system(kind: &str) -> Option<Need> {
         "vfat" => VFAT,
         _ => return None,
     })
+}
+
+/// Whether the kernel's options name the root by its partition; `None` when nothing is known of them.
+pub(super) fn root_partition(request: &BootRequest<'_>) -> Option<bool> {
+    let given = request.parameters.iter().map(String::as_str).chain(request.scanned_cmdline);
+    let option = given.flat_map(str::split_whitespace).find(|option| option.starts_with("root="))?;
+    // Where the disk has no such device, menus name the root by its identifier.
+    let option = request.true_options(option).unwrap_or_default();
+    let root = option.trim_start_matches("root=").trim_matches(['"', '\'']);
+    let is_device = root.strip_prefix("/dev/").is_some_and(|name| !name.contains('/'));
+    Some(is_device || root.starts_with("PARTUUID=") || root.starts_with("PARTLABEL="))
 }
 
 /// What the volumes of a volume group are to the kernel.

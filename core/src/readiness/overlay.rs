@@ -8,7 +8,7 @@ use super::kernel::ReadRamdisk;
 use super::residue::Residue;
 use crate::initramfs::{CpioWriter, Flavour, Packing};
 use crate::modules::{KernelModules, module_name};
-use crate::tree::{AppendedBytes, FileTree};
+use crate::tree::{AppendedBytes, FileTree, InodeId, Object};
 use crate::{Error, ErrorKind, Result, Timestamp};
 
 /// An archive for the end of an initial RAM disk.
@@ -24,9 +24,11 @@ pub(super) struct Archive {
 /// Only files, links and missing directories are in it: an entry for a directory where a link stands would take the
 /// link's place and hide all below.
 ///
+/// Cost: the archive in memory twice, and one packed module.
+///
 /// # Errors
-/// `ErrorKind::Source` naming a module that cannot be read or unpacked; `ErrorKind::LimitExceeded` for one that unpacks
-/// to more than 64 MiB.
+/// `ErrorKind::Source` naming a module that cannot be read or unpacked; `ErrorKind::LimitExceeded` when all of them have
+/// more than 24 MiB, packed or unpacked; that of `check`, which is asked for each MiB.
 ///
 /// # Reference
 /// Linux, "initramfs buffer format"; newc: cpio(5).
@@ -37,6 +39,7 @@ pub(super) fn archive(
     added: &BTreeSet<String>,
     residue: &Residue,
     timestamp: Timestamp,
+    check: &dyn Fn() -> Result<()>,
 ) -> Result<Archive> {
     let mut contents: BTreeMap<Vec<u8>, Content> = BTreeMap::new();
     let file = |name: &(Vec<u8>, Vec<u8>)| (name.0.clone(), Content::File(name.1.clone()));
@@ -44,9 +47,13 @@ pub(super) fn archive(
     let null = || Content::Link(b"/dev/null".to_vec());
     contents.extend(residue.masked.iter().map(|name| (name.clone(), null())));
     if let Some(modules) = modules.filter(|_| !added.is_empty()) {
-        add_modules(tree, ramdisk, modules, added, &mut contents)?;
+        add_modules(ramdisk, modules, added, &mut contents);
     }
-    let mut writer = CpioWriter::new(timestamp.seconds);
+    let mut files = ModuleFiles { tree, left: MAX_ADDED, check };
+    files.check_sizes(contents.values())?;
+    // The kernel takes four zero bytes for the end of lz4's blocks.
+    let padded = (ramdisk.size + 4).next_multiple_of(ALIGNMENT);
+    let mut writer = CpioWriter::behind((padded - ramdisk.size) as usize, timestamp.seconds);
     let mut made: BTreeSet<Vec<u8>> = BTreeSet::new();
     let mut names = Vec::new();
     for (name, content) in &contents {
@@ -60,12 +67,10 @@ pub(super) fn archive(
         match content {
             Content::File(bytes) => writer.file(name, bytes),
             Content::Link(target) => writer.symlink(name, target),
+            Content::Module(path) => writer.file_from(name, &mut |bytes| files.unpack(path, bytes))?,
         }
     }
-    // The kernel takes four zero bytes for the end of lz4's blocks.
-    let padded = (ramdisk.size + 4).next_multiple_of(ALIGNMENT);
-    let mut bytes = vec![0; (padded - ramdisk.size) as usize];
-    bytes.extend(writer.finish());
+    let mut bytes = writer.finish();
     bytes.resize(bytes.len().next_multiple_of(4), 0);
     let mut digest = ramdisk.digest.clone();
     digest.update(&bytes);
@@ -76,15 +81,16 @@ pub(super) fn archive(
 enum Content {
     File(Vec<u8>),
     Link(Vec<u8>),
+    /// The module of that path in the scanned tree, unpacked.
+    Module(Vec<u8>),
 }
 
 fn add_modules(
-    tree: &FileTree,
     ramdisk: &ReadRamdisk,
     modules: &KernelModules,
     added: &BTreeSet<String>,
     contents: &mut BTreeMap<Vec<u8>, Content>,
-) -> Result<()> {
+) {
     let below = |file: &str| [ramdisk.directory.as_slice(), b"/", file.as_bytes()].concat();
     let is_booster = ramdisk.flavour == Flavour::Booster;
     // Where each module is in the initial RAM disk.
@@ -92,14 +98,15 @@ fn add_modules(
     for name in added {
         let Some(module) = modules.module(name) else { continue };
         let place = if is_booster { format!("{name}.ko") } else { unpacked_path(&module.path).to_owned() };
-        contents.insert(below(&place), Content::File(module_bytes(tree, modules, &module.path)?));
+        let path = [modules.directory(), b"/", module.path.as_bytes()].concat();
+        contents.insert(below(&place), Content::Module(path));
         places.insert(name.clone(), place);
     }
     if is_booster {
         for (name, content) in booster::settings(ramdisk, modules, added) {
             contents.insert(name, Content::File(content));
         }
-        return Ok(());
+        return;
     }
     let place = |path: &str| {
         let known = module_name(path).and_then(|name| places.get(&name).cloned());
@@ -111,32 +118,75 @@ fn add_modules(
     for (name, table) in own.joined(&more).with_paths(&place).to_files() {
         contents.insert(below(name), Content::File(table));
     }
-    Ok(())
 }
 
-/// The bytes of a module, unpacked: whatever loads modules in the initial RAM disk, it can read those.
-fn module_bytes(tree: &FileTree, modules: &KernelModules, path: &str) -> Result<Vec<u8>> {
-    let path = [modules.directory(), b"/", path.as_bytes()].concat();
-    let missing = || {
-        let text = "modules.dep names a module whose file is not there";
-        Error::new(ErrorKind::Source, text).with_path(&path)
-    };
-    let node = tree.resolve(&path).ok_or_else(missing)?;
-    let packed = tree.read(tree.inode_of(node), MAX_MODULE)?;
-    let packing = Packing::detect(&packed).filter(|packing| *packing != Packing::Plain);
-    let Some(packing) = packing else { return Ok(packed) };
-    let failed = |error| {
-        let text = "the module cannot be unpacked";
-        Error::new(ErrorKind::Source, text).with_path(&path).with_source(error)
-    };
-    let mut bytes = Vec::new();
-    let decoder = packing.decoder(packed.as_slice()).map_err(failed)?;
-    decoder.take(MAX_MODULE + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > MAX_MODULE {
-        let text = "the module unpacks to more than 64 MiB";
-        return Err(Error::new(ErrorKind::LimitExceeded, text).with_path(&path));
+/// Reads modules of the scanned tree, of all together no more than the rest of a budget.
+struct ModuleFiles<'a> {
+    tree: &'a FileTree,
+    /// Bytes that may still be added, unpacked.
+    left: u64,
+    check: &'a dyn Fn() -> Result<()>,
+}
+
+impl ModuleFiles<'_> {
+    /// Refuses modules that are too large as they stand in the tree, before any is read.
+    fn check_sizes<'c>(&self, contents: impl Iterator<Item = &'c Content>) -> Result<()> {
+        let mut left = self.left;
+        for content in contents {
+            if let Content::Module(path) = content {
+                let (_, size) = self.find(path)?;
+                left = left.checked_sub(size).ok_or_else(|| too_much(path))?;
+            }
+        }
+        Ok(())
     }
-    Ok(bytes)
+
+    /// Puts a module's bytes behind those that are there, unpacked: whatever loads modules in the initial RAM disk, it can
+    /// read those.
+    fn unpack(&mut self, path: &[u8], bytes: &mut Vec<u8>) -> Result<()> {
+        let (inode, size) = self.find(path)?;
+        if size > self.left {
+            return Err(too_much(path));
+        }
+        (self.check)()?;
+        let packed = self.tree.read(inode, self.left)?;
+        let start = bytes.len();
+        match Packing::detect(&packed).filter(|packing| *packing != Packing::Plain) {
+            None => bytes.extend_from_slice(&packed),
+            Some(packing) => {
+                let failed = |error| {
+                    let text = "the module cannot be unpacked";
+                    Error::new(ErrorKind::Source, text).with_path(path).with_source(error)
+                };
+                let mut decoder = packing.decoder(packed.as_slice()).map_err(failed)?;
+                while decoder.by_ref().take(MIB).read_to_end(bytes).map_err(failed)? > 0 {
+                    (self.check)()?;
+                    if (bytes.len() - start) as u64 > self.left {
+                        return Err(too_much(path));
+                    }
+                }
+            }
+        }
+        self.left = self.left.saturating_sub((bytes.len() - start) as u64);
+        Ok(())
+    }
+
+    fn find(&self, path: &[u8]) -> Result<(InodeId, u64)> {
+        let missing = || {
+            let text = "modules.dep names a module whose file is not there";
+            Error::new(ErrorKind::Source, text).with_path(path)
+        };
+        let inode = self.tree.inode_of(self.tree.resolve(path).ok_or_else(missing)?);
+        match self.tree.inode(inode).object {
+            Object::File { size, .. } => Ok((inode, size)),
+            _ => Err(missing()),
+        }
+    }
+}
+
+fn too_much(path: &[u8]) -> Error {
+    let text = "with this module more than 24 MiB of modules would be appended";
+    Error::new(ErrorKind::LimitExceeded, text).with_path(path)
 }
 
 fn unpacked_path(path: &str) -> &str {
@@ -146,4 +196,34 @@ fn unpacked_path(path: &str) -> &str {
 
 /// As boot loaders and other tools pad such files.
 const ALIGNMENT: u64 = 512;
-const MAX_MODULE: u64 = 64 << 20;
+/// An initial RAM disk must fit into the memory of the machine, unpacked.
+const MAX_ADDED: u64 = 24 << 20;
+const MIB: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::boot::test_tree::tree;
+
+    #[test]
+    fn unpacking_a_module_ends_where_it_is_cancelled() {
+        let mut xz = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(0)).unwrap();
+        xz.write_all(&vec![7; 4 << 20]).unwrap();
+        let packed = xz.finish().unwrap();
+        let tree = tree(&[("a.ko.xz", &packed)]);
+        let asked = std::cell::Cell::new(0);
+        let check = || {
+            asked.set(asked.get() + 1);
+            match asked.get() {
+                1..=2 => Ok(()),
+                _ => Err(Error::new(ErrorKind::Cancelled, "cancelled")),
+            }
+        };
+        let mut files = ModuleFiles { tree: &tree, left: MAX_ADDED, check: &check };
+        let mut bytes = Vec::new();
+        let error = files.unpack(b"a.ko.xz", &mut bytes).unwrap_err();
+        assert_eq!((error.kind(), bytes.len()), (ErrorKind::Cancelled, 2 << 20));
+    }
+}

@@ -130,7 +130,13 @@ fn device_units(ramdisk: &ReadRamdisk, request: &BootRequest<'_>, residue: &mut 
         let Some(escaped) = unit.strip_suffix(b".device").filter(|_| is_wanted) else { continue };
         let device = Device::parse(&[b"/", unescaped(escaped).as_slice()].concat());
         let mask = [directory.as_slice(), b"/", unit].concat();
-        if device.is_block() && !request.disk.has(&device) && !units.contains(&mask) {
+        let is_masked = match ramdisk.tree.item(&mask) {
+            Some(Item::Symlink { target }) => target == b"/dev/null",
+            // Nothing can take the place of what has names below it, and systemd takes it for no unit.
+            Some(Item::Directory) => true,
+            _ => false,
+        };
+        if device.is_block() && !request.disk.has(&device) && !is_masked && !units.contains(&mask) {
             residue.stale(
                 name,
                 "stale-device",
@@ -139,7 +145,7 @@ fn device_units(ramdisk: &ReadRamdisk, request: &BootRequest<'_>, residue: &mut 
             units.push(mask);
         }
     }
-    residue.masked.extend(units.into_iter().filter(|mask| ramdisk.tree.item(mask).is_none()));
+    residue.masked.extend(units);
 }
 
 /// Disks made here have no encrypted volumes.

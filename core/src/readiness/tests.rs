@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -10,6 +11,9 @@ use crate::initramfs::{CpioWriter, Initramfs, Item};
 use crate::profile::{Firmware as WantedFirmware, FirmwareParts};
 use crate::tree::Findings;
 use crate::{BytesReader, Monitor, Timestamp};
+
+/// What is refused, unknown or shared.
+mod limits;
 
 const ROOT: &str = "6d1f6a0e-52a3-4f0b-9c39-0f2b7a5f4c11";
 const SWAP: &str = "0b6a9c57-3f0e-4f7d-8a15-5b8f3f0c9e22";
@@ -111,12 +115,23 @@ struct Case {
     controllers: &'static [DiskController],
     policy: InitramfsPolicy,
     identifiers: IdentifierMap,
+    edited: BTreeSet<String>,
+    cmdline: Option<&'static str>,
+    disk: VolumesOfTheDisk,
 }
 
 impl Case {
     fn new(ramdisk: Vec<u8>, controllers: &'static [DiskController]) -> Self {
         let identifiers = IdentifierMap::new();
-        Self { files: files(ramdisk), controllers, policy: InitramfsPolicy::Amend, identifiers }
+        Self {
+            files: files(ramdisk),
+            controllers,
+            policy: InitramfsPolicy::Amend,
+            identifiers,
+            edited: BTreeSet::new(),
+            cmdline: None,
+            disk: disk(),
+        }
     }
 
     fn answer(&self) -> Answer {
@@ -124,12 +139,11 @@ impl Case {
             self.files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())).collect();
         let tree = tree(&files);
         let kernels = kernels::find(&tree, &mut Findings::default()).unwrap();
-        let disk = disk();
         let request = BootRequest {
-            disk: &disk,
+            disk: &self.disk,
             identifiers: &self.identifiers,
             parameters: &["quiet".to_owned()],
-            scanned_cmdline: None,
+            scanned_cmdline: self.cmdline,
         };
         let hardware = Hardware { controllers: self.controllers, adapters: &[NetworkAdapter::E1000] };
         let question = Question {
@@ -142,6 +156,7 @@ impl Case {
             firmware: WantedFirmware::Auto,
             machine: Firmware::Bios,
             brings_kernels: false,
+            edited: self.edited.clone(),
             policy: self.policy,
             timestamp: Timestamp::from_seconds(1_700_000_000),
             monitor: &Monitor::new(),
@@ -341,6 +356,8 @@ fn booster_gets_its_own_tables() {
 fn kernels_without_ramdisk_boot_by_what_is_built_in() {
     let mut case = Case::new(Vec::new(), &[DiskController::VirtioBlock]);
     case.files.retain(|(path, _)| path != RAMDISK);
+    case.disk.volumes[0].partition_uuid = Some("1a2b3c4d-02".to_owned());
+    case.cmdline = Some("root=PARTUUID=1a2b3c4d-02 ro");
     assert_eq!(case.answer().readiness.verdict(), Verdict::DoesNotBoot);
     case.files.retain(|(path, _)| !path.starts_with("usr/lib/modules") && path != "lib");
     assert_eq!(case.answer().readiness.verdict(), Verdict::Unknown);

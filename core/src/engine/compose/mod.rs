@@ -8,6 +8,7 @@ mod groups;
 mod tree_facts;
 mod volumes;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use changed::ChangedContent;
@@ -99,7 +100,10 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
         parameters: &parameters,
         scanned_cmdline: cmdline,
     };
+    let initrds = loaders.kernels().iter().flat_map(|kernel| &kernel.initrds);
+    let edited = initrds.filter(|path| !workspace.is_as_scanned(path.as_bytes())).cloned().collect();
     let question = readiness_question(sources, &tree, &loaders, &settings, boots, &request);
+    let question = Question { edited, ..question };
     let Answer { readiness, amendments } = readiness::answer(&question)?;
     for Amendment { path, appended, after } in amendments {
         let reason = "the initial RAM disk lacks what the new machine needs to come up";
@@ -178,6 +182,7 @@ fn readiness_question<'a>(
         firmware: settings.firmware.value,
         machine: machine_firmware(settings, boots),
         brings_kernels: loaders.brings_kernels(),
+        edited: BTreeSet::new(),
         policy: order.initramfs,
         timestamp: order.timestamp,
         monitor: sources.monitor,

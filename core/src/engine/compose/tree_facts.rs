@@ -98,9 +98,8 @@ pub(super) fn check_lvm(
         return Ok(());
     }
     let support = LvmSupport::of(workspace);
-    let early = |path: &[u8]| disk.mounted_at(path).is_some_and(|volume| volume.logical_volume.is_some());
     let asked = settings.volume_groups.origin != Origin::Default;
-    let text = match (support.program, support.initramfs || !(early(b"/") || early(b"/usr"))) {
+    let text = match (support.program, support.initramfs || !disk.starts_on_logical_volume()) {
         (false, _) => "the tree has no program lvm (package lvm2): it would not find the volume groups",
         (true, false) if asked => {
             "nothing in the tree takes lvm into its initial RAM disk (package lvm2): it would not find the root file system"
