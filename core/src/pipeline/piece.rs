@@ -42,7 +42,7 @@ struct Piece {
     buffer: PieceBuffer,
 }
 
-/// A full piece to be hashed, and then written, by any worker.
+/// A full piece, to be hashed by any worker and then written by the writer or one with nothing else to do.
 pub(super) struct PieceTask {
     output: Arc<OutputShared>,
     piece: Piece,

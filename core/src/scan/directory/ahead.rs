@@ -9,12 +9,15 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+use rustix::io::Errno;
 
 use super::DirectorySource;
-use super::examine::{Examiner, Found, Named, Seen};
+use super::examine::{Entered, Examiner, Found, Named, Seen};
+use super::host::Stat;
 use super::names::Names;
 use crate::{Error, ErrorKind, Result};
 
@@ -45,12 +48,25 @@ pub(super) struct Shared<'a> {
     pub(super) names: &'a Arc<Names>,
 }
 
+/// What a walk and its helpers share.
+#[derive(Default)]
+pub(super) struct Common {
+    /// Descriptors that answers keep open.
+    kept: AtomicUsize,
+    /// Whether the walk is at its end, or was broken off.
+    has_ended: AtomicBool,
+}
+
+/// Counts a descriptor that an answer keeps open, until it is dropped.
+pub(super) struct Kept(Arc<Common>);
+
 /// The helpers of a walk; without any, nothing is looked at ahead.
 pub(super) struct Helpers {
     errands: Sender<Errand>,
     number: usize,
     /// Errands that the walk has not come to.
     asked: usize,
+    common: Arc<Common>,
 }
 
 /// What is known of a directory's next names.
@@ -72,9 +88,38 @@ struct Asked {
 
 /// How much is examined for one errand.
 struct Budget {
+    /// In directories below.
     names: usize,
     /// Directories within each other.
     levels: usize,
+    /// Of what is found.
+    bytes: usize,
+}
+
+impl Budget {
+    fn is_spent(&self) -> bool {
+        self.names == 0 || self.levels == 0 || self.bytes == 0
+    }
+}
+
+impl Kept {
+    /// `None` where too many are open already.
+    fn take(common: &Arc<Common>) -> Option<Self> {
+        let kept = Self(Arc::clone(common));
+        (common.kept.fetch_add(1, Ordering::Relaxed) < MAX_KEPT).then_some(kept)
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.0.kept.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Helpers {
+    fn drop(&mut self) {
+        self.common.has_ended.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Ahead {
@@ -98,19 +143,30 @@ impl Ahead {
 }
 
 impl Helpers {
-    /// `number` of them, and where each gets its errands; they end when these do.
-    pub(super) fn new(number: usize) -> (Self, Receiver<Errand>) {
+    /// None yet, and where each gets its errands; they end when these do.
+    pub(super) fn new() -> (Self, Receiver<Errand>) {
         let (sender, receiver) = unbounded();
-        (Self { errands: sender, number, asked: 0 }, receiver)
+        (Self { errands: sender, number: 0, asked: 0, common: Arc::default() }, receiver)
+    }
+
+    /// One more.
+    pub(super) fn add(&mut self) {
+        self.number += 1;
+    }
+
+    /// What they share with the walk.
+    pub(super) fn common(&self) -> Arc<Common> {
+        Arc::clone(&self.common)
     }
 
     /// What the name `next` of a directory was found to be, if helpers have looked at it or are about to have; else asks them
-    /// about names further on.
+    /// about names further on. While it waits it asks `check` now and then whether to go on.
     pub(super) fn see(
         &mut self,
         ahead: &mut Ahead,
         next: usize,
         directory: &Shared<'_>,
+        check: &mut dyn FnMut() -> Result<()>,
     ) -> Option<Result<Seen>> {
         if let Some(seen) = ahead.known() {
             return Some(seen);
@@ -119,7 +175,17 @@ impl Helpers {
             self.asked -= 1;
             if asked.is_taken.swap(true, Ordering::Relaxed) {
                 let unanswered = || Error::new(ErrorKind::Internal, "an entry was not examined");
-                ahead.ready = asked.answer.recv().unwrap_or_default();
+                ahead.ready = loop {
+                    match asked.answer.recv_timeout(PATIENCE) {
+                        Ok(answer) => break answer,
+                        Err(RecvTimeoutError::Disconnected) => break Answer::new(),
+                        Err(RecvTimeoutError::Timeout) => {
+                            if let Err(error) = check() {
+                                return Some(Err(error));
+                            }
+                        }
+                    }
+                };
                 ahead.ready.resize_with(asked.range.len(), || Err(unanswered()));
                 return ahead.known();
             }
@@ -168,14 +234,14 @@ impl Helpers {
 }
 
 /// Examines what it is asked to until nobody asks any more.
-pub(super) fn help(source: &DirectorySource, started: i64, errands: &Receiver<Errand>) {
+pub(super) fn help(source: &DirectorySource, started: i64, errands: &Receiver<Errand>, common: &Arc<Common>) {
     let mut examiner = Examiner::new(source, started);
     for Errand { directory, device, base, names, range, is_taken, answer } in errands {
         if is_taken.swap(true, Ordering::Relaxed) {
             continue;
         }
-        let directory = OpenNames { directory: &directory, device, base: &base, names: &names };
-        let budget = &mut Budget { names: NAMES, levels: LEVELS };
+        let directory = OpenNames { directory: &directory, device, base: &base, names: &names, common };
+        let budget = &mut Budget { names: NAMES, levels: LEVELS, bytes: BYTES };
         let seen = range.map(|number| directory.see(number, &mut examiner, budget)).collect();
         // A walk that was broken off does not listen.
         let _ = answer.send(seen);
@@ -189,55 +255,86 @@ struct OpenNames<'a> {
     /// Its path on this host, with a slash at its end.
     base: &'a [u8],
     names: &'a Names,
+    common: &'a Arc<Common>,
 }
 
 impl OpenNames<'_> {
-    /// What is there to know of the name `number`: a directory is entered, and so are those in it, until `budget` names were
-    /// examined.
+    /// What is there to know of the name `number`: a directory is entered, and so are those in it, until `budget` is spent.
     fn see(&self, number: usize, examiner: &mut Examiner<'_>, budget: &mut Budget) -> Result<Seen> {
-        let name = self.names.at(number).unwrap_or(&[]);
-        let mut path = [self.base, name].concat();
-        let named = self.named(&path);
-        let examined = examiner.examine(named)?;
+        if budget.bytes == 0 || self.common.has_ended.load(Ordering::Relaxed) {
+            return Ok(Seen::Unseen);
+        }
+        let path = [self.base, self.names.at(number).unwrap_or(&[])].concat();
+        let examined = match examiner.examine(self.named(&path)) {
+            // The walk has descriptors of its own.
+            Err(error) if is_out_of_descriptors(&error) => return Ok(Seen::Unseen),
+            examined => examined?,
+        };
+        budget.bytes = budget.bytes.saturating_sub(examined.weight());
         let is_directory = matches!(examined.found, Found::Directory { is_mount_point: false });
-        if !is_directory || budget.names == 0 || budget.levels == 0 {
+        if !is_directory || budget.is_spent() {
             return Ok(Seen::Examined(examined));
         }
-        let stat = examined.stat;
-        let (attributes, Some(descriptor)) = examiner.open_directory(named, &stat, false)? else {
-            return Ok(Seen::Examined(examined));
+        match self.enter(path, &examined.stat, examiner, budget) {
+            Ok(Some(entered)) => Ok(Seen::Entered(Box::new(entered))),
+            Err(error) if !is_out_of_descriptors(&error) => Err(error),
+            Ok(None) | Err(_) => Ok(Seen::Examined(examined)),
+        }
+    }
+
+    /// Enters the directory at `path` and sees its names; `None` for one that the walk has to enter itself.
+    fn enter(
+        &self,
+        mut path: Vec<u8>,
+        stat: &Stat,
+        examiner: &mut Examiner<'_>,
+        budget: &mut Budget,
+    ) -> Result<Option<Entered>> {
+        let (attributes, Some(descriptor)) = examiner.open_directory(self.named(&path), stat, false)? else {
+            return Ok(None);
         };
-        let device = stat.identity.device;
-        let mut entered = examiner.enter(&path, stat, attributes, descriptor)?;
+        let mut entered = examiner.enter(&path, *stat, attributes, descriptor)?;
+        budget.bytes = budget.bytes.saturating_sub(entered.names.weight());
         path.push(b'/');
-        let Some(directory) = entered.descriptor.take() else { return Ok(Seen::Entered(Box::new(entered))) };
-        let own = OpenNames { directory: &directory, device, base: &path, names: &entered.names };
+        let Some(directory) = entered.descriptor.take() else { return Ok(None) };
+        let (device, common) = (stat.identity.device, self.common);
+        let below = OpenNames { directory: &directory, device, base: &path, names: &entered.names, common };
         budget.levels -= 1;
         let mut is_whole = true;
         for number in 0..entered.names.count() {
-            if budget.names == 0 {
+            if budget.names == 0 || budget.bytes == 0 {
                 is_whole = false;
                 break;
             }
             budget.names -= 1;
-            let seen = own.see(number, examiner, budget);
+            let seen = below.see(number, examiner, budget);
             is_whole &= match &seen {
                 Ok(Seen::Entered(below)) => below.descriptor.is_none(),
                 Ok(Seen::Examined(examined)) => !matches!(examined.found, Found::Directory { .. }),
-                Err(_) => false,
+                Ok(Seen::Unseen) | Err(_) => false,
             };
             entered.seen.push_back(seen);
         }
         budget.levels += 1;
         if !is_whole {
+            entered.kept = Kept::take(self.common);
+            if entered.kept.is_none() {
+                return Ok(None);
+            }
             entered.descriptor = Some(directory);
         }
-        Ok(Seen::Entered(Box::new(entered)))
+        Ok(Some(entered))
     }
 
     fn named<'b>(&'b self, path: &'b [u8]) -> Named<'b> {
         Named { directory: self.directory.as_fd(), device: self.device, path, start: self.base.len() }
     }
+}
+
+fn is_out_of_descriptors(error: &Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
+    let code = source.and_then(std::io::Error::raw_os_error).map(Errno::from_raw_os_error);
+    matches!(code, Some(Errno::MFILE | Errno::NFILE))
 }
 
 /// Names of a turn that the walk examines by itself, for it has to visit all of them, too.
@@ -246,7 +343,13 @@ const OWN: usize = 32;
 const HELPERS: usize = 40;
 /// Names in directories below that are examined for one errand: a wait for it is no longer than that takes.
 const NAMES: usize = 1024;
-/// Directories within each other that are entered for one errand: so many of them may stay open.
+/// Directories within each other that are entered for one errand.
 const LEVELS: usize = 4;
-/// Errands of a walk at one time: each takes descriptors, and memory for what it finds.
+/// What is found for one errand, in memory; names of its own that are beyond are left to the walk.
+const BYTES: usize = 512 << 10;
+/// Errands of a walk at one time.
 const MAX_ASKED: usize = 32;
+/// Descriptors that answers may keep open, of all together.
+const MAX_KEPT: usize = 64;
+/// How long a walk waits for a helper until it looks whether it was cancelled.
+const PATIENCE: Duration = Duration::from_millis(100);

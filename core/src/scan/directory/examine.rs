@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use rustix::fs::FileType;
 
+use super::ahead::Kept;
 use super::host::{Access, Handle, Host, Scratch, Stat, is_own, is_pseudo, tells_holes_truly};
 use super::names::Names;
 use super::{Changes, DirectorySource, OneFileSystem};
@@ -42,6 +43,25 @@ pub(super) struct Examined {
     pub(super) found: Found,
 }
 
+impl Examined {
+    /// Bytes of memory that it takes, about.
+    pub(super) fn weight(&self) -> usize {
+        let attributes = |attributes: &Attributes| {
+            attributes.xattrs.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
+        };
+        let own = match &self.found {
+            Found::Directory { .. } => 0,
+            Found::MountPoint(found) => attributes(found),
+            Found::Other(found, Other::File(Some(ranges))) => {
+                attributes(found) + ranges.len() * size_of::<DataRange>()
+            }
+            Found::Other(found, Other::Symlink(target)) => attributes(found) + target.len(),
+            Found::Other(found, _) => attributes(found),
+        };
+        size_of::<Self>() + own
+    }
+}
+
 /// A directory that was entered: opened, and its names read.
 pub(super) struct Entered {
     pub(super) stat: Stat,
@@ -51,10 +71,14 @@ pub(super) struct Entered {
     pub(super) names: Arc<Names>,
     /// What its first names were found to be, of as many as were examined.
     pub(super) seen: VecDeque<Result<Seen>>,
+    /// Counts the descriptor where a helper keeps it open.
+    pub(super) kept: Option<Kept>,
 }
 
 /// What a name was found to be.
 pub(super) enum Seen {
+    /// Nobody has looked.
+    Unseen,
     /// Not entered, if it is a directory.
     Examined(Examined),
     /// A directory, entered.
@@ -163,7 +187,7 @@ impl<'a> Examiner<'a> {
         }
         names.sort();
         let (descriptor, names) = (Some(Arc::new(descriptor)), Arc::new(names));
-        Ok(Entered { stat, attributes, descriptor, names, seen: VecDeque::new() })
+        Ok(Entered { stat, attributes, descriptor, names, seen: VecDeque::new(), kept: None })
     }
 
     pub(super) fn attributes(

@@ -153,10 +153,15 @@ impl ScanSource for DirectorySource {
         let generation = self.write_index().clear();
         let started = walk::now();
         let findings = std::thread::scope(|scope| {
-            let (helpers, errands) = Helpers::new(self.threads.saturating_sub(1));
+            let (mut helpers, errands) = Helpers::new();
             for _ in 1..self.threads {
-                let errands = errands.clone();
-                scope.spawn(move || ahead::help(self, started, &errands));
+                let (errands, common) = (errands.clone(), helpers.common());
+                let help = move || ahead::help(self, started, &errands, &common);
+                // Where the system has no more threads, fewer do the same.
+                match std::thread::Builder::new().name("diskwright".into()).spawn_scoped(scope, help) {
+                    Ok(_) => helpers.add(),
+                    Err(_) => break,
+                }
             }
             Walk::new(self, generation, visitor, started, helpers).run()
         })?;

@@ -18,10 +18,12 @@ impl Names {
     /// Adds a name, of a directory as it seems or of something else; `false` when there is no room for it.
     pub(super) fn push(&mut self, name: &[u8], is_directory: bool) -> bool {
         let start = u32::try_from(self.text.len());
-        self.text.extend_from_slice(name);
-        let end = u32::try_from(self.text.len());
+        let end = u32::try_from(self.text.len() + name.len());
         match (start, end) {
-            (Ok(start), Ok(end)) => self.spans.push(Span { start, end, is_directory }),
+            (Ok(start), Ok(end)) => {
+                self.text.extend_from_slice(name);
+                self.spans.push(Span { start, end, is_directory });
+            }
             _ => return false,
         }
         true
@@ -42,6 +44,11 @@ impl Names {
 
     pub(super) fn count(&self) -> usize {
         self.spans.len()
+    }
+
+    /// Bytes of memory that they take.
+    pub(super) fn weight(&self) -> usize {
+        self.text.len() + self.spans.len() * size_of::<Span>()
     }
 
     /// The first from `number` on that seems to name a directory.

@@ -119,9 +119,10 @@ impl<'a> Walk<'a> {
 
     /// Visits the entry at `self.path`, the last component of which is a name in the innermost open directory.
     fn visit_name(&mut self) -> Result<()> {
-        let Some(parent) = self.open.last_mut() else { return Ok(()) };
+        let Self { open, helpers, visitor, path, .. } = self;
+        let Some(parent) = open.last_mut() else { return Ok(()) };
         let (number, start) = (parent.number, parent.path_len);
-        let ahead = parent.look_ahead(&mut self.helpers, self.path.get(..start).unwrap_or(&[]));
+        let ahead = parent.look_ahead(helpers, path.get(..start).unwrap_or(&[]), &mut || visitor.check());
         match self.look(ahead)? {
             None => self.visit_gone(),
             Some(Looked::MountPoint(stat, attributes)) => self.visit_mount_point(&stat, attributes),
@@ -157,9 +158,10 @@ impl<'a> Walk<'a> {
         };
         let seen = match ahead {
             Some(seen) => seen?,
-            None => Seen::Examined(self.examiner.examine(parent.named(&self.path)?)?),
+            None => Seen::Unseen,
         };
         let Examined { stat, found } = match seen {
+            Seen::Unseen => self.examiner.examine(parent.named(&self.path)?)?,
             Seen::Examined(examined) => examined,
             Seen::Entered(entered) => return Ok(Looked::Directory(entered)),
         };
@@ -332,11 +334,16 @@ impl OpenDirectory {
     }
 
     /// What the name that was taken last was found to be, if helpers have looked at it.
-    fn look_ahead(&mut self, helpers: &mut Helpers, path: &[u8]) -> Option<Result<Seen>> {
+    fn look_ahead(
+        &mut self,
+        helpers: &mut Helpers,
+        path: &[u8],
+        check: &mut dyn FnMut() -> Result<()>,
+    ) -> Option<Result<Seen>> {
         let number = self.next.checked_sub(1)?;
         let Some(descriptor) = &self.descriptor else { return self.ahead.known() };
         let directory = Shared { descriptor, device: self.identity.device, path, names: &self.names };
-        helpers.see(&mut self.ahead, number, &directory)
+        helpers.see(&mut self.ahead, number, &directory, check)
     }
 }
 
