@@ -29,11 +29,15 @@ pub(crate) fn file(text: impl AsRef<[u8]>) -> Item {
     Item::File(text.as_ref().to_vec())
 }
 
-pub(crate) fn tree(items: Vec<(&str, Item)>) -> FileTree {
+pub(crate) fn source(items: Vec<(&str, Item)>) -> Arc<dyn ScanSource> {
     let items =
         items.into_iter().map(|(path, item)| (path.trim_start_matches('/').to_owned(), item)).collect();
+    Arc::new(Items(items))
+}
+
+pub(crate) fn tree(items: Vec<(&str, Item)>) -> FileTree {
     let mut builder = TreeBuilder::new(Findings::default());
-    builder.add_source(Arc::new(Items(items)), Whiteouts::Plain).unwrap();
+    builder.add_source(source(items), Whiteouts::Plain).unwrap();
     builder.finish().unwrap().0
 }
 

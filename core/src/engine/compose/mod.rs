@@ -385,3 +385,6 @@ fn firmwares(parts: FirmwareParts) -> Vec<Firmware> {
     let of = |present, firmware| if present { Some(firmware) } else { None };
     of(parts.bios, Firmware::Bios).into_iter().chain(of(parts.uefi, Firmware::Uefi)).collect()
 }
+
+#[cfg(test)]
+mod tests;
