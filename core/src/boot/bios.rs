@@ -99,6 +99,11 @@ impl BiosLoader {
         workspace.write(format!("{target}/core.img").as_bytes(), core.image().to_vec(), reason)
     }
 
+    /// Whether the build has the module that reads logical volumes.
+    pub(super) fn reads_lvm(&self, files: &BootFiles<'_>) -> bool {
+        files.find(self.owner, &[format!("{}/lvm.mod", self.directory)]).is_some()
+    }
+
     /// The core that finds GRUB's directory.
     ///
     /// # Errors
@@ -109,12 +114,12 @@ impl BiosLoader {
         search: CoreSearch<'_>,
         needs: CoreNeeds,
     ) -> Result<GrubCore> {
-        let has_lvm = files.find(self.owner, &[format!("{}/lvm.mod", self.directory)]).is_some();
+        let has_lvm = self.reads_lvm(files);
         if needs.lvm == LvmNeed::Boot && !has_lvm {
             let text = "GRUB's directory is on a logical volume, and its build for BIOS has no module lvm: give /boot a \
-                        partition of its own";
+                        partition of its own, or make the groups flat (--lvm flatten)";
             let path = format!("{}/lvm.mod", self.directory);
-            return Err(Error::new(ErrorKind::Unsupported, text).with_path(path));
+            return Err(Error::new(ErrorKind::Unsupported, text).with_path(path).with_field("volume_groups"));
         }
         let mut modules = CORE_MODULES.to_vec();
         modules.extend(needs.fat.then_some("fat"));

@@ -83,6 +83,11 @@ impl<'a> BootLoaders<'a> {
         [self.bios.as_ref().err().map(String::as_str), self.uefi.as_ref().err().map(String::as_str)]
     }
 
+    /// Whether the loader for BIOS, where there is one, reads logical volumes.
+    pub fn reads_lvm(&self) -> bool {
+        self.bios.as_ref().is_ok_and(|loader| loader.reads_lvm(&self.files))
+    }
+
     /// Whether the loader for UEFI brings kernels of its own, which are not looked into.
     pub fn brings_kernels(&self) -> bool {
         self.uefi.as_ref().is_ok_and(UefiLoader::is_self_contained)

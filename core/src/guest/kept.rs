@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use uuid::Uuid;
 
 use super::fstab::{Device, EntryKind, Fstab};
@@ -84,13 +86,16 @@ impl KeptIdentities {
     /// An identifier that fstab has at several mount points (btrfs subvolumes) belongs to the root, else to the first.
     pub fn of(fstab: &Fstab, resume: &[ResumeSetting]) -> Self {
         let mut kept = Self::default();
+        let mut taken = BTreeSet::new();
         for entry in fstab.entries() {
             let place = match entry.kind() {
                 EntryKind::Block => VolumePlace::MountPoint(entry.mount_point()),
                 EntryKind::Swap if entry.device().is_block() => VolumePlace::Swap,
                 _ => continue,
             };
-            kept.add(place, &entry.device());
+            if place == VolumePlace::Swap || taken.insert(place.clone()) {
+                kept.add(place, &entry.device());
+            }
         }
         let has_swap = kept.volumes.iter().any(|volume| volume.place == VolumePlace::Swap);
         for setting in resume.iter().filter(|_| !has_swap) {
@@ -144,10 +149,6 @@ impl KeptIdentities {
     }
 
     fn add(&mut self, place: VolumePlace, device: &Device) {
-        let known = self.volumes.iter().any(|volume| volume.place == place && place != VolumePlace::Swap);
-        if known {
-            return;
-        }
         let mut kept = KeptIdentity {
             place,
             uuid: None,

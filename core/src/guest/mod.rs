@@ -14,6 +14,7 @@ mod identity;
 mod kept;
 mod locale;
 mod logical_volumes;
+mod lvm_filters;
 mod network;
 mod os_release;
 mod overlay;
@@ -22,6 +23,7 @@ mod resume;
 mod scrub;
 mod selinux;
 mod units;
+mod volume_evidence;
 mod volumes;
 mod workspace;
 
@@ -33,11 +35,12 @@ pub use identity::{IdentifierMap, replace_identifiers};
 pub use kept::{
     IdentityHolder, KeptIdentities, KeptIdentity, MbrPartitionId, UsableIdentity, WantedIdentity,
 };
-pub use logical_volumes::{LvmSupport, encrypted_names, root_logical_volume};
+pub use logical_volumes::LvmSupport;
 pub(crate) use network::naming_parameters;
 pub use os_release::OsRelease;
 pub(crate) use resume::true_resume;
 pub use resume::{ResumeSetting, resume_parameter};
+pub(crate) use volume_evidence::{CommandLines, RootDevice, VolumeEvidence};
 pub use volumes::{Volume, VolumePlace, VolumesOfTheDisk};
 pub use workspace::{Edit, EditAction, GuestWorkspace};
 
@@ -169,7 +172,7 @@ fn note_swap_files(workspace: &GuestWorkspace<'_>, fstab: &Fstab, findings: &mut
 #[cfg(test)]
 mod configuration_tests;
 #[cfg(test)]
-mod test_tree;
+pub(crate) mod test_tree;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::tree::{FileTree, Findings, TreeBuilder, Whiteouts};
 use crate::{BytesReader, ReadAt, Result};
 
 /// What a test's tree has at a path.
-pub(super) enum Item {
+pub(crate) enum Item {
     File(Vec<u8>),
     /// A file of this size with nothing but a hole.
     Hole(u64),
@@ -25,15 +25,19 @@ pub(super) enum Item {
 
 struct Items(Vec<(String, Item)>);
 
-pub(super) fn file(text: impl AsRef<[u8]>) -> Item {
+pub(crate) fn file(text: impl AsRef<[u8]>) -> Item {
     Item::File(text.as_ref().to_vec())
 }
 
-pub(super) fn tree(items: Vec<(&str, Item)>) -> FileTree {
+pub(crate) fn source(items: Vec<(&str, Item)>) -> Arc<dyn ScanSource> {
     let items =
         items.into_iter().map(|(path, item)| (path.trim_start_matches('/').to_owned(), item)).collect();
+    Arc::new(Items(items))
+}
+
+pub(crate) fn tree(items: Vec<(&str, Item)>) -> FileTree {
     let mut builder = TreeBuilder::new(Findings::default());
-    builder.add_source(Arc::new(Items(items)), Whiteouts::Plain).unwrap();
+    builder.add_source(source(items), Whiteouts::Plain).unwrap();
     builder.finish().unwrap().0
 }
 

@@ -18,8 +18,8 @@ impl LogicalVolumeName {
     /// The volume that a device path names: `/dev/GROUP/VOLUME`, or `/dev/mapper/GROUP-VOLUME` with hyphens in names
     /// doubled. `None` for paths of other devices, and of names that LVM does not allow.
     ///
-    /// A name of the device mapper with one single hyphen may be that of something else: of a multipath device's
-    /// partition (`mpatha-part1`), which is told apart, or of an encrypted volume, which only crypttab tells.
+    /// A name of the device mapper with one single hyphen may be that of something else: of a partition (`mpatha-part1`,
+    /// `3600…-part2`), which is told apart, or of an encrypted or other device, which only the tree's files tell.
     pub fn of_device(path: &str) -> Option<Self> {
         let below = path.strip_prefix("/dev/")?;
         let name = match below.split_once('/')? {
@@ -47,6 +47,14 @@ impl LogicalVolumeName {
         format!("{}-{}", self.group.replace('-', "--"), self.volume.replace('-', "--"))
     }
 
+    /// Whether the device mapper takes the name: at most 127 bytes.
+    ///
+    /// # Reference
+    /// Linux, `include/uapi/linux/dm-ioctl.h`: `DM_NAME_LEN`, with the byte that ends it.
+    pub fn fits_device_mapper(&self) -> bool {
+        self.mapped().len() <= 127
+    }
+
     fn of_mapped(mapped: &str) -> Option<Self> {
         let bytes = mapped.as_bytes();
         let mut single = None;
@@ -63,9 +71,8 @@ impl LogicalVolumeName {
         }
         let (group, volume) = mapped.split_at_checked(single?)?;
         let volume = volume.strip_prefix('-')?;
-        let is_partition =
-            volume.strip_prefix("part").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
-        if group.starts_with("mpath") && is_partition {
+        let number = volume.strip_prefix("part").unwrap_or_default();
+        if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
         Some(Self::new(group.replace("--", "-"), volume.replace("--", "-")))
@@ -122,7 +129,8 @@ fn check_name(name: &str) -> Result<(), &'static str> {
 }
 
 /// Directories of /dev that are no volume group's.
-const DIRECTORIES: [&str; 31] = [
+const DIRECTORIES: [&str; 35] = [
+    "ataraid",
     "block",
     "bsg",
     "bus",
@@ -131,7 +139,9 @@ const DIRECTORIES: [&str; 31] = [
     "cpu",
     "disk",
     "dma_heap",
+    "drbd",
     "dri",
+    "etherd",
     "fd",
     "hugepages",
     "i2o",
@@ -145,6 +155,7 @@ const DIRECTORIES: [&str; 31] = [
     "net",
     "pts",
     "raw",
+    "rbd",
     "rd",
     "shm",
     "snd",

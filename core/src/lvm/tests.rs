@@ -94,6 +94,8 @@ fn device_paths_of_logical_volumes_are_told_from_others() {
         "/dev/mapper/cryptroot",
         "/dev/mapper/luks-1-2",
         "/dev/mapper/mpatha-part1",
+        "/dev/mapper/3600508b400105e210000900000490000-part2",
+        "/dev/etherd/e1.1",
         "/dev/mapper/-a",
         "/dev/mapper/a-",
         "/dev/disk/by-uuid/x",

@@ -388,7 +388,7 @@ pub(super) fn check_label(file_system: Option<FileSystemKind>, label: &str) -> R
     Ok(())
 }
 
-pub(super) fn check_mount_point(path: &str) -> Result<(), String> {
+pub(crate) fn check_mount_point(path: &str) -> Result<(), String> {
     if path == "/" {
         return Ok(());
     }

@@ -102,11 +102,10 @@ fn name_problems(
     } else if earlier.iter().any(|other| other.name == volume.name) {
         problems.invalid(origin, &field, format!("a second volume {name} of the group"));
     }
-    let mapped = LogicalVolumeName::new(&group.name, &volume.name).mapped();
-    // The kernel's DM_NAME_LEN, with the byte that ends it.
-    if mapped.len() > 127 {
-        let message =
-            format!("with its group's name {} bytes in /dev/mapper, at most 127 can be", mapped.len());
+    let mapped = LogicalVolumeName::new(&group.name, &volume.name);
+    if !mapped.fits_device_mapper() {
+        let len = mapped.mapped().len();
+        let message = format!("with its group's name {len} bytes in /dev/mapper, at most 127 can be");
         problems.invalid(origin, &field, message);
     }
 }
@@ -151,4 +150,4 @@ fn mount_point_problems(settings: &Settings, groups: &[VolumeGroupRequest], prob
 }
 
 /// More than any machine has; the metadata of all of them has its room.
-const MOST_VOLUMES: usize = 256;
+pub(crate) const MOST_VOLUMES: usize = 256;

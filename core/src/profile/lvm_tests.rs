@@ -81,6 +81,63 @@ fn a_list_or_a_wish_to_flatten_goes_before_the_groups_of_a_scan() {
 }
 
 #[test]
+fn boot_has_a_partition_where_the_loader_reads_no_volumes() {
+    let mut tree = scanned();
+    tree.mounts[0].logical_volume = Some(LogicalVolumeName::new("rhel", "boot"));
+    let planned = |settings: &Settings| {
+        shown(&PartitionPlan::new(settings, FirmwareParts { bios: true, uefi: false }).unwrap())
+    };
+    let mut settings = resolve("{}", &tree).unwrap();
+    assert_eq!(planned(&settings).0, ["bios-boot ", "lvm rhel*", "lvm data"]);
+    settings.keep_boot_apart();
+    let (partitions, groups) = planned(&settings);
+    assert_eq!(partitions, ["bios-boot ", "data /boot", "lvm rhel*", "lvm data"]);
+    assert_eq!(groups, ["rhel: root=/* home=/home swap=swap", "data: srv=/srv"]);
+    settings.forget_logical_volumes();
+    assert_eq!(
+        planned(&settings),
+        (vec!["bios-boot ".to_owned(), "swap ".to_owned(), "data /*".to_owned()], vec![])
+    );
+}
+
+#[test]
+fn no_swap_means_none_in_volumes_and_partitions_kept_or_flat() {
+    let strings = |list: &[&str]| list.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
+    let flat = shown(&plan(r#"{"lvm": "flatten", "swap_size": "0M"}"#, &scanned()));
+    let partitions = strings(&["bios-boot ", "data /boot", "data /*", "data /home", "data /srv"]);
+    assert_eq!(flat, (partitions, vec![]));
+    let mut tree = scanned();
+    tree.swaps[0].logical_volume = Some(LogicalVolumeName::new("paging", "swap"));
+    let (partitions, groups) = shown(&plan(r#"{"swap_size": "0M"}"#, &tree));
+    assert_eq!(partitions, ["bios-boot ", "data /boot", "lvm rhel*", "lvm data"]);
+    assert_eq!(groups, ["rhel: root=/* home=/home", "data: srv=/srv"]);
+}
+
+#[test]
+fn swap_volumes_keep_the_identifiers_of_their_names() {
+    let id = |number: u32| format!("00000000-0000-0000-0000-{number:012}");
+    let swap = |number, name: Option<(&str, &str)>| TreeSwap {
+        uuid: Some(id(number)),
+        logical_volume: name.map(|(group, volume)| LogicalVolumeName::new(group, volume)),
+        ..Default::default()
+    };
+    let mut tree = scanned();
+    tree.swaps = vec![swap(1, None), swap(2, Some(("data", "s"))), swap(3, Some(("rhel", "swap")))];
+    for json in ["{}", r#"{"lvm": "flatten"}"#] {
+        let planned = plan(json, &tree);
+        let swaps = planned.contents().filter(|content| content.role == PartitionRole::Swap);
+        let ids: Vec<String> = swaps.filter_map(|swap| Some(swap.volume_id?.to_string())).collect();
+        assert_eq!(ids, [id(3), id(2)], "{json}");
+    }
+    let json = r#"{"partitions": [{"mount_point": "/"}, {"role": "swap", "size": "1G"}, {"volume_group": "rhel"}],
+        "volume_groups": [{"name": "rhel", "volumes": [{"name": "swap", "file_system": "swap", "size": "1G"}]}]}"#;
+    let planned = plan(json, &tree);
+    let swaps = planned.contents().filter(|content| content.role == PartitionRole::Swap);
+    let ids: Vec<String> = swaps.filter_map(|swap| Some(swap.volume_id?.to_string())).collect();
+    assert_eq!(ids, [id(1), id(3)]);
+}
+
+#[test]
 fn groups_of_a_profile_get_the_partitions_that_they_lack() {
     let json = r#"{"disk_size": "20G", "volume_groups": [
         {"name": "a", "volumes": [{"name": "srv", "mount_point": "/srv", "grow": true}]},
@@ -170,4 +227,23 @@ fn fields_of_groups_are_read_by_themselves() {
         "volume_groups[1]",
     ];
     assert_eq!(named, expected);
+}
+
+#[test]
+fn fields_of_groups_have_the_names_of_the_document_in_a_request() {
+    for (field, expected) in [
+        ("volume_groups", "partitionTable.logicalGroups"),
+        ("volume_groups[1].name", "partitionTable.logicalGroups.logicalGroup[1].name"),
+        ("volume_groups[1].volumes", "partitionTable.logicalVolumes (of logicalGroup[1])"),
+        (
+            "volume_groups[1].volumes[2].mount_point",
+            "partitionTable.logicalVolumes (volume[2] of logicalGroup[1]).mpoint",
+        ),
+        (
+            "volume_groups[0].volumes[2].grow",
+            "partitionTable.logicalVolumes (volume[2] of logicalGroup[0]).growable",
+        ),
+    ] {
+        assert_eq!(Settings::field(Origin::Request, field), expected);
+    }
 }

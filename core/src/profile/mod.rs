@@ -45,7 +45,9 @@ pub use volume_group::{LogicalVolumeRequest, VolumeGroupRequest};
 pub use crate::partition::{SectorSize, TableKind};
 
 pub(crate) use account::Access;
+pub(crate) use check::check_mount_point;
 pub(crate) use check_guest::parse_network;
+pub(crate) use check_lvm::MOST_VOLUMES;
 pub(crate) use size::quoted;
 
 #[cfg(test)]

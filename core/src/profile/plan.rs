@@ -5,12 +5,13 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use super::check::check_label;
-use super::plan_lvm::{Division, PlannedGroup};
+use super::plan_lvm::{Division, PlannedGroup, PlannedVolume};
 use super::size::{GIB, MIB};
 use super::{
     ByteSize, FileSystemKind, FirmwareParts, Origin, PartitionFlag, PartitionRequest, PartitionRole,
-    SectorSize, Settings, TableKind, TreeMount,
+    SectorSize, Settings, TableKind, TreeMount, TreeSwap,
 };
+use crate::lvm::LogicalVolumeName;
 use crate::{Error, ErrorKind, Result};
 
 /// The partitions to lay out, in disk order, before content decides their sizes.
@@ -115,24 +116,26 @@ impl PartitionPlan {
             ));
         }
         let growing = division.default_growth();
-        let swap_overrides = settings.swap_size.origin < origin && origin.is_explicit();
+        let mut names = vec![None; partitions.len()];
         for (at, request) in division.partitions.iter().enumerate() {
             let is_swap = role_of(request) == PartitionRole::Swap;
-            if is_swap && swap_overrides {
-                if settings.swap_size.value != ByteSize::ZERO {
-                    let request = PartitionRequest { size: None, ..request.clone() };
-                    partitions.push(plan_one(settings, &request, settings.swap_size.origin, false));
-                }
-            } else {
-                partitions.push(plan_one(settings, request, origin, growing == Some(at)));
-            }
+            let origin = match is_swap && division.takes_swap_size(settings) && origin.is_explicit() {
+                true => settings.swap_size.origin,
+                false => origin,
+            };
+            partitions.push(plan_one(settings, request, origin, growing == Some(at)));
+            names.push(division.names.get(&at).cloned());
         }
         let mut volume_groups = division.planned_groups(settings);
+        for group in &volume_groups {
+            let name = |volume: &PlannedVolume| LogicalVolumeName::new(&group.name, &volume.name);
+            names.extend(group.volumes.iter().map(|volume| Some(name(volume))));
+        }
         let volumes = volume_groups.iter_mut().flat_map(|group| &mut group.volumes);
         let mut all: Vec<&mut PlannedPartition> =
             partitions.iter_mut().chain(volumes.map(|volume| &mut volume.content)).collect();
         number_names(&mut all);
-        keep_volume_ids(settings, &mut all);
+        keep_volume_ids(settings, &mut all, &names);
         Ok(Self { table, sector_size, partitions, volume_groups })
     }
 
@@ -324,16 +327,21 @@ fn number_names(partitions: &mut [&mut PlannedPartition]) {
     }
 }
 
-/// Gives volumes the identifiers and labels by which the tree knows them.
-fn keep_volume_ids(settings: &Settings, partitions: &mut [&mut PlannedPartition]) {
+/// Gives volumes the identifiers and labels by which the tree knows them. `names` are those of the logical volumes that
+/// they are or were.
+fn keep_volume_ids(
+    settings: &Settings,
+    partitions: &mut [&mut PlannedPartition],
+    names: &[Option<LogicalVolumeName>],
+) {
     let keep = settings.identity.value.keeps_identifiers();
-    let mut swaps = settings.swaps.iter();
+    let mut swaps = known_swaps(settings, partitions, names).into_iter();
     let taken: Vec<String> =
         partitions.iter().filter_map(|partition| partition.mount_point.clone()).collect();
     for partition in partitions {
         let known = match partition.role {
             PartitionRole::BiosBoot | PartitionRole::Lvm => None,
-            PartitionRole::Swap => swaps.next().map(|swap| (&swap.uuid, &swap.label)),
+            PartitionRole::Swap => swaps.next().flatten().map(|swap| (&swap.uuid, &swap.label)),
             PartitionRole::Esp => {
                 let volume = known_esp(&settings.volumes, partition.mount_point.as_deref(), &taken);
                 if let Some(volume) = volume {
@@ -357,6 +365,28 @@ fn keep_volume_ids(settings: &Settings, partitions: &mut [&mut PlannedPartition]
                 label.as_ref().filter(|label| check_label(partition.file_system, label).is_ok()).cloned();
         }
     }
+}
+
+/// What the tree knows each swap area as, in their order: a logical volume that of its name, the others what is left.
+fn known_swaps<'a>(
+    settings: &'a Settings,
+    partitions: &[&mut PlannedPartition],
+    names: &[Option<LogicalVolumeName>],
+) -> Vec<Option<&'a TreeSwap>> {
+    let mut left: Vec<Option<&TreeSwap>> = settings.swaps.iter().map(Some).collect();
+    let areas = partitions.iter().zip(names).filter(|(area, _)| area.role == PartitionRole::Swap);
+    let mut by_name = |(_, name): (_, &Option<LogicalVolumeName>)| {
+        let is_it = |swap: &&mut Option<&TreeSwap>| {
+            name.is_some() && swap.is_some_and(|swap| swap.logical_volume == *name)
+        };
+        left.iter_mut().find(is_it).and_then(Option::take)
+    };
+    let mut known: Vec<Option<&TreeSwap>> = areas.map(&mut by_name).collect();
+    let mut rest = left.into_iter().flatten();
+    for area in known.iter_mut().filter(|area| area.is_none()) {
+        *area = rest.next();
+    }
+    known
 }
 
 /// The tree's own EFI system partition: a FAT file system where such a thing is mounted.

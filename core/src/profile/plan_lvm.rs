@@ -1,11 +1,12 @@
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::plan::{plan_one, role_of};
 use super::{
-    ByteSize, FileSystemKind, LogicalVolumeRequest, LvmPolicy, Origin, PartitionRequest, PartitionRole,
-    PlannedPartition, Settings, VolumeGroupRequest,
+    ByteSize, FileSystemKind, LogicalVolumeRequest, LvmPolicy, MOST_VOLUMES, Origin, PartitionRequest,
+    PartitionRole, PlannedPartition, Settings, VolumeGroupRequest,
 };
 use crate::lvm::{DEFAULT_EXTENT, LogicalVolumeName};
 
@@ -34,6 +35,8 @@ pub(super) struct Division<'a> {
     pub(super) partitions: Cow<'a, [PartitionRequest]>,
     pub(super) groups: Cow<'a, [VolumeGroupRequest]>,
     pub(super) origin: Origin,
+    /// Of the partitions that were logical volumes of a group made flat the names, by their places.
+    pub(super) names: BTreeMap<usize, LogicalVolumeName>,
 }
 
 impl<'a> Division<'a> {
@@ -50,15 +53,18 @@ impl<'a> Division<'a> {
                         partitions: Cow::Owned(vec![root]),
                         groups: Cow::Borrowed(&[]),
                         origin: Origin::Default,
+                        names: BTreeMap::new(),
                     }
                 }
             },
             (listed, groups) => {
                 let groups = groups.unwrap_or_default();
                 let partitions = with_physical(listed, groups);
-                Self { partitions, groups: Cow::Borrowed(groups), origin: settings.table_origin() }
+                let origin = settings.table_origin();
+                Self { partitions, groups: Cow::Borrowed(groups), origin, names: BTreeMap::new() }
             }
         };
+        let division = division.with_swap_of(settings);
         match settings.lvm.value {
             LvmPolicy::Keep => division,
             LvmPolicy::Flatten => division.flattened(),
@@ -93,20 +99,12 @@ impl<'a> Division<'a> {
 
     /// The groups as they are planned.
     pub(super) fn planned_groups(&self, settings: &Settings) -> Vec<PlannedGroup> {
-        let overrides = settings.swap_size.origin < self.origin;
         let mut groups = Vec::new();
         for group in self.groups.iter() {
             let none_grows = !group.volumes.iter().any(|volume| volume.grow == Some(true));
             let mut volumes = Vec::new();
             for volume in &group.volumes {
-                let mut request = content_request(volume);
-                let is_swap = request.role == Some(PartitionRole::Swap);
-                if is_swap && (overrides || request.size.is_none()) {
-                    if settings.swap_size.value == ByteSize::ZERO {
-                        continue;
-                    }
-                    request.size = None;
-                }
+                let request = content_request(volume);
                 let is_root = request.mount_point.as_deref() == Some("/");
                 let grows = is_root && request.size.is_none() && none_grows;
                 let mut content = plan_one(settings, &request, self.origin, grows);
@@ -123,9 +121,46 @@ impl<'a> Division<'a> {
         groups
     }
 
+    /// Whether the profile's swap size goes before those of swap areas here.
+    pub(super) fn takes_swap_size(&self, settings: &Settings) -> bool {
+        settings.swap_size.origin < self.origin
+    }
+
+    /// Swap areas, in partitions and volumes alike, without sizes where the profile's goes before them, and none where
+    /// that is nothing. A group that has no volume left goes with its partitions.
+    fn with_swap_of(mut self, settings: &Settings) -> Self {
+        let overrides = self.takes_swap_size(settings);
+        let none = settings.swap_size.value == ByteSize::ZERO;
+        let decides = |is_swap: bool, size: Option<ByteSize>| is_swap && (overrides || size.is_none());
+        let is_swap = |request: &PartitionRequest| role_of(request) == PartitionRole::Swap;
+        let is_swap_volume = |volume: &LogicalVolumeRequest| is_swap(&content_request(volume));
+        if self.partitions.iter().any(|request| decides(is_swap(request), request.size)) {
+            let partitions = self.partitions.to_mut();
+            partitions.retain(|request| !(none && decides(is_swap(request), request.size)));
+            for request in partitions.iter_mut().filter(|request| decides(is_swap(request), request.size)) {
+                request.size = None;
+            }
+        }
+        let mut volumes = self.groups.iter().flat_map(|group| &group.volumes);
+        if volumes.any(|volume| decides(is_swap_volume(volume), volume.size)) {
+            let groups = self.groups.to_mut();
+            for group in groups.iter_mut() {
+                group.volumes.retain(|volume| !(none && decides(is_swap_volume(volume), volume.size)));
+                for volume in &mut group.volumes {
+                    volume.size = volume.size.filter(|_| !decides(is_swap_volume(volume), volume.size));
+                }
+            }
+            groups.retain(|group| !group.volumes.is_empty());
+            let is_left = |name: &String| groups.iter().any(|group| group.name == *name);
+            self.partitions.to_mut().retain(|request| request.volume_group.as_ref().is_none_or(is_left));
+        }
+        self
+    }
+
     /// Partitions in the place of every group's first physical volume.
     fn flattened(self) -> Self {
         let mut partitions = Vec::new();
+        let mut names = BTreeMap::new();
         let mut done: Vec<&str> = Vec::new();
         for request in self.partitions.iter() {
             let Some(name) = request.volume_group.as_deref() else {
@@ -137,9 +172,12 @@ impl<'a> Division<'a> {
             }
             done.push(name);
             let group = self.groups.iter().find(|group| group.name == name);
-            partitions.extend(group.iter().flat_map(|group| &group.volumes).map(content_request));
+            for volume in group.iter().flat_map(|group| &group.volumes) {
+                names.insert(partitions.len(), LogicalVolumeName::new(name, &volume.name));
+                partitions.push(content_request(volume));
+            }
         }
-        Self { partitions: Cow::Owned(partitions), groups: Cow::Borrowed(&[]), origin: self.origin }
+        Self { partitions: Cow::Owned(partitions), groups: Cow::Borrowed(&[]), origin: self.origin, names }
     }
 }
 
@@ -190,14 +228,17 @@ fn physical_volume(group: &str) -> PartitionRequest {
 fn of_the_tree(settings: &Settings) -> Option<Division<'static>> {
     settings.root_volume()?;
     let mut groups: Vec<VolumeGroupRequest> = Vec::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut taken: BTreeSet<LogicalVolumeName> = BTreeSet::new();
     let mut add = |name: &LogicalVolumeName, volume: LogicalVolumeRequest| {
-        let at = groups.iter().position(|group| group.name == name.group).unwrap_or(groups.len());
+        if taken.len() >= MOST_VOLUMES || !taken.insert(name.clone()) {
+            return;
+        }
+        let at = *places.entry(name.group.clone()).or_insert(groups.len());
         if at == groups.len() {
             groups.push(VolumeGroupRequest { name: name.group.clone(), ..Default::default() });
         }
-        if let Some(group) = groups.get_mut(at)
-            && !group.volumes.iter().any(|known| known.name == volume.name)
-        {
+        if let Some(group) = groups.get_mut(at) {
             group.volumes.push(volume);
         }
     };
@@ -216,9 +257,15 @@ fn of_the_tree(settings: &Settings) -> Option<Division<'static>> {
     }
     let boot = settings.volumes.iter().find(|volume| volume.mount_point == "/boot");
     let is_fat = |kind: &str| matches!(kind, "vfat" | "fat" | "msdos" | "fat32");
-    let has_boot = boot.is_some_and(|boot| boot.logical_volume.is_none() && !is_fat(&boot.file_system));
+    let has_boot = settings.boot_apart
+        || boot.is_some_and(|boot| boot.logical_volume.is_none() && !is_fat(&boot.file_system));
     let boot = PartitionRequest { mount_point: Some("/boot".into()), ..Default::default() };
     let mut partitions: Vec<PartitionRequest> = has_boot.then_some(boot).into_iter().collect();
     partitions.extend(groups.iter().map(|group| physical_volume(&group.name)));
-    Some(Division { partitions: Cow::Owned(partitions), groups: Cow::Owned(groups), origin: Origin::Tree })
+    Some(Division {
+        partitions: Cow::Owned(partitions),
+        groups: Cow::Owned(groups),
+        origin: Origin::Tree,
+        names: BTreeMap::new(),
+    })
 }

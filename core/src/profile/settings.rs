@@ -161,6 +161,9 @@ pub struct Settings {
     /// The tree's swap partitions, then those that only the machine report knows.
     #[serde(skip)]
     pub(super) swaps: Vec<TreeSwap>,
+    /// Whether volume groups of the tree leave `/boot` to a partition, whatever it was on.
+    #[serde(skip)]
+    pub(super) boot_apart: bool,
 }
 
 impl Settings {
@@ -211,6 +214,7 @@ impl Settings {
             notes,
             volumes,
             swaps,
+            boot_apart: false,
         };
         Error::collect(settings_problems(&settings))?;
         Ok(settings)
@@ -239,6 +243,21 @@ impl Settings {
     pub(super) fn root_volume(&self) -> Option<&LogicalVolumeName> {
         let root = self.volumes.iter().find(|volume| volume.mount_point == "/")?;
         root.logical_volume.as_ref()
+    }
+
+    /// Lays nothing out as the tree's volume groups have it.
+    pub(crate) fn forget_logical_volumes(&mut self) {
+        self.volumes.iter_mut().for_each(|volume| volume.logical_volume = None);
+        self.swaps.iter_mut().for_each(|swap| swap.logical_volume = None);
+    }
+
+    /// Gives `/boot` a partition of its own beside volume groups of the tree: the boot loader reads none.
+    pub(crate) fn keep_boot_apart(&mut self) {
+        self.boot_apart = true;
+        let boot = self.volumes.iter_mut().find(|volume| volume.mount_point == "/boot");
+        if let Some(boot) = boot {
+            boot.logical_volume = None;
+        }
     }
 
     /// Who gave the list of partitions, and the groups beside it.
@@ -296,9 +315,7 @@ impl Settings {
                 "swap_size" => "swapSize".into(),
                 "kernel_parameters" => "kernelParameters".into(),
                 "partition_table" => "partitionTable".into(),
-                other if other.starts_with("volume_groups") => {
-                    other.replacen("volume_groups", "partitionTable.logicalGroups", 1)
-                }
+                other if other.starts_with("volume_groups") => groups_in_document(other),
                 "welcome_message" => "welcomeMsg".into(),
                 "firewall" => "firewallEnabled".into(),
                 "selinux" => "seLinuxMode".into(),
@@ -313,6 +330,31 @@ impl Settings {
             Origin::Profile | Origin::Default => field.into(),
         }
     }
+}
+
+/// `volume_groups[0].volumes[1].mount_point`: groups and volumes stand apart in the document.
+fn groups_in_document(field: &str) -> String {
+    let below = field.strip_prefix("volume_groups").unwrap_or(field);
+    let (group, below) = below.split_once('.').unwrap_or((below, ""));
+    if group.is_empty() {
+        return "partitionTable.logicalGroups".into();
+    }
+    let Some(volume) = below.strip_prefix("volumes[") else {
+        return match below {
+            "" => format!("partitionTable.logicalGroups.logicalGroup{group}"),
+            "volumes" => format!("partitionTable.logicalVolumes (of logicalGroup{group})"),
+            _ => format!("partitionTable.logicalGroups.logicalGroup{group}.{below}"),
+        };
+    };
+    let (number, name) = volume.split_once("].").unwrap_or((volume.trim_end_matches(']'), ""));
+    let name = match name {
+        "mount_point" => "mpoint",
+        "file_system" => "fstype",
+        "grow" => "growable",
+        other => other,
+    };
+    let dot = if name.is_empty() { "" } else { "." };
+    format!("partitionTable.logicalVolumes (volume[{number}] of logicalGroup{group}){dot}{name}")
 }
 
 /// `--disk-size`, `--root-password`; of an item of a list the option that gives it and the rest in words: `--user [0] shell`.

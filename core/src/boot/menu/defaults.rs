@@ -112,6 +112,9 @@ fn with_cmdlines(text: &str, rules: &OptionRules<'_>) -> String {
     let plain = rules.without_appended();
     let is_cmdline = |line: &str| assignment(line).is_some_and(|(name, _)| name == "GRUB_CMDLINE_LINUX");
     let last = text.lines().filter(|line| is_cmdline(line)).count();
+    let values =
+        shell_assignments(text).into_iter().filter(|(name, _)| name.starts_with("GRUB_CMDLINE_LINUX"));
+    let together = values.map(|(_, value)| value).collect::<Vec<_>>().join(" ");
     let mut seen = 0;
     let mut changed = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
@@ -122,7 +125,7 @@ fn with_cmdlines(text: &str, rules: &OptionRules<'_>) -> String {
         match assignment(line) {
             Some((name, _)) if name.starts_with("GRUB_CMDLINE_LINUX") => {
                 let rules = if appending { rules } else { &plain };
-                changed.push_str(&with_value(line, rules));
+                changed.push_str(&with_value(line, rules, &together));
             }
             _ => changed.push_str(line),
         }
@@ -139,8 +142,8 @@ fn with_cmdlines(text: &str, rules: &OptionRules<'_>) -> String {
     changed
 }
 
-/// The line with the options of its value fixed. A value that goes on in the next line stays as it is.
-fn with_value(line: &str, rules: &OptionRules<'_>) -> String {
+/// The line with the options of its value fixed, which the kernel gets `together` with the other lines'. A value that goes on in the next line stays as it is.
+fn with_value(line: &str, rules: &OptionRules<'_>, together: &str) -> String {
     let Some((name, rest)) = line.split_once('=') else { return line.to_owned() };
     let (quote, value, behind) = match rest.chars().next() {
         Some(quote @ ('"' | '\'')) => {
@@ -152,7 +155,7 @@ fn with_value(line: &str, rules: &OptionRules<'_>) -> String {
             ('"', &rest[..end], &rest[end..])
         }
     };
-    let fixed = rules.fixed(value);
+    let fixed = rules.fixed_beside(value, together);
     if fixed == value { line.to_owned() } else { format!("{name}={quote}{fixed}{quote}{behind}") }
 }
 
@@ -228,6 +231,21 @@ mod tests {
             changed("GRUB_CMDLINE_LINUX=\"resume=/dev/mapper/r-swap rd.lvm.lv=r/root rhgb\"\n"),
             "GRUB_CMDLINE_LINUX=\"rhgb console=ttyS0\"\n"
         );
+    }
+
+    #[test]
+    fn options_of_one_line_activate_the_root_for_those_of_the_others() {
+        let known = ["/dev/mapper/vg-root".to_owned(), "/dev/mapper/vg-swap".to_owned()];
+        let rules = OptionRules::new("1-2", Some("3-4"), &known, &[], &[]).with_logical_volumes(
+            Some(&known[0]),
+            Some(&known[1]),
+            Some("vg/root"),
+        );
+        let text = "GRUB_CMDLINE_LINUX=\"rd.lvm.lv=vg/root\"\nGRUB_CMDLINE_LINUX_DEFAULT=\"rd.lvm.lv=vg/swap quiet\"\n";
+        assert_eq!(with_cmdlines(text, &rules), text);
+        let other = text.replace("vg/root", "old/root");
+        let expected = "GRUB_CMDLINE_LINUX=\"\"\nGRUB_CMDLINE_LINUX_DEFAULT=\"quiet\"\n";
+        assert_eq!(with_cmdlines(&other, &rules), expected);
     }
 
     #[test]

@@ -77,9 +77,14 @@ impl<'a> OptionRules<'a> {
     /// The options made true for the new disk, and those that are missing appended. White space and whatever is true
     /// stay as they are.
     pub(super) fn fixed(&self, options: &str) -> String {
+        self.fixed_beside(options, "")
+    }
+
+    /// The same of options that the kernel gets together with `others`, which say as well which volumes become active.
+    pub(super) fn fixed_beside(&self, options: &str, others: &str) -> String {
         let renamed = self.renamed(options);
         let resumes_from_file = renamed.split_whitespace().any(|option| option.starts_with("resume_offset="));
-        let activates_root = self.activates_root(&renamed);
+        let activates_root = self.activates_root(&renamed) || self.activates_root(&self.renamed(others));
         let mut fixed = String::with_capacity(renamed.len());
         let mut left = renamed.as_str();
         while !left.is_empty() {

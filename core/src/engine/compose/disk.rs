@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
-use super::content::{append_volume, content_size, sized_with_spare};
-use super::groups::{GroupNeeds, place_of};
+use super::content::append_volume;
+use super::groups::place_of;
+use super::sizes::Sizes;
 use super::volumes::{DiskPlan, PartitionDraft, PartitionId, VolumeDraft};
 use crate::boot::grub_bios::BiosBoot;
 use crate::boot::{BootPlan, EspPlan};
@@ -9,12 +10,8 @@ use crate::filesystem::ext4::Ext4Features;
 use crate::filesystem::fat32::Fat32File;
 use crate::layout::{DiskLayout, LayoutBuilder};
 use crate::lvm::VolumeGroup;
-use crate::partition::{
-    self, ALIGNMENT, Arrangement, Growth, PartitionKind, PartitionTable, Placement, SizeRequest, TableKind,
-};
-use crate::profile::{
-    FileSystemKind, PartitionFlag, PartitionRole, Settings, SizeRule, fitted_disk_size, spare_room,
-};
+use crate::partition::{self, ALIGNMENT, Arrangement, PartitionKind, PartitionTable, Placement, TableKind};
+use crate::profile::{FileSystemKind, PartitionFlag, PartitionRole, Settings};
 use crate::tree::FileTree;
 use crate::{Error, ErrorKind, Monitor, Result, Seed, Timestamp};
 
@@ -39,68 +36,35 @@ pub(super) struct ArrangedDisk<'a> {
     size: u64,
     arrangement: Arrangement,
     groups: Vec<VolumeGroup>,
+    note: Option<String>,
 }
 
 impl<'a> ArrangedDisk<'a> {
     /// Finds the size of every partition and of the disk.
     pub(super) fn new(plan: &'a DiskPlan, ingredients: &Ingredients<'_>) -> Result<Self> {
-        let Settings { disk_size, spare, .. } = ingredients.settings;
-        let groups = plan.groups.iter().map(|group| GroupNeeds::of(plan, group, ingredients));
-        let groups: Vec<GroupNeeds> = groups.collect::<Result<_>>()?;
-        let mut requests = Vec::new();
-        let mut growing_content = None;
-        for (at, draft) in plan.partitions.iter().enumerate() {
-            let group = plan.groups.iter().zip(&groups).find(|(group, _)| group.has_partition(at));
-            let (size, growth) = match (draft.content.planned.size, group) {
-                (SizeRule::Exact(size), _) => (size, Growth::Fixed),
-                (SizeRule::AtLeast { minimum, grow }, Some((group, needs))) => {
-                    let growth = if grow { Growth::Grow } else { Growth::Fixed };
-                    (needs.open_partition(plan, group, at)?.max(minimum), growth)
-                }
-                (SizeRule::AtLeast { minimum, grow }, None) => {
-                    let draft = &draft.content;
-                    let content = content_size(plan, draft, ingredients)?;
-                    let is_root = draft.planned.mount_point.as_deref() == Some("/");
-                    let asked = spare.value.filter(|_| is_root).map(|spare| spare.bytes());
-                    let room = match (grow, disk_size.value) {
-                        // What is left on the disk is the room.
-                        (true, Some(_)) => asked.unwrap_or(0),
-                        _ => asked.unwrap_or_else(|| spare_room(content)),
-                    };
-                    let needed = sized_with_spare(plan, draft, ingredients, room)?;
-                    if grow {
-                        growing_content = Some((content, needed.max(minimum).saturating_sub(content)));
-                    }
-                    let growth = if grow { Growth::Grow } else { Growth::Fixed };
-                    (needed.max(minimum), growth)
-                }
-            };
-            let size = size.checked_next_multiple_of(plan.sector_size.bytes()).ok_or_else(too_large)?;
-            requests.push(SizeRequest { number: Some(draft.number), size, growth });
-        }
-        let least = partition::minimum_disk_size(plan.table, plan.sector_size, &requests)?;
-        let size = match disk_size.value {
+        let sizes = Sizes::of(plan, ingredients)?;
+        let size = match ingredients.settings.disk_size.value {
             Some(exact) => exact.bytes().checked_next_multiple_of(ALIGNMENT).ok_or_else(too_large)?,
-            None => {
-                let (content, spare) = growing_content.unwrap_or((0, 0));
-                fitted_disk_size(content, spare, least.saturating_sub(content.saturating_add(spare)))?
-            }
+            None => sizes.fitted()?,
         };
-        let arrangement =
-            partition::arrange(plan.table, plan.sector_size, size, &requests).map_err(|error| {
-                match (error.kind(), error.field()) {
-                    (ErrorKind::DoesNotFit, None) => {
-                        error.with_field(ingredients.settings.field_of_disk_size())
-                    }
-                    _ => error,
-                }
-            })?;
+        let arrangement = partition::arrange(plan.table, plan.sector_size, size, &sizes.requests).map_err(
+            |error| match (error.kind(), error.field()) {
+                (ErrorKind::DoesNotFit, None) => error.with_field(ingredients.settings.field_of_disk_size()),
+                _ => error,
+            },
+        )?;
         let created = ingredients.timestamp.seconds;
-        let placed = plan.groups.iter().zip(groups);
+        let note = sizes.thrift.note();
+        let placed = plan.groups.iter().zip(sizes.groups);
         let groups = placed
             .map(|(group, needs)| needs.placed(group, &arrangement.partitions, created))
             .collect::<Result<_>>()?;
-        Ok(Self { plan, size, arrangement, groups })
+        Ok(Self { plan, size, arrangement, groups, note })
+    }
+
+    /// What is smaller than usual to fit the disk.
+    pub(super) fn note(&self) -> Option<&str> {
+        self.note.as_deref()
     }
 
     /// Bytes of the disk.

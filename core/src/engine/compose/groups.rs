@@ -2,6 +2,7 @@
 
 use super::content::{content_size, sized_with_spare};
 use super::disk::{Ingredients, too_large};
+use super::sizes::Thrift;
 use super::volumes::{DiskPlan, GroupDraft, VolumeDraft};
 use crate::lvm::{self, DATA_START, LogicalVolume, PhysicalVolume, Segment, VolumeGroup};
 use crate::partition::Placement;
@@ -19,7 +20,12 @@ pub(super) struct GroupNeeds {
 impl GroupNeeds {
     /// Sizes every volume of a group. A growing volume gets spare room only where its group's partitions have no sizes of
     /// their own: what is left there is the room.
-    pub(super) fn of(plan: &DiskPlan, group: &GroupDraft, ingredients: &Ingredients<'_>) -> Result<Self> {
+    pub(super) fn of(
+        plan: &DiskPlan,
+        group: &GroupDraft,
+        ingredients: &Ingredients<'_>,
+        thrift: Thrift,
+    ) -> Result<Self> {
         let is_bounded = group.physical.iter().all(|(at, _)| match partition_rule(plan, *at) {
             SizeRule::Exact(_) => true,
             SizeRule::AtLeast { grow, .. } => grow && ingredients.settings.disk_size.value.is_some(),
@@ -28,12 +34,12 @@ impl GroupNeeds {
         let mut growing = None;
         for (at, (_, volume)) in group.volumes.iter().enumerate() {
             let bytes = match volume.planned.size {
-                SizeRule::Exact(size) => size,
+                SizeRule::Exact(size) => thrift.size(size, volume),
                 SizeRule::AtLeast { minimum, grow } => {
                     if grow {
                         growing = Some(at);
                     }
-                    needed(plan, volume, ingredients, grow && is_bounded)?.max(minimum)
+                    needed(plan, volume, ingredients, grow && is_bounded, thrift)?.max(minimum)
                 }
             };
             extents.push(bytes.div_ceil(group.extent_size).max(1));
@@ -41,8 +47,18 @@ impl GroupNeeds {
         Ok(Self { extents, growing })
     }
 
-    /// The size of the partition `at` of the disk, whose size is not stated: what the stated ones of its group leave.
+    /// The least size of the partition `at` of the disk, which may be larger: of the one without a stated size what the
+    /// others of its group leave, of one that states its least size and grows no more than that.
     pub(super) fn open_partition(&self, plan: &DiskPlan, group: &GroupDraft, at: usize) -> Result<u64> {
+        let least = |(at, _): &(usize, _)| match partition_rule(plan, *at) {
+            SizeRule::AtLeast { minimum, .. } => Some((minimum, *at)),
+            SizeRule::Exact(_) => None,
+        };
+        // The least minimum is that of no stated size.
+        let open = group.physical.iter().filter_map(least).min();
+        if open.is_some_and(|(_, open)| open != at) {
+            return Ok(0);
+        }
         let others = group.physical.iter().filter(|(other, _)| *other != at);
         let stated = others.fold(0_u64, |sum, (other, _)| match partition_rule(plan, *other) {
             SizeRule::Exact(size) | SizeRule::AtLeast { minimum: size, .. } => {
@@ -54,6 +70,12 @@ impl GroupNeeds {
             .checked_mul(group.extent_size)
             .and_then(|bytes| bytes.checked_add(DATA_START))
             .ok_or_else(too_large)
+    }
+
+    /// Bytes of the volume `at`.
+    #[cfg(test)]
+    pub(super) fn bytes_of(&self, at: usize, extent_size: u64) -> u64 {
+        self.extents[at] * extent_size
     }
 
     fn sum(&self) -> u64 {
@@ -119,13 +141,14 @@ fn needed(
     volume: &VolumeDraft,
     ingredients: &Ingredients<'_>,
     takes_what_is_left: bool,
+    thrift: Thrift,
 ) -> Result<u64> {
     let is_root = volume.planned.mount_point.as_deref() == Some("/");
     let spare = ingredients.settings.spare.value;
     let room = match spare.filter(|_| is_root) {
         Some(spare) => spare.bytes(),
         None if takes_what_is_left => 0,
-        None => spare_room(content_size(plan, volume, ingredients)?),
+        None => thrift.room(spare_room(content_size(plan, volume, ingredients)?), volume),
     };
     sized_with_spare(plan, volume, ingredients, room)
 }

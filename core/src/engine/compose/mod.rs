@@ -5,7 +5,9 @@ mod content;
 mod disk;
 mod entries;
 mod groups;
+mod sizes;
 mod tree_facts;
+mod tree_volumes;
 mod volumes;
 
 use std::collections::BTreeSet;
@@ -17,7 +19,6 @@ use volumes::{DiskPlan, KeptPartitionIds};
 
 use super::report::{DiskEntry, MachineEntry, OutputEntry, Report, RunEntry};
 use super::{Order, Scanned, Sources};
-use crate::Result;
 use crate::boot::{BootLoaders, BootRequest, EspPlan};
 use crate::filesystem::ext4::Ext4Features;
 use crate::filesystem::fat32::{self, Fat32File};
@@ -34,6 +35,7 @@ use crate::profile::{
 };
 use crate::readiness::{self, Amendment, Answer, Question, Readiness};
 use crate::tree::{EntryRecord, FileTree, Finding, Findings, Severity, TreeView};
+use crate::{Error, ErrorKind, Result};
 
 /// Everything about an order but its outputs.
 pub(super) struct Composition {
@@ -55,12 +57,13 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
     let Sources { order, monitor, .. } = sources;
     let Scanned { tree, findings: told, machine: report } = scanned;
     let mut findings = Findings::new(order.strictness);
+    let tree = Arc::new(tree);
     let mut workspace = GuestWorkspace::new(&tree);
     let facts = GuestFacts::of(&workspace)?;
     monitor.check()?;
     let cmdline = report.as_ref().and_then(|report| report.cmdline.as_deref());
-    let tree_facts = tree_facts::tree_facts(&workspace, &facts, cmdline, &mut findings)?;
-    let settings = Settings::resolve(&layers(order), report.as_ref(), &tree_facts)?;
+    let tree_facts = tree_facts::tree_facts(&workspace, &facts, report.as_ref(), &mut findings)?;
+    let mut settings = Settings::resolve(&layers(order), report.as_ref(), &tree_facts)?;
     for note in &order.notes {
         findings.record(Severity::Note, "request", b"", note)?;
     }
@@ -76,7 +79,10 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
         settings.sector_size.value,
         &mut findings,
     )?;
-    let partitions = PartitionPlan::new(&settings, boots)?;
+    if boots.bios && !loaders.reads_lvm() && workspace.is_directory(b"/boot") {
+        settings.keep_boot_apart();
+    }
+    let partitions = fitting_partitions(&tree, &facts, &mut settings, boots, sources, &mut findings)?;
     let identities = facts.identities();
     let kept = kept_partition_ids(&settings, &partitions, &identities, &mut findings)?;
     let plan = DiskPlan::new(&partitions, &kept, &order.seed)?;
@@ -109,13 +115,17 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
         let reason = "the initial RAM disk lacks what the new machine needs to come up";
         workspace.append(path.as_bytes(), appended, after, reason)?;
     }
-    let boot = loaders.prepare(boots, &mut workspace, &request, &mut findings)?;
+    let boot = loaders
+        .prepare(boots, &mut workspace, &request, &mut findings)
+        .map_err(|refusal| settings.as_written(refusal))?;
     drop(question);
     drop(loaders);
     monitor.check()?;
 
     let (changes, edits) = workspace.finish();
     let changed = ChangedContent::of(&changes);
+    let tree = Arc::into_inner(tree)
+        .ok_or_else(|| Error::new(ErrorKind::Internal, "something still holds the tree before its edits"))?;
     let tree = Arc::new(tree.with_changes(changes, order.timestamp)?);
     let changed = changed.entries(&tree);
     monitor.check()?;
@@ -124,16 +134,16 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
         settings: &settings,
         seed: &order.seed,
         timestamp: order.timestamp,
-        features: match facts.ext4.generation {
-            Ext4Generation::Modern => Ext4Features::Modern,
-            Ext4Generation::Legacy => Ext4Features::Legacy,
-        },
+        features: ext4_features(&facts),
         esp: boot.esp(),
         esp_files: esp_files(&plan, boot.esp(), &tree, order, &mut findings)?,
         monitor,
     };
     content::record_fat_losses(&plan, &ingredients, &mut findings)?;
     let arranged = ArrangedDisk::new(&plan, &ingredients)?;
+    if let Some(text) = arranged.note() {
+        findings.record(Severity::Note, "less-room", b"", text)?;
+    }
     let bios = arranged.bios(&boot)?;
     let layout = arranged.lay_out(&ingredients, bios.as_ref())?;
     monitor.check()?;
@@ -152,6 +162,34 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
         readiness,
         findings,
     })
+}
+
+/// The partitions that are asked for; one root file system where the tree's own volumes do not fit the disk.
+fn fitting_partitions(
+    tree: &Arc<FileTree>,
+    facts: &GuestFacts,
+    settings: &mut Settings,
+    boots: FirmwareParts,
+    sources: &Sources<'_>,
+    findings: &mut Findings,
+) -> Result<PartitionPlan> {
+    let Sources { order, monitor, .. } = sources;
+    let partitions = PartitionPlan::new(settings, boots)?;
+    let details = (&order.seed, order.timestamp, ext4_features(facts));
+    if sizes::division_fits(tree, settings, &partitions, details, monitor)? {
+        return Ok(partitions);
+    }
+    let text = "the disk is too small for the tree's volumes side by side: all is on one root partition";
+    findings.record(Severity::Note, "lvm-not-kept", b"/etc/fstab", text)?;
+    settings.forget_logical_volumes();
+    PartitionPlan::new(settings, boots)
+}
+
+fn ext4_features(facts: &GuestFacts) -> Ext4Features {
+    match facts.ext4.generation {
+        Ext4Generation::Modern => Ext4Features::Modern,
+        Ext4Generation::Legacy => Ext4Features::Legacy,
+    }
 }
 
 /// What decides whether the image boots; nothing is asked of a disk that is for data only.
@@ -352,3 +390,6 @@ fn firmwares(parts: FirmwareParts) -> Vec<Firmware> {
     let of = |present, firmware| if present { Some(firmware) } else { None };
     of(parts.bios, Firmware::Bios).into_iter().chain(of(parts.uefi, Firmware::Uefi)).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,21 +1,22 @@
 //! What the tree says of itself, as far as settings depend on it.
 
+use std::collections::BTreeMap;
+
+use super::tree_volumes::keep_usable;
 use crate::Result;
-use crate::guest::{
-    EntryKind, GuestFacts, GuestWorkspace, LvmSupport, VolumePlace, VolumesOfTheDisk, encrypted_names,
-    root_logical_volume,
+use crate::guest::{EntryKind, GuestFacts, GuestWorkspace, LvmSupport, VolumePlace, VolumesOfTheDisk};
+use crate::profile::{
+    BootPolicy, MachineReport, Origin, PartitionPlan, Settings, TreeFacts, TreeMount, TreeSwap,
 };
-use crate::lvm::LogicalVolumeName;
-use crate::profile::{BootPolicy, Origin, PartitionPlan, Settings, TreeFacts, TreeMount, TreeSwap};
 use crate::tree::{Findings, Severity};
 use crate::{Error, ErrorKind};
 
-/// What fstab and, of the root file system, the boot configuration say. Logical volumes are left out where the tree has
-/// no programs for them, and that is noted.
+/// What fstab and, of the root file system, the boot configuration say. Logical volumes that cannot be used are left out,
+/// and that is noted.
 pub(super) fn tree_facts(
     workspace: &GuestWorkspace<'_>,
     facts: &GuestFacts,
-    cmdline: Option<&str>,
+    report: Option<&MachineReport>,
     findings: &mut Findings,
 ) -> Result<TreeFacts> {
     let mut found = TreeFacts::default();
@@ -28,6 +29,10 @@ pub(super) fn tree_facts(
             });
         }
     }
+    let mut places = BTreeMap::new();
+    for (at, mount) in found.mounts.iter().enumerate() {
+        places.entry(mount.mount_point.clone().into_bytes()).or_insert(at);
+    }
     for identity in facts.identities().volumes {
         let logical_volume = identity.logical_volume;
         match identity.place {
@@ -35,52 +40,16 @@ pub(super) fn tree_facts(
                 found.swaps.push(TreeSwap { uuid: identity.uuid, label: identity.label, logical_volume });
             }
             VolumePlace::MountPoint(path) => {
-                let mount = found.mounts.iter_mut().find(|mount| mount.mount_point.as_bytes() == path);
-                if let Some(mount) = mount {
+                if let Some(mount) = places.get(&path).and_then(|at| found.mounts.get_mut(*at)) {
                     mount.uuid = identity.uuid;
                     mount.label = identity.label;
-                    mount.logical_volume =
-                        logical_volume.filter(|_| path == b"/" || workspace.has_content(&path));
+                    mount.logical_volume = logical_volume;
                 }
             }
         }
     }
-    logical_volumes(workspace, cmdline, &mut found, findings)?;
+    keep_usable(workspace, facts, report, &mut found, findings)?;
     Ok(found)
-}
-
-/// Adds the root's, and takes away those that are none or cannot be used.
-fn logical_volumes(
-    workspace: &GuestWorkspace<'_>,
-    cmdline: Option<&str>,
-    found: &mut TreeFacts,
-    findings: &mut Findings,
-) -> Result<()> {
-    let encrypted = encrypted_names(workspace)?;
-    let is_one = |name: &LogicalVolumeName| !encrypted.contains(&name.mapped());
-    if let Some(root) = found.mounts.iter_mut().find(|mount| mount.mount_point == "/")
-        && root.logical_volume.is_none()
-    {
-        root.logical_volume = root_logical_volume(workspace, cmdline)?;
-    }
-    let mounts = found.mounts.iter_mut().map(|mount| &mut mount.logical_volume);
-    let names: Vec<&mut Option<LogicalVolumeName>> =
-        mounts.chain(found.swaps.iter_mut().map(|swap| &mut swap.logical_volume)).collect();
-    let has_program = LvmSupport::of(workspace).program;
-    let mut unused = None;
-    for name in names {
-        *name = name.take().filter(is_one);
-        if !has_program {
-            unused = unused.or(name.take());
-        }
-    }
-    if let Some(name) = unused {
-        let text = format!(
-            "the tree's volume {name} is laid out as a plain partition: the tree has no program lvm to find it with"
-        );
-        findings.record(Severity::Note, "lvm-not-kept", b"/etc/fstab", text)?;
-    }
-    Ok(())
 }
 
 /// Refuses logical volumes that the tree's programs would not find at boot.
