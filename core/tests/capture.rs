@@ -230,6 +230,71 @@ fn what_is_mounted_is_taken_or_left_out_by_what_it_is() {
 }
 
 #[test]
+fn files_that_are_mounted_are_taken_or_left_out_by_what_they_are() {
+    if !is_root() {
+        return;
+    }
+    let made = Directory::new();
+    made.file("state", "").file("own", "").file("file", "content").dir("run");
+    let Some(_run) = Mount::new(&["-t", "tmpfs", "tmpfs"], &made.path("run")) else { return };
+    made.file("run/state", "in memory");
+    let state = made.path("run/state");
+    let own = made.path("file");
+    let mounts = [
+        Mount::new(&["--bind", state.to_str().unwrap()], &made.path("state")),
+        Mount::new(&["--bind", own.to_str().unwrap()], &made.path("own")),
+    ];
+    if mounts.iter().any(Option::is_none) {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let archive = place.path().join("scan.tar");
+    let captured = capture(&Capture::new(made.root.path()), &archive).unwrap();
+    let left: Vec<&str> = captured.findings.iter().map(|found| found.path.as_str()).collect();
+    assert_eq!(left, ["run", "state"]);
+}
+
+#[test]
+fn other_names_of_sockets_are_left_out_as_the_first() {
+    let made = Directory::new();
+    let _socket = std::os::unix::net::UnixListener::bind(made.path("a")).unwrap();
+    made.hard_link("b", "a");
+    let place = tempfile::tempdir().unwrap();
+    let archive = place.path().join("scan.tar");
+    let captured = capture(&Capture::new(made.root.path()), &archive).unwrap();
+    let left: Vec<&str> = captured.findings.iter().map(|found| found.path.as_str()).collect();
+    assert_eq!(left, ["a", "b"]);
+    let source = TarSource::new(&Files::default(), &archive, place.path()).unwrap();
+    assert_eq!(paths(&source), [""]);
+}
+
+#[test]
+fn a_report_of_many_long_paths_is_one_that_readers_take() {
+    let made = Directory::new();
+    // Four bytes each in a finding's text, five in the report.
+    let deep = vec![vec![0xff_u8; 250]; 15].join(&b'/');
+    made.dir(&deep[..]);
+    let _sockets: Vec<_> = (0..40)
+        .map(|number: u32| {
+            let socket = made.path("socket");
+            let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+            let name = [&deep[..], format!("/{number}").as_bytes()].concat();
+            std::fs::rename(socket, made.path(name)).unwrap();
+            listener
+        })
+        .collect();
+    let place = tempfile::tempdir().unwrap();
+    let archive = place.path().join("scan.tar");
+    let captured = capture(&Capture::new(made.root.path()), &archive).unwrap();
+    let told = captured.machine.capture.unwrap();
+    assert_eq!(told.left_out.len() as u64 + told.unlisted, 40);
+    assert!(!told.left_out.is_empty() && told.unlisted > 0);
+    let source = TarSource::new(&Files::default(), &archive, place.path()).unwrap();
+    let summary = source.scan(&mut |_: Entry| Ok(())).unwrap();
+    assert!(summary.machine_report.unwrap().len() < 512 << 10);
+}
+
+#[test]
 fn excluded_paths_sockets_reserved_names_and_the_archive_itself_are_left_out() {
     let made = Directory::new();
     made.dir("var/cache/apt").dir("work").dir(".diskwright").file(".diskwright/machine.json", "false");

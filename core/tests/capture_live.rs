@@ -192,6 +192,93 @@ fn a_file_that_is_replaced_under_its_first_name_is_stored_under_both() {
 }
 
 #[test]
+fn a_file_that_is_replaced_while_it_is_read_lends_no_other_name_its_content() {
+    for len in [1000, 3 << 20] {
+        let made = Directory::new();
+        made.file("a", vec![1; len])
+            .hard_link("z", "a")
+            .hard_link("zz", "a")
+            .file("new", vec![2; len])
+            .hard_link("x", "new");
+        let new = made.path("new");
+        let (captured, found) = captured(&made, "a", move |path, kind, number| {
+            if kind == Kind::Read && number == 1 {
+                wait_for_the_clock();
+                // The name goes to another file with several names, and the old one is written to.
+                std::fs::OpenOptions::new().write(true).open(path).unwrap().set_len(1).unwrap();
+                std::fs::rename(&new, path).unwrap();
+            }
+        });
+        assert_eq!(codes(&captured), [("vanished", "new".to_owned())], "{len}");
+        let sizes: Vec<(&str, usize, u8)> =
+            found.iter().map(|(name, bytes)| (name.as_str(), bytes.len(), bytes[0])).collect();
+        assert_eq!(sizes, [("a", len, 2), ("x", len, 2), ("z", 1, 1), ("zz", 1, 1)], "{len}");
+    }
+}
+
+#[test]
+fn a_second_name_that_is_gone_or_no_file_any_more_is_left_out() {
+    for is_gone in [true, false] {
+        let made = Directory::new();
+        made.file("a", "content").hard_link("z", "a").link("b", b"a").hard_link("y", "b");
+        let (captured, found) = captured(&made, "z", move |path, kind, number| {
+            if kind == Kind::Open && number == 3 {
+                std::fs::remove_file(path).unwrap();
+                if !is_gone {
+                    std::os::unix::fs::symlink("a", path).unwrap();
+                }
+            }
+        });
+        assert_eq!(codes(&captured), [("vanished", "z".to_owned())]);
+        assert_eq!(found, [("a".to_owned(), b"content".to_vec())]);
+        assert_eq!(captured.entries, 4, "root, a, b and its other name");
+    }
+}
+
+#[test]
+fn a_file_that_is_written_to_whenever_it_is_opened_ends_no_capture() {
+    for is_sparse in [false, true] {
+        let made = Directory::new();
+        made.file("log", "first").file("z", "after");
+        let log = std::fs::OpenOptions::new().write(true).open(made.path("log")).unwrap();
+        log.set_len(if is_sparse { 1 << 20 } else { 5 }).unwrap();
+        let (_, found) = captured(&made, "log", move |_, kind, _| {
+            if kind == Kind::Open {
+                wait_for_the_clock();
+                // Longer, or cut where a hole was.
+                let len = log.metadata().unwrap().len();
+                log.set_len(if is_sparse { len / 2 } else { len + 1 }).unwrap();
+            }
+        });
+        assert!(found[0].1.starts_with(b"first"));
+        assert_eq!(found[1].1, b"after");
+    }
+}
+
+#[test]
+fn progress_ends_at_the_total_however_often_a_file_is_read() {
+    let made = Directory::new();
+    made.file("hot", vec![0; 3 << 20]).file("z", vec![0; 1 << 20]);
+    let place = tempfile::tempdir().unwrap();
+    let gate = Meddler {
+        path: made.path("hot"),
+        opened: Mutex::default(),
+        read: Mutex::default(),
+        change: Box::new(|path, kind, number| {
+            if kind == Kind::Read {
+                wait_for_the_clock();
+                std::fs::write(path, vec![number as u8; (3 << 20) + number]).unwrap();
+            }
+        }),
+    };
+    let monitor = Monitor::new();
+    let files = Files::gated(Arc::new(gate));
+    Capture::new(made.root.path()).run(&files, &place.path().join("scan.tar"), &monitor).unwrap();
+    let status = monitor.status();
+    assert_eq!((status.done, status.total), (4 << 20, 4 << 20));
+}
+
+#[test]
 fn a_directory_that_goes_away_is_left_out() {
     let made = Directory::new();
     made.dir("d/e").file("d/e/f", "x").file("z", "after");

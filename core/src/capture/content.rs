@@ -3,7 +3,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::member::{BLOCK, Member, Object, SparseMap};
 use super::packed::Packed;
-use crate::scan::{DataRange, Live, LiveFile};
+use crate::scan::{DataRange, Inode, Live, LiveFile};
 use crate::{Error, ErrorKind, Monitor, Result};
 
 /// What reading a file needs.
@@ -13,6 +13,8 @@ pub(super) struct Reading<'a, 'b> {
     pub(super) monitor: &'a Monitor,
     /// Of [`BUFFER`] bytes.
     pub(super) buffer: &'a mut [u8],
+    /// Bytes of all files that the monitor expects and has not been told of.
+    pub(super) left: &'a mut u64,
 }
 
 /// A file that was stored.
@@ -21,6 +23,9 @@ pub(super) struct Copied {
     pub(super) bytes: u64,
     /// It changed during each reading.
     pub(super) has_changed: bool,
+    /// Which inode the reading was of that is stored, and how many names it had.
+    pub(super) inode: Inode,
+    pub(super) names: u32,
 }
 
 /// Stores `file`, which is at `path`, reading it again when it changes meanwhile; `None` when it is gone by then.
@@ -30,26 +35,33 @@ pub(super) struct Copied {
 /// # Errors
 /// As [`super::Capture::run`].
 pub(super) fn copy(mut reading: Reading<'_, '_>, path: &[u8], mut file: LiveFile) -> Result<Option<Copied>> {
+    let mut progress = Progress { told: 0, read: 0 };
     for attempt in 1..=READINGS {
-        // What is read in one go is read before anything is written.
-        if file.size <= reading.buffer.len() as u64 && file.data.is_none() {
+        progress.read = 0;
+        let is_last = attempt == READINGS;
+        let (bytes, is_whole) = if file.size <= reading.buffer.len() as u64 && file.data.is_none() {
+            // What is read in one go is read before anything is written.
             let len = read(&file, 0, reading.buffer)?;
             let is_whole = len as u64 == file.size && is_unchanged(&file)?;
-            if is_whole || attempt == READINGS {
-                // Cut where the last reading found its end.
-                reading.store_small(path, &file, len.min(file.size as usize))?;
-                return Ok(Some(Copied { bytes: len as u64, has_changed: !is_whole }));
+            // Cut where the last reading found its end.
+            let len = len.min(usize::try_from(file.size).unwrap_or(usize::MAX));
+            if is_whole || is_last {
+                reading.store_small(path, &file, len)?;
+                progress.advance(&mut reading, len);
             }
+            (len as u64, is_whole)
         } else {
             let mark = reading.packed.mark()?;
-            let (bytes, is_whole) = reading.store_large(path, &file)?;
-            if is_whole && is_unchanged(&file)? {
-                return Ok(Some(Copied { bytes, has_changed: false }));
+            let (bytes, is_whole) = reading.store_large(path, &file, &mut progress)?;
+            let is_whole = is_whole && is_unchanged(&file)?;
+            if !is_whole && !is_last {
+                reading.packed.rewind(mark)?;
             }
-            if attempt == READINGS {
-                return Ok(Some(Copied { bytes, has_changed: true }));
-            }
-            reading.packed.rewind(mark)?;
+            (bytes, is_whole)
+        };
+        if is_whole || is_last {
+            let (inode, names) = (file.inode(), file.names);
+            return Ok(Some(Copied { bytes, has_changed: !is_whole, inode, names }));
         }
         file = match reading.live.open(path)? {
             Some(file) => file,
@@ -64,13 +76,11 @@ impl Reading<'_, '_> {
         let object = Object::File { stored: len as u64 };
         self.packed.write(&Member { path, object, attributes: &file.attributes }.encode()?)?;
         self.packed.write(self.buffer.get(..len).unwrap_or(&[]))?;
-        self.packed.pad(len as u64)?;
-        self.monitor.advance(len as u64);
-        Ok(())
+        self.packed.pad(len as u64)
     }
 
     /// How many bytes were stored, and whether the file had all of them.
-    fn store_large(&mut self, path: &[u8], file: &LiveFile) -> Result<(u64, bool)> {
+    fn store_large(&mut self, path: &[u8], file: &LiveFile, progress: &mut Progress) -> Result<(u64, bool)> {
         let map = file.data.as_deref().and_then(|ranges| SparseMap::new(ranges, file.size));
         let whole = [DataRange { offset: 0, len: file.size }];
         let ranges = map.as_ref().map_or(&whole[..], SparseMap::ranges);
@@ -82,14 +92,14 @@ impl Reading<'_, '_> {
         self.packed.write(&Member { path, object, attributes: &file.attributes }.encode()?)?;
         let mut is_whole = true;
         for range in ranges {
-            is_whole &= self.store_range(file, *range)?;
+            is_whole &= self.store_range(file, *range, progress)?;
         }
         self.packed.pad(stored)?;
         Ok((stored, is_whole))
     }
 
     /// Stores a range; what a file that shrank does not have is zero. Whether it had all.
-    fn store_range(&mut self, file: &LiveFile, range: DataRange) -> Result<bool> {
+    fn store_range(&mut self, file: &LiveFile, range: DataRange, progress: &mut Progress) -> Result<bool> {
         let (mut offset, mut left, mut is_whole) = (range.offset, range.len, true);
         while left > 0 {
             self.monitor.check()?;
@@ -101,11 +111,30 @@ impl Reading<'_, '_> {
                 is_whole = false;
             }
             self.packed.write(buffer)?;
-            self.monitor.advance(wanted as u64);
+            progress.advance(self, wanted);
             offset = offset.saturating_add(wanted as u64);
             left = left.saturating_sub(wanted as u64);
         }
         Ok(is_whole)
+    }
+}
+
+/// What the monitor was told of one file.
+struct Progress {
+    /// Bytes of it, of the reading that went farthest.
+    told: u64,
+    /// Bytes of the reading that goes on.
+    read: u64,
+}
+
+impl Progress {
+    /// Tells of so many more bytes, unless an earlier reading told of them or they are more than were expected.
+    fn advance(&mut self, reading: &mut Reading<'_, '_>, bytes: usize) {
+        self.read = self.read.saturating_add(bytes as u64);
+        let new = self.read.saturating_sub(self.told).min(*reading.left);
+        self.told = self.told.max(self.read);
+        *reading.left = reading.left.saturating_sub(new);
+        reading.monitor.advance(new);
     }
 }
 

@@ -1,7 +1,10 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
 
 use crate::profile::{
     MachineDisk, MachineFileSystem, MachineNic, MachineOs, MachinePartition, MachineReport,
@@ -27,8 +30,9 @@ struct Host<'a> {
 
 impl Host<'_> {
     fn machine(&self, tree: &Path) -> MachineReport {
-        let mounts = self.mounts();
-        let is_whole = tree == Path::new("/");
+        let whole = tree.canonicalize().unwrap_or_else(|_| tree.to_owned());
+        let mounts = self.mounts(&whole);
+        let is_whole = whole == Path::new("/");
         MachineReport {
             format: Some(MachineReport::FORMAT.to_owned()),
             memory_bytes: self.memory(),
@@ -79,10 +83,10 @@ impl Host<'_> {
     }
 
     fn operating_system(&self, tree: &Path) -> Option<MachineOs> {
-        let read = |name: &str| read_text(self.files, &tree.join(name));
+        let read = |name: &str| read_below(self.files, tree, name);
         let text = read("etc/os-release").or_else(|| read("usr/lib/os-release")).unwrap_or_default();
         let fields = assignments(&text);
-        let field = |name: &str| fields.get(name).cloned();
+        let field = |name: &str| fields.get(name).filter(|value| value.len() <= MAX_VALUE).cloned();
         let arch = std::env::consts::ARCH.to_owned();
         let other = BTreeMap::new();
         Some(MachineOs { id: field("ID"), version: field("VERSION_ID"), arch: Some(arch), other })
@@ -157,13 +161,16 @@ impl Host<'_> {
         lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
-    /// Where each device is mounted first, by its number.
-    fn mounts(&self) -> BTreeMap<String, String> {
+    /// Where below `tree` each device is mounted first, by its number, as it is called in the tree.
+    fn mounts(&self, tree: &Path) -> BTreeMap<String, String> {
         let mut mounts = BTreeMap::new();
         for line in self.text("proc/self/mountinfo").unwrap_or_default().lines() {
             let mut fields = line.split(' ').skip(2);
-            if let (Some(device), Some("/"), Some(place)) = (fields.next(), fields.next(), fields.next()) {
-                mounts.entry(device.to_owned()).or_insert_with(|| unescape(place));
+            if let (Some(device), Some("/"), Some(place)) = (fields.next(), fields.next(), fields.next())
+                && let Ok(below) = PathBuf::from(unescape(place)).strip_prefix(tree)
+            {
+                let place = Path::new("/").join(below).to_string_lossy().into_owned();
+                mounts.entry(device.to_owned()).or_insert(place);
             }
         }
         mounts
@@ -189,6 +196,38 @@ impl Host<'_> {
         names.sort();
         names
     }
+}
+
+/// The text of the regular file `name` of a tree whose links lead where they would if the tree were the root; `None` when there
+/// is none, or when the kernel cannot follow links so (before Linux 5.6).
+fn read_below(files: &Files, tree: &Path, name: &str) -> Option<String> {
+    let path = tree.join(name);
+    let read = || -> io::Result<Vec<u8>> {
+        files.admit(FileOp::Open { path: &path })?;
+        let root = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::open(tree, root, Mode::empty())?;
+        let open = |flags| -> io::Result<File> {
+            let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+            let file = rustix::fs::openat2(&root, name, flags | OFlags::CLOEXEC, Mode::empty(), resolve)?;
+            let file = File::from(file);
+            match file.metadata()?.is_file() {
+                true => Ok(file),
+                false => Err(Errno::NXIO.into()),
+            }
+        };
+        // A device or FIFO is not even opened.
+        open(OFlags::PATH)?;
+        let file = open(OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
+        files.admit(FileOp::ReadAt {
+            path: &path,
+            offset: 0,
+            len: usize::try_from(MAX_TEXT).unwrap_or(0),
+        })?;
+        let mut bytes = Vec::new();
+        file.take(MAX_TEXT).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    read().ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The text of a file of any stated size; `None` when there is none that can be read.
@@ -224,6 +263,8 @@ fn unescape(place: &str) -> String {
 
 /// More than any file of a host's description has.
 const MAX_TEXT: u64 = 4 << 20;
+/// More bytes than any value of os-release has that a report tells.
+const MAX_VALUE: usize = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -235,7 +276,7 @@ mod tests {
         for (path, text) in texts {
             let path = made.path().join(path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
+            std::fs::write(path, text.replace("@TREE", made.path().to_str().unwrap())).unwrap();
         }
         Host { files: &Files::default(), root: made.path() }.machine(made.path())
     }
@@ -256,7 +297,9 @@ mod tests {
             ("etc/os-release", "NAME=\"Debian GNU/Linux\"\nID=debian\nVERSION_ID=\"12\"\n"),
             (
                 "proc/self/mountinfo",
-                "27 1 8:2 / / rw - ext4 /dev/sda2 rw\n29 27 8:2 / /a\\040b rw - ext4 x rw\n",
+                "26 1 8:2 / / rw - ext4 x rw\n27 1 8:2 / @TREE rw - ext4 /dev/sda2 rw\n\
+                 29 27 8:2 / @TREE/a\\040b rw - ext4 x rw\n30 27 8:3 / @TREE/a\\040b rw - ext4 x rw\n\
+                 31 1 8:4 / /elsewhere rw - ext4 x rw\n",
             ),
             ("sys/block/sda/size", "41943040\n"),
             ("sys/block/sda/dev", "8:0\n"),
@@ -265,6 +308,10 @@ mod tests {
             ("sys/block/sda/sda2/start", "2048\n"),
             ("sys/block/sda/sda2/size", "4096\n"),
             ("sys/block/sda/sda2/dev", "8:2\n"),
+            ("sys/block/sda/sda3/partition", "3\n"),
+            ("sys/block/sda/sda3/dev", "8:3\n"),
+            ("sys/block/sda/sda4/partition", "4\n"),
+            ("sys/block/sda/sda4/dev", "8:4\n"),
             ("sys/block/loop0/size", "8\n"),
             ("run/udev/data/b8:0", "E:ID_PART_TABLE_TYPE=gpt\nE:ID_PART_TABLE_UUID=aa\nS:disk/by-id/x\n"),
             ("run/udev/data/b8:2", "E:ID_FS_TYPE=ext4\nE:ID_FS_UUID=bb\nE:ID_PART_ENTRY_UUID=cc\n"),
@@ -278,7 +325,8 @@ mod tests {
         assert_eq!((os.id.as_deref(), os.version.as_deref()), (Some("debian"), Some("12")));
         let [disk] = report.disks.as_slice() else { panic!("{:?}", report.disks) };
         assert_eq!((disk.size, disk.table.as_deref()), (Some(20 << 30), Some("gpt")));
-        let [partition] = disk.partitions.as_slice() else { panic!("{:?}", disk.partitions) };
+        let [partition, third, fourth] = disk.partitions.as_slice() else { panic!("{:?}", disk.partitions) };
+        assert_eq!((third.mount.as_deref(), fourth.mount.as_deref()), (Some("/a b"), None));
         assert_eq!(
             (partition.number, partition.start, partition.size),
             (Some(2), Some(1 << 20), Some(2 << 20))
@@ -287,5 +335,26 @@ mod tests {
         assert_eq!(partition.mount.as_deref(), Some("/"));
         let [nic] = report.nics.as_slice() else { panic!("{:?}", report.nics) };
         assert_eq!(nic.mac.as_deref(), Some("52:54:00:12:34:56"));
+    }
+
+    #[test]
+    fn the_system_of_a_tree_is_not_that_of_this_host_and_no_fifo_is_waited_for() {
+        let made = tempfile::tempdir().unwrap();
+        let etc = made.path().join("etc");
+        std::fs::create_dir_all(&etc).unwrap();
+        let id = || read_below(&Files::default(), made.path(), "etc/os-release");
+        let outside = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(outside.path(), "ID=outside\n").unwrap();
+        std::os::unix::fs::symlink(outside.path(), etc.join("os-release")).unwrap();
+        assert_eq!(id(), None);
+        std::fs::remove_file(etc.join("os-release")).unwrap();
+        std::os::unix::fs::symlink("/../usr", etc.join("os-release")).unwrap();
+        std::fs::write(made.path().join("usr"), "ID=inside\n").unwrap();
+        assert_eq!(id().as_deref(), Some("ID=inside\n"));
+        std::fs::remove_file(etc.join("os-release")).unwrap();
+        let fifo = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, etc.join("os-release"), fifo, Mode::from_raw_mode(0o600), 0)
+            .unwrap();
+        assert_eq!(id(), None);
     }
 }

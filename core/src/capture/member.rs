@@ -79,12 +79,13 @@ impl Member<'_> {
     /// Extended header and header, and the map of a sparse file.
     ///
     /// # Errors
-    /// `ErrorKind::LimitExceeded` for extended attributes of more bytes than readers take.
+    /// `ErrorKind::LimitExceeded` for a path and extended attributes of more bytes together than readers take.
     pub(super) fn encode(&self) -> Result<Vec<u8>> {
         let records = self.records();
         if records.len() > MAX_RECORDS {
-            let text =
-                format!("extended attributes of more than {MAX_RECORDS} bytes, which no archive holds");
+            let text = format!(
+                "path and extended attributes have more than {MAX_RECORDS} bytes, which no reader takes"
+            );
             return Err(Error::new(ErrorKind::LimitExceeded, text).with_path(self.path));
         }
         let mut encoded = Vec::new();

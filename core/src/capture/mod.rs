@@ -56,7 +56,7 @@ pub struct Captured {
     /// What the archive says of the machine.
     pub machine: MachineReport,
     /// What is not as it was found: `changed` while it was read, `vanished` before, `socket` and `mount-point` left out,
-    /// `reserved` for a place that an archive needs for the machine report.
+    /// `long-path` too, `reserved` for a place that an archive needs for the machine report.
     pub findings: Vec<Finding>,
 }
 
@@ -101,9 +101,10 @@ impl Capture {
     }
 
     /// Takes the tree into `archive`, which has its name when all of it is durable. Until then, and after an error or a
-    /// cancellation, nothing has that name.
+    /// cancellation, nothing has that name, or what is to be replaced has it; a new archive that has replaced another stays
+    /// even if its directory cannot be made durable, which is an error.
     ///
-    /// Memory: that of a scan, the path of each file with several names, 1 MiB of content, what is packed of it, and the packing's
+    /// Memory: that of a scan, the path of each file with several names and of each link and device, 1 MiB of content, what is packed of it, and the packing's
     /// window (zstd 2 MiB, xz 4 MiB, several times over).
     ///
     /// # Errors
@@ -124,27 +125,32 @@ impl Capture {
             .with_threads(self.threads)
             .with_excluded(self.excluded.clone())
             .live();
-        monitor.expect(content_bytes(&source, monitor)?);
+        let expected = content_bytes(&source, monitor)?;
+        monitor.expect(expected);
         let machine = host::machine(files, &self.root);
         monitor.enter(Phase::Writing)?;
         let mut writing = Writing {
             live: Live::new(&source),
             packed: Packed::new(part, packing)?,
             monitor,
-            owners: HashMap::new(),
+            stored: HashMap::new(),
             buffer: vec![0; content::BUFFER],
+            left: expected,
             findings: Findings::default(),
             capture: MachineCapture::default(),
+            listed: 0,
             entries: 0,
             content_bytes: 0,
         };
         let summary = source.scan(&mut writing)?;
+        // What was expected and is gone, or smaller.
+        monitor.advance(std::mem::take(&mut writing.left));
         for finding in &summary.findings {
             writing.note(finding);
         }
         let mut machine = machine;
         machine.capture = Some(writing.capture.clone());
-        writing.write_report(&machine)?;
+        writing.write_report(&mut machine)?;
         let Writing { packed, findings, entries, content_bytes, .. } = writing;
         let part = packed.finish()?;
         monitor.enter(Phase::Committing)?;
@@ -176,16 +182,33 @@ fn content_bytes(source: &DirectorySource, monitor: &Monitor) -> Result<u64> {
     Ok(counting.0)
 }
 
+/// What an archive has under the first of several names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stored {
+    /// A regular file, the content of this inode.
+    File(Inode),
+    /// Nothing: there was no file any more.
+    Gone,
+    /// A link, device or FIFO.
+    Special,
+    /// Nothing: it was left out, with this code for this reason.
+    LeftOut(Severity, &'static str, &'static str),
+}
+
 /// An archive that is being written.
 struct Writing<'a> {
     live: Live<'a>,
     packed: Packed,
     monitor: &'a Monitor,
-    /// Of each file that has other names: which inode was stored under its first name, if any was.
-    owners: HashMap<Vec<u8>, Option<Inode>>,
+    /// What was stored under each name that may have others.
+    stored: HashMap<Vec<u8>, Stored>,
     buffer: Vec<u8>,
+    /// Bytes that were expected and are not read yet.
+    left: u64,
     findings: Findings,
     capture: MachineCapture,
+    /// Bytes of the paths that `capture` lists.
+    listed: usize,
     entries: u64,
     content_bytes: u64,
 }
@@ -196,18 +219,27 @@ impl ScanVisitor for Writing<'_> {
         let Entry { path, object, attributes } = entry;
         if path.split(|byte| *byte == b'/').next() == Some(MachineReport::DIRECTORY) {
             if path == MachineReport::DIRECTORY {
-                let text = "this place in an archive is the machine report's: it is left out";
-                self.record(Severity::Warning, "reserved", &path, text)?;
+                self.record(Severity::Warning, "reserved", &path, RESERVED)?;
+            }
+            if !matches!(object, EntryObject::File { .. } | EntryObject::Directory) {
+                self.stored.insert(path, Stored::LeftOut(Severity::Warning, "reserved", RESERVED));
             }
             return Ok(());
+        }
+        if path.len() > MAX_PATH {
+            if !matches!(object, EntryObject::File { .. } | EntryObject::Directory) {
+                self.stored.insert(path.clone(), Stored::LeftOut(Severity::Warning, "long-path", LONG_PATH));
+            }
+            return self.record(Severity::Warning, "long-path", &path, LONG_PATH);
         }
         let object = match &object {
             EntryObject::File { content: EMPTY, .. } => Object::File { stored: 0 },
             EntryObject::File { .. } => return self.file(&path),
             EntryObject::HardLink(first) => return self.hard_link(&path, first, &attributes),
             EntryObject::Socket => {
-                let text = "a socket, which no archive holds: whoever listens makes it again";
-                return self.record(Severity::Note, "socket", &path, text);
+                self.record(Severity::Note, "socket", &path, SOCKET)?;
+                self.stored.insert(path, Stored::LeftOut(Severity::Note, "socket", SOCKET));
+                return Ok(());
             }
             EntryObject::Directory => Object::Directory,
             EntryObject::Symlink(target) => Object::Symlink(target),
@@ -215,6 +247,9 @@ impl ScanVisitor for Writing<'_> {
             EntryObject::BlockDevice(number) => Object::BlockDevice(*number),
             EntryObject::Fifo => Object::Fifo,
         };
+        if !matches!(object, Object::File { .. } | Object::Directory) {
+            self.stored.insert(path.clone(), Stored::Special);
+        }
         self.member(&path, object, &attributes)
     }
 
@@ -240,7 +275,7 @@ impl Writing<'_> {
     }
 
     fn gone(&mut self, path: &[u8]) -> Result<()> {
-        self.owners.insert(path.to_vec(), None);
+        self.stored.insert(path.to_vec(), Stored::Gone);
         self.record(Severity::Warning, "vanished", path, "it was gone before it was read")
     }
 
@@ -248,12 +283,13 @@ impl Writing<'_> {
         if self.packed.is_into(&file)? {
             return Ok(());
         }
-        if file.names > 1 {
-            self.owners.insert(path.to_vec(), Some(file.inode()));
-        }
-        let Writing { live, packed, monitor, buffer, .. } = self;
-        let reading = Reading { live, packed, monitor, buffer };
+        let Writing { live, packed, monitor, buffer, left, .. } = self;
+        let reading = Reading { live, packed, monitor, buffer, left };
         let Some(copied) = copy(reading, path, file)? else { return self.gone(path) };
+        if copied.names > 1 {
+            // Of the reading that was stored: by then another file may have had the name.
+            self.stored.insert(path.to_vec(), Stored::File(copied.inode));
+        }
         self.entries += 1;
         self.content_bytes = self.content_bytes.saturating_add(copied.bytes);
         if copied.has_changed {
@@ -265,22 +301,32 @@ impl Writing<'_> {
 
     /// Writes one more name of what was found at `first`; a file of its own when something else was stored under that name.
     fn hard_link(&mut self, path: &[u8], first: &[u8], attributes: &Attributes) -> Result<()> {
-        let owner = self.owners.get(first).copied();
-        match self.live.open(path)? {
-            Some(file) if owner != Some(Some(file.inode())) => return self.file_of(path, file),
-            // Not even the first name was there to be stored.
-            None if owner == Some(None) => return self.gone(path),
-            _ => {}
+        let stored = self.stored.get(first).copied();
+        match (self.live.open(path)?, stored) {
+            (Some(file), Some(Stored::File(inode)))
+                if inode == file.inode() && path.len().saturating_add(first.len()) <= MAX_PATH => {}
+            (Some(file), _) => return self.file_of(path, file),
+            (None, Some(Stored::Special)) if path.len().saturating_add(first.len()) <= MAX_PATH => {}
+            (None, Some(Stored::Special)) => {
+                return self.record(Severity::Warning, "long-path", path, LONG_PATH);
+            }
+            (None, Some(Stored::LeftOut(severity, code, text))) => {
+                return self.record(severity, code, path, text);
+            }
+            (None, _) => return self.gone(path),
         }
         self.member(path, Object::HardLink(first), attributes)
     }
 
     /// Writes the machine report, the last member.
-    fn write_report(&mut self, machine: &MachineReport) -> Result<()> {
-        let mut json = serde_json::to_vec_pretty(machine).map_err(|error| {
-            Error::new(ErrorKind::Internal, "the machine report cannot be written").with_source(error)
-        })?;
-        json.push(b'\n');
+    fn write_report(&mut self, machine: &mut MachineReport) -> Result<()> {
+        let mut json = report_json(machine)?;
+        if json.len() > MAX_REPORT {
+            let text = "the host's disks and adapters fill more than 1 MiB, which no reader takes: they are not listed";
+            self.findings.record(Severity::Warning, "machine-report", MachineReport::PATH, text)?;
+            (machine.disks, machine.nics, machine.cmdline) = (Vec::new(), Vec::new(), None);
+            json = report_json(machine)?;
+        }
         let attributes =
             |mode| Attributes { mode, mtime: Timestamp::from_seconds(0), ..Attributes::default() };
         let directory = Member {
@@ -311,12 +357,33 @@ impl Writing<'_> {
             "vanished" => &mut capture.vanished,
             _ => &mut capture.left_out,
         };
-        match list.len() < MAX_LISTED {
-            true => list.push(finding.path.clone()),
-            false => capture.unlisted += 1,
+        // As it stands in the report, where some bytes take six.
+        let len = serde_json::to_string(&finding.path).map_or(usize::MAX, |text| text.len());
+        let listed = self.listed.saturating_add(len);
+        if list.len() < MAX_LISTED && listed <= MAX_LISTED_BYTES {
+            list.push(finding.path.clone());
+            self.listed = listed;
+        } else {
+            capture.unlisted += 1;
         }
     }
 }
 
-/// Paths of one kind that a machine report lists; readers take at most 1 MiB of it.
+fn report_json(machine: &MachineReport) -> Result<Vec<u8>> {
+    let mut json = serde_json::to_vec_pretty(machine).map_err(|error| {
+        Error::new(ErrorKind::Internal, "the machine report cannot be written").with_source(error)
+    })?;
+    json.push(b'\n');
+    Ok(json)
+}
+
+const RESERVED: &str = "this place in an archive is the machine report's: it is left out";
+const SOCKET: &str = "a socket, which no archive holds: whoever listens makes it again";
+const LONG_PATH: &str = "its path has more than 1 MiB, which no reader of archives takes: it is left out";
+/// Bytes of a path, with that of another name of the same file, that leave room for all else in an extended header.
+const MAX_PATH: usize = (1 << 20) - 4096;
+/// Bytes that readers take of a machine report.
+const MAX_REPORT: usize = 1 << 20;
+/// Paths of one kind that a machine report lists, and bytes of all of them.
 const MAX_LISTED: usize = 50;
+const MAX_LISTED_BYTES: usize = 256 << 10;

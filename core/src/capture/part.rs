@@ -4,12 +4,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
+use rustix::io::Errno;
 
 use crate::files::{ReadableFile, WritableFile};
 use crate::scan::LiveFile;
 use crate::sink::Overwrite;
-use crate::{Error, ErrorKind, Files, Result};
+use crate::{Error, ErrorKind, FileOp, Files, Result};
 
 /// A file in the making beside where it will be, private, with `.part` behind its name; it goes away unless it is published.
 pub(super) struct Part {
@@ -38,19 +39,21 @@ impl Part {
         let file = files.create(&path).map_err(failed)?;
         let standing = files.open(archive).ok();
         let (files, archive) = (files.clone(), archive.to_owned());
-        let part = Self { files, archive, path: path.clone(), file, standing, published: false };
-        flock(part.file.as_file(), FlockOperation::NonBlockingLockExclusive)
-            .map_err(|error| failed(error.into()))?;
-        // Until it was locked another run may have taken it for one that was left.
-        if !part.has_its_name().map_err(failed)? {
+        let mut part = Self { files, archive, path: path.clone(), file, standing, published: false };
+        // Until it was locked another run may have taken it for one that was left, and what has its name is that run's.
+        let is_locked = match flock(part.file.as_file(), FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => false,
+            locked => locked.map(|()| true).map_err(|error| failed(error.into()))?,
+        };
+        if !is_locked || !part.has_its_name().unwrap_or(false) {
+            part.published = true;
             return Err(busy(&path));
         }
         Ok(part)
     }
 
     fn has_its_name(&self) -> io::Result<bool> {
-        let (own, named) = (self.file.as_file().metadata()?, self.path.symlink_metadata()?);
-        Ok((own.dev(), own.ino()) == (named.dev(), named.ino()))
+        has_name(self.file.as_file(), &self.path)
     }
 
     /// Whether `file` is the one that is written, or the one that it replaces.
@@ -95,17 +98,36 @@ impl Part {
             .metadata()
             .map_err(|error| self.failed("cannot examine the archive", error))?;
         refuse_standing(&self.archive, overwrite)?;
-        self.files
-            .rename(&self.path, &self.archive)
-            .map_err(|error| failed("cannot give the archive its name", &self.archive, error))?;
+        let renamed = match overwrite {
+            Overwrite::Replace => self.files.rename(&self.path, &self.archive),
+            Overwrite::Refuse => self.rename_new(),
+        };
+        renamed.map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => taken(&self.archive),
+            _ => failed("cannot give the archive its name", &self.archive, error),
+        })?;
         self.published = true;
         let above = self.archive.parent().filter(|above| !above.as_os_str().is_empty());
         let above = above.unwrap_or(Path::new("."));
         if let Err(error) = self.files.sync_dir(above) {
-            let _ = self.files.remove_file(&self.archive);
+            // What it has replaced is gone, and nothing at all would be worse.
+            let is_new = overwrite != Overwrite::Replace;
+            if is_new && has_name(self.file.as_file(), &self.archive).unwrap_or(false) {
+                let _ = self.files.remove_file(&self.archive);
+            }
             return Err(failed("cannot make the archive's name durable", above, error));
         }
         Ok(size.len())
+    }
+
+    /// Gives the archive its name unless something has it.
+    fn rename_new(&self) -> io::Result<()> {
+        self.files.admit(FileOp::Rename { from: &self.path, to: &self.archive })?;
+        match renameat_with(CWD, &self.path, CWD, &self.archive, RenameFlags::NOREPLACE) {
+            // The kernel or the file system has no such call; a moment ago nothing had the name.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => std::fs::rename(&self.path, &self.archive),
+            renamed => Ok(renamed?),
+        }
     }
 
     pub(super) fn failed(&self, text: &str, error: io::Error) -> Error {
@@ -115,7 +137,8 @@ impl Part {
 
 impl Drop for Part {
     fn drop(&mut self) {
-        if !self.published {
+        // Another run's file is not touched; while this one is locked, nobody takes its name.
+        if !self.published && self.has_its_name().unwrap_or(false) {
             // Nobody is left to tell of a failure here; the next run tries again.
             let _ = self.files.remove_file(&self.path);
         }
@@ -127,7 +150,7 @@ fn refuse_standing(archive: &Path, overwrite: Overwrite) -> Result<()> {
         Err(_) => return Ok(()),
         Ok(standing) if standing.is_dir() => "a directory has the archive's name",
         Ok(_) if overwrite == Overwrite::Replace => return Ok(()),
-        Ok(_) => "there is already a file of this name",
+        Ok(_) => return Err(taken(archive)),
     };
     Err(Error::new(ErrorKind::Sink, text).with_path(archive.as_os_str().as_bytes()))
 }
@@ -138,7 +161,22 @@ fn remove_abandoned(files: &Files, path: &Path) -> Result<()> {
     if flock(standing.as_file(), FlockOperation::NonBlockingLockExclusive).is_err() {
         return Err(busy(path));
     }
+    // Before it was locked another run may have removed it and begun its own.
+    if !has_name(standing.as_file(), path).unwrap_or(false) {
+        return Err(busy(path));
+    }
     files.remove_file(path).map_err(|error| failed("cannot remove what an earlier run left", path, error))
+}
+
+fn taken(archive: &Path) -> Error {
+    let text = "there is already a file of this name";
+    Error::new(ErrorKind::Sink, text).with_path(archive.as_os_str().as_bytes())
+}
+
+/// Whether `path` is the name of `file`.
+fn has_name(file: &std::fs::File, path: &Path) -> io::Result<bool> {
+    let (own, named) = (file.metadata()?, path.symlink_metadata()?);
+    Ok((own.dev(), own.ino()) == (named.dev(), named.ino()))
 }
 
 fn busy(path: &Path) -> Error {
@@ -148,4 +186,54 @@ fn busy(path: &Path) -> Error {
 
 fn failed(text: &str, path: &Path, error: io::Error) -> Error {
     Error::new(ErrorKind::Sink, text).with_path(path.as_os_str().as_bytes()).with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_whose_name_is_anothers_by_now_leaves_it() {
+        let made = tempfile::tempdir().unwrap();
+        let (archive, path) = (made.path().join("scan.tar"), made.path().join("scan.tar.part"));
+        let part = Part::create(&Files::default(), &archive, Overwrite::Refuse).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "another's").unwrap();
+        drop(part);
+        assert_eq!(std::fs::read(&path).unwrap(), b"another's");
+    }
+
+    #[test]
+    fn an_archive_that_came_meanwhile_is_not_replaced_unless_that_was_asked_for() {
+        let made = tempfile::tempdir().unwrap();
+        let archive = made.path().join("scan.tar");
+        let part = Part::create(&Files::default(), &archive, Overwrite::Refuse).unwrap();
+        std::fs::write(&archive, "another's").unwrap();
+        let error = part.rename_new().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(part.publish(Overwrite::Refuse).unwrap_err().kind(), ErrorKind::Sink);
+        assert_eq!(std::fs::read(&archive).unwrap(), b"another's");
+        assert_eq!(made.path().read_dir().unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_archive_that_has_replaced_another_stays_when_its_directory_cannot_be_made_durable() {
+        struct NoSync;
+        impl crate::Gate for NoSync {
+            fn admit(&self, op: &FileOp<'_>) -> io::Result<usize> {
+                match op {
+                    FileOp::SyncDir { .. } => Err(io::Error::other("no")),
+                    _ => Ok(usize::MAX),
+                }
+            }
+        }
+        for (overwrite, is_left) in [(Overwrite::Replace, true), (Overwrite::Refuse, false)] {
+            let made = tempfile::tempdir().unwrap();
+            let archive = made.path().join("scan.tar");
+            let files = Files::gated(std::sync::Arc::new(NoSync));
+            let part = Part::create(&files, &archive, overwrite).unwrap();
+            assert!(part.publish(overwrite).is_err());
+            assert_eq!(archive.exists(), is_left);
+        }
+    }
 }

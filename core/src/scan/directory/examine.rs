@@ -9,7 +9,9 @@ use std::sync::Arc;
 use rustix::fs::FileType;
 
 use super::ahead::Kept;
-use super::host::{Access, Handle, Host, Scratch, Stat, is_own, is_pseudo, tells_holes_truly};
+use super::host::{
+    Access, DataMap, Handle, Host, MAX_RANGES, Scratch, Stat, is_own, is_pseudo, tells_holes_truly,
+};
 use super::names::Names;
 use super::{Changes, DirectorySource, OneFileSystem};
 use crate::scan::{Attributes, DataRange};
@@ -119,14 +121,19 @@ impl<'a> Examiner<'a> {
         let stat = host.stat_at(named.directory, name);
         let stat = stat.map_err(|error| host.failed("cannot examine", error))?;
         let is_mount_point = stat.is_mount_point || stat.identity.device != named.device;
-        let found = if is_mount_point && self.source.one_file_system == OneFileSystem::Stay {
+        let is_directory = stat.kind == FileType::Directory;
+        let stays = self.source.one_file_system == OneFileSystem::Stay;
+        // Of a directory that may be taken it is found out when it is entered.
+        if is_mount_point && (stays || !is_directory) {
             let handle = self.open(named, &stat, Access::Name)?;
-            Found::MountPoint(self.attributes(named, &stat, &handle)?)
-        } else {
-            match stat.kind {
-                FileType::Directory => Found::Directory { is_mount_point },
-                _ => self.examine_open(named, &stat)?,
+            if stays || !self.is_taken(named, &stat, &handle)? {
+                let found = Found::MountPoint(self.attributes(named, &stat, &handle)?);
+                return Ok(Examined { stat, found });
             }
+        }
+        let found = match is_directory {
+            true => Found::Directory { is_mount_point },
+            false => self.examine_open(named, &stat)?,
         };
         Ok(Examined { stat, found })
     }
@@ -140,14 +147,7 @@ impl<'a> Examiner<'a> {
     ) -> Result<(Attributes, Option<OwnedFd>)> {
         if is_mount_point {
             let handle = self.open(named, stat, Access::Name)?;
-            let host = self.host(named);
-            let magic = host.file_system(handle.descriptor());
-            let magic = magic.map_err(|error| host.failed("cannot examine the file system", error))?;
-            let is_taken = match self.source.one_file_system {
-                OneFileSystem::Own => is_own(magic),
-                OneFileSystem::Stay | OneFileSystem::Cross => !is_pseudo(magic),
-            };
-            if !is_taken {
+            if !self.is_taken(named, stat, &handle)? {
                 return Ok((self.attributes(named, stat, &handle)?, None));
             }
         }
@@ -155,6 +155,17 @@ impl<'a> Examiner<'a> {
         let attributes = self.attributes(named, stat, &handle)?;
         let (Handle::Open(descriptor) | Handle::Named(descriptor)) = handle;
         Ok((attributes, Some(descriptor)))
+    }
+
+    /// Whether the file system of a mount point that is open as `handle` is part of the tree, unless none is.
+    fn is_taken(&self, named: Named<'_>, stat: &Stat, handle: &Handle) -> Result<bool> {
+        let host = self.host(named);
+        let magic = host.file_system(handle.descriptor());
+        let magic = magic.map_err(|error| host.failed("cannot examine the file system", error))?;
+        Ok(match self.source.one_file_system {
+            OneFileSystem::Own => is_own(magic, stat.identity),
+            OneFileSystem::Stay | OneFileSystem::Cross => !is_pseudo(magic),
+        })
     }
 
     /// Enters the directory at `path` on this host, which was opened.
@@ -234,7 +245,11 @@ impl<'a> Examiner<'a> {
         let descriptor = self.source.opener.open(&host, named.directory, named.name(), access);
         let descriptor = descriptor.map_err(|error| host.failed("cannot open", error))?;
         let opened = host.stat(descriptor.as_fd()).map_err(|error| host.failed("cannot examine", error))?;
-        if !opened.is_same(stat) || (stat.kind == FileType::RegularFile && opened.stamp != stat.stamp) {
+        // A file that somebody writes to all the time is still the same file.
+        let is_settled = self.source.changes == Changes::Follow
+            || stat.kind != FileType::RegularFile
+            || opened.stamp == stat.stamp;
+        if !opened.is_same(stat) || !is_settled {
             return Err(host.error("the entry changed while it was scanned"));
         }
         Ok(match access {
@@ -264,7 +279,24 @@ impl<'a> Examiner<'a> {
         if !is_truthful && changed.saturating_add(SETTLED_AFTER) >= self.started {
             return Ok(None);
         }
-        host.data_ranges(file, size).map(Some).map_err(failed)
+        let follows = self.source.changes == Changes::Follow;
+        let tries = if follows { MAX_MAPS } else { 1 };
+        for _ in 0..tries {
+            match host.data_ranges(file, size).map_err(failed)? {
+                DataMap::Known(ranges) => return Ok(Some(ranges)),
+                DataMap::TooLong if follows => return Ok(None),
+                DataMap::TooLong => {
+                    let text = format!("the file has more than {MAX_RANGES} separate data ranges");
+                    return Err(host.error(&text));
+                }
+                DataMap::Changed => {}
+            }
+        }
+        match follows {
+            // All of it is read, with zeros where holes are.
+            true => Ok(None),
+            false => Err(host.error("the file's map of holes changed while it was read")),
+        }
     }
 
     fn host<'b>(&self, named: Named<'b>) -> Host<'b>
@@ -284,3 +316,5 @@ impl<'a> Named<'a> {
 
 /// Seconds after which even a file system that is late with its holes has them right.
 const SETTLED_AFTER: i64 = 60;
+/// How often the holes of a file are looked for that others change.
+const MAX_MAPS: usize = 4;

@@ -68,6 +68,16 @@ pub(super) enum Access {
     Name,
 }
 
+/// What asking for the data of a file with holes gave.
+pub(super) enum DataMap {
+    /// The ranges that hold data, ascending.
+    Known(Vec<DataRange>),
+    /// Answers that do not fit together: it was written to or cut in between.
+    Changed,
+    /// More ranges than [`MAX_RANGES`].
+    TooLong,
+}
+
 /// Memory that calls share.
 pub(super) struct Scratch {
     list: Vec<u8>,
@@ -223,7 +233,7 @@ impl Host<'_> {
     }
 
     /// The ranges of a file of `size` bytes that hold data.
-    pub(super) fn data_ranges(&self, file: BorrowedFd<'_>, size: u64) -> io::Result<Vec<DataRange>> {
+    pub(super) fn data_ranges(&self, file: BorrowedFd<'_>, size: u64) -> io::Result<DataMap> {
         let mut ranges = Vec::new();
         let mut position = 0;
         while position < size {
@@ -233,19 +243,22 @@ impl Host<'_> {
                 Ok(_) | Err(Errno::NXIO) => break,
                 Err(error) => return Err(error.into()),
             };
-            let end = rustix::fs::seek(file, SeekFrom::Hole(offset))?.min(size);
+            let end = match rustix::fs::seek(file, SeekFrom::Hole(offset)) {
+                Ok(end) => end.min(size),
+                // It was cut there in between.
+                Err(Errno::NXIO) => return Ok(DataMap::Changed),
+                Err(error) => return Err(error.into()),
+            };
             if offset < position || end <= offset {
-                return Err(io::Error::other("the file's map of holes changed while it was read"));
+                return Ok(DataMap::Changed);
             }
             if ranges.len() >= MAX_RANGES {
-                return Err(io::Error::other(format!(
-                    "the file has more than {MAX_RANGES} separate data ranges"
-                )));
+                return Ok(DataMap::TooLong);
             }
             ranges.push(DataRange { offset, len: end.saturating_sub(offset) });
             position = end;
         }
-        Ok(ranges)
+        Ok(DataMap::Known(ranges))
     }
 
     pub(super) fn failed(&self, message: &str, error: io::Error) -> Error {
@@ -329,9 +342,11 @@ pub(super) fn is_pseudo(magic: u32) -> bool {
     PSEUDO_FILE_SYSTEMS.contains(&magic)
 }
 
-/// Whether a file system holds files of the machine itself, on its own disks, once.
-pub(super) fn is_own(magic: u32) -> bool {
-    !is_pseudo(magic) && !OTHERS_FILE_SYSTEMS.contains(&magic)
+/// Whether a file system, in which there is an inode of `identity`, holds files of the machine itself, on its own disks, once.
+pub(super) fn is_own(magic: u32, identity: Identity) -> bool {
+    // One on a block device has its number; others, of programs and of other machines, have a major number of zero.
+    let is_program = magic == FUSE && identity.device >> 32 == 0;
+    !is_program && !is_pseudo(magic) && !OTHERS_FILE_SYSTEMS.contains(&magic)
 }
 
 /// Whether a file system is known to tell holes truly even of data that was written just now.
@@ -359,12 +374,13 @@ const XATTR_LIST_MAX: usize = 65_536;
 const XATTR_SIZE_MAX: usize = 65_536;
 const ENTRIES_BUFFER: usize = 32_768;
 /// 16 MiB of ranges for one file.
-const MAX_RANGES: usize = 1 << 20;
+pub(super) const MAX_RANGES: usize = 1 << 20;
 
 /// Magic numbers, `<linux/magic.h>`.
 const EXT4: u32 = 0xef53;
 const XFS: u32 = 0x5846_5342;
 const BTRFS: u32 = 0x9123_683e;
+const FUSE: u32 = 0x6573_5546;
 const TMPFS: u32 = 0x0102_1994;
 /// In memory, of other machines, or a second view of files that are on a disk, too.
 const OTHERS_FILE_SYSTEMS: [u32; 12] = [
@@ -407,3 +423,15 @@ const PSEUDO_FILE_SYSTEMS: [u32; 24] = [
     0xabba_1974, // xenfs
     0x0765_5821, // resctrl
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fuse_is_the_machines_own_on_a_block_device_only() {
+        let on = |major: u64| Identity { device: major << 32 | 1, inode: 1 };
+        assert!(is_own(FUSE, on(8)) && !is_own(FUSE, on(0)));
+        assert!(is_own(BTRFS, on(0)) && is_own(EXT4, on(8)) && !is_own(TMPFS, on(0)));
+    }
+}
