@@ -28,7 +28,7 @@ pub(crate) struct IndexTree {
 }
 
 impl IndexTree {
-    /// The index of all `entries`; a value that a key has already counts once.
+    /// The index of all `entries`; a value that a key is given twice stands there twice, as with depmod.
     pub(crate) fn of(entries: impl IntoIterator<Item = IndexEntry>) -> Self {
         let mut root = Self::default();
         for entry in entries {
@@ -70,9 +70,6 @@ impl IndexTree {
             }
             node = node.children.entry(*first).or_default();
             rest = after;
-        }
-        if node.values.iter().any(|(_, known)| *known == value) {
-            return;
         }
         let at = node.values.iter().take_while(|(known, _)| *known < priority).count();
         node.values.insert(at, (priority, value));
