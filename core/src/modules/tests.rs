@@ -80,9 +80,9 @@ fn an_index_is_written_from_its_leaves_to_its_root() {
         b"\xb0\x07\xf4\x57\x00\x02\x00\x01\x20\x00\x00\x31",
         // d: one value
         b"\x00\x00\x00\x01\x00\x00\x00\x00y\0",
-        // b behind a: prefix, child d, two values
+        // b behind a: prefix, child d, three values: what is given twice stands there twice
         b"b\0dd\x40\x00\x00\x0c",
-        b"\x00\x00\x00\x02\x00\x00\x00\x00z\0\x00\x00\x00\x01x\0",
+        b"\x00\x00\x00\x03\x00\x00\x00\x00z\0\x00\x00\x00\x01x\0\x00\x00\x00\x01x\0",
         // root: child a
         b"aa",
         b"\xe0\x00\x00\x16",
