@@ -93,7 +93,8 @@ fn tables_are_those_of_depmod_to_the_byte() -> Result<()> {
     Ok(())
 }
 
-/// What a line of a table says: one of soft dependencies says one thing for each, for a module may have several such lines.
+/// What a line of a table says: one of soft dependencies says one thing for each, for a module may have several such lines; of
+/// words before `pre:` and `post:` kmod takes no notice.
 fn facts(line: &str) -> Vec<String> {
     let Some(soft) = line.strip_prefix("softdep ") else { return vec![line.to_owned()] };
     let mut words = soft.split(' ');
@@ -102,6 +103,7 @@ fn facts(line: &str) -> Vec<String> {
     for word in words {
         match word.ends_with(':') {
             true => kind = word,
+            false if kind.is_empty() => {}
             false => facts.push(format!("softdep {module} {kind} {word}")),
         }
     }
