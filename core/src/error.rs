@@ -121,6 +121,12 @@ impl Error {
         self
     }
 
+    /// The operating system's code, where it is the direct cause.
+    pub(crate) fn os_code(&self) -> Option<i32> {
+        let source = std::error::Error::source(self)?;
+        source.downcast_ref::<std::io::Error>()?.raw_os_error()
+    }
+
     /// Whose move it is.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

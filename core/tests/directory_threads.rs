@@ -1,4 +1,4 @@
-//! Several threads look at large directories as one does.
+//! Several threads look at directories as one does.
 
 mod support;
 

@@ -259,7 +259,6 @@ struct DiskFacts {
     swap_uuid: Option<String>,
     root_device: Option<String>,
     swap_device: Option<String>,
-    root_volume: Option<String>,
     known: Vec<String>,
     renamed: Vec<(String, String)>,
 }
@@ -288,7 +287,6 @@ impl DiskFacts {
             swap_uuid: swap.map(|swap| swap.uuid.clone()),
             root_device: device(root),
             swap_device: swap.and_then(device),
-            root_volume: root.logical_volume.as_ref().map(ToString::to_string),
             known: request.disk.volumes.iter().flat_map(specifications).collect(),
             renamed: request.identifiers.pairs().map(|(old, new)| (old.to_owned(), new.to_owned())).collect(),
         })
@@ -301,7 +299,6 @@ impl DiskFacts {
             swap_uuid: self.swap_uuid.as_deref(),
             root_device: self.root_device.as_deref(),
             swap_device: self.swap_device.as_deref(),
-            root_volume: self.root_volume.as_deref(),
             known: &self.known,
             renamed: &self.renamed,
             parameters: request.parameters,

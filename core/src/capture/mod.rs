@@ -93,7 +93,7 @@ impl Capture {
         self
     }
 
-    /// Threads that look at large directories together; one if not told.
+    /// Threads that look at directories together; one if not told.
     #[must_use]
     pub fn with_threads(mut self, threads: usize) -> Self {
         self.threads = threads;
@@ -104,8 +104,8 @@ impl Capture {
     /// cancellation, nothing has that name, or what is to be replaced has it; a new archive that has replaced another stays
     /// even if its directory cannot be made durable, which is an error.
     ///
-    /// Memory: that of a scan, the path of each file with several names and of each link and device, 1 MiB of content, what is packed of it, and the packing's
-    /// window (zstd 2 MiB, xz 4 MiB, several times over).
+    /// Memory: that of a scan, the path of each file with several names and of each link and device, 1 MiB of content,
+    /// what is packed of it, and the packing's window (zstd 2 MiB, xz 4 MiB, several times over).
     ///
     /// # Errors
     /// `ErrorKind::InvalidOption` when the name says of no packing that is known; `ErrorKind::Source` when something cannot be

@@ -1,5 +1,10 @@
 //! The filters of `lvm.conf`, found as LVM reads the file.
 
+/// Whether a configuration file has a `filter` or `global_filter` that LVM heeds.
+pub(crate) fn has_lvm_filters(text: &[u8]) -> bool {
+    without_filters(text) != text
+}
+
 /// A configuration file with `filter` and `global_filter` commented out: each from its name to the end of its value,
 /// whatever lines they take. What stands behind on the line goes to a line of its own. A file in which a list or string
 /// has no end is left as it is: LVM does not read it.
@@ -117,6 +122,7 @@ mod tests {
         let expected = "devices {\n#\tfilter = [ \"a|sda|\",\n#\t\"r|.*|\" ]\n\t# filter = [ ]\n\tfilters = 1\n#\tglobal_filter=[\"r|x|\"]\n}\n";
         assert_eq!(amended(text), expected);
         assert_eq!(amended(expected), expected);
+        assert!(has_lvm_filters(text.as_bytes()) && !has_lvm_filters(expected.as_bytes()));
     }
 
     #[test]

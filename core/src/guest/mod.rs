@@ -36,6 +36,7 @@ pub use kept::{
     IdentityHolder, KeptIdentities, KeptIdentity, MbrPartitionId, UsableIdentity, WantedIdentity,
 };
 pub use logical_volumes::LvmSupport;
+pub(crate) use lvm_filters::has_lvm_filters;
 pub(crate) use network::naming_parameters;
 pub use os_release::OsRelease;
 pub(crate) use resume::true_resume;

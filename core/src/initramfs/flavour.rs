@@ -19,7 +19,7 @@ pub enum Flavour {
 impl Flavour {
     /// Tells the program by the names in its product.
     pub fn of(tree: &Initramfs) -> Self {
-        let has = |path: &str| tree.resolve(path.as_bytes()).is_some_and(|name| tree.item(&name).is_some());
+        let has = |path: &str| tree.has(path.as_bytes());
         if has("etc/booster.init.yaml") {
             Self::Booster
         } else if has("usr/lib/dracut") || has("lib/dracut") {

@@ -1,8 +1,6 @@
 use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
 use crate::{ReadAt, Result};
 
 /// A file from its start to its end, whose position is known to the byte.
@@ -13,13 +11,11 @@ pub(super) struct Input {
     at: usize,
     /// File offset of the buffer's end.
     next: u64,
-    /// Of every byte before `next`.
-    digest: Sha256,
 }
 
 impl Input {
     pub(super) fn new(file: Arc<dyn ReadAt>) -> Self {
-        Self { file, buffer: Vec::new(), at: 0, next: 0, digest: Sha256::new() }
+        Self { file, buffer: Vec::new(), at: 0, next: 0 }
     }
 
     /// File offset of the first byte that was not consumed.
@@ -51,11 +47,6 @@ impl Input {
         }
     }
 
-    /// The digest of all that was read, the whole file at its end; more can be added to it.
-    pub(super) fn into_digest(self) -> Sha256 {
-        self.digest
-    }
-
     /// Keeps what was not consumed and reads more behind it.
     fn refill(&mut self) -> io::Result<()> {
         self.buffer.drain(..self.at);
@@ -69,7 +60,6 @@ impl Input {
             self.buffer.truncate(start);
             return Err(error);
         }
-        self.digest.update(&self.buffer[start..]);
         self.next += wanted as u64;
         Ok(())
     }

@@ -18,8 +18,6 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader};
 use std::sync::Arc;
 
-use sha2::Sha256;
-
 pub use flavour::Flavour;
 pub use packing::Packing;
 
@@ -72,14 +70,6 @@ pub struct Segment {
     pub is_early: bool,
 }
 
-/// What reading an initial RAM disk gives beside its tree: enough to append to the file without reading it again.
-#[derive(Clone, Debug)]
-pub(crate) struct FileState {
-    /// Of all bytes of the file.
-    pub(crate) digest: Sha256,
-    pub(crate) size: u64,
-}
-
 impl Initramfs {
     /// Reads a file, keeping the content of files that are `wanted` by their names (without a leading slash) and have at
     /// most 4 MiB; of all together at most 32 MiB.
@@ -107,7 +97,7 @@ impl Initramfs {
         file: Arc<dyn ReadAt>,
         wanted: &dyn Fn(&[u8]) -> bool,
         check: &dyn Fn() -> Result<()>,
-    ) -> Result<FileState> {
+    ) -> Result<()> {
         let size = file.size();
         if size > MAX_FILE {
             let text = format!("the initial RAM disk has {size} bytes, more than 2 GiB");
@@ -150,7 +140,7 @@ impl Initramfs {
             let is_early = is_early && self.entries.len() > before;
             self.segments.push(Segment { offset, packing, entries, is_early });
         }
-        Ok(FileState { digest: input.into_digest(), size })
+        Ok(())
     }
 
     /// The parts of the files that were read, in order.
@@ -161,6 +151,11 @@ impl Initramfs {
     /// All names with what stands at them, sorted by their bytes; no name begins with a slash.
     pub fn entries(&self) -> impl Iterator<Item = (&[u8], &Item)> {
         self.entries.iter().map(|(name, item)| (name.as_slice(), item))
+    }
+
+    /// Whether a file or directory is there, links followed.
+    pub fn has(&self, path: &[u8]) -> bool {
+        self.resolve(path).is_some_and(|name| self.item(&name).is_some())
     }
 
     /// What stands at a name; links are not followed.

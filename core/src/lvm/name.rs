@@ -37,11 +37,6 @@ impl LogicalVolumeName {
         format!("/dev/mapper/{}", self.mapped())
     }
 
-    /// `/dev/GROUP/VOLUME`.
-    pub fn device_path(&self) -> String {
-        format!("/dev/{}/{}", self.group, self.volume)
-    }
-
     /// The name that the device mapper knows it by.
     pub fn mapped(&self) -> String {
         format!("{}-{}", self.group.replace('-', "--"), self.volume.replace('-', "--"))

@@ -7,8 +7,8 @@
 //!
 //! A worker that looks for something to do takes first what frees memory: full pieces, then a lane whose next slot is
 //! ready, then a new item. Beside several workers one thread more writes the pieces, and nothing else, so that no worker
-//! waits for the sink; workers help it when they have nothing to do, or when pieces pile up. No thread belongs to a target, and nothing
-//! depends on how many threads there are.
+//! waits for the sink; workers help it when they have nothing to do, or when pieces pile up. No thread belongs to a
+//! target, and nothing depends on how many threads there are.
 
 mod chunk_encoder;
 mod codec;

@@ -9,6 +9,7 @@ use super::{Finding, Severity, Verdict};
 use crate::Result;
 use crate::error::EscapePath;
 use crate::format::DiskController;
+use crate::guest::has_lvm_filters;
 use crate::tree::Object;
 
 /// What a kernel must drive for the order's targets.
@@ -381,11 +382,7 @@ impl Judge<'_> {
         }
         let devices = ramdisk.tree.content(b"etc/lvm/devices/system.devices").is_some();
         let settings = ramdisk.tree.content(b"etc/lvm/lvm.conf").unwrap_or_default();
-        let is_filter = |line: &[u8]| {
-            let line = line.trim_ascii_start();
-            line.starts_with(b"filter") || line.starts_with(b"global_filter")
-        };
-        if devices || settings.split(|byte| *byte == b'\n').any(is_filter) {
+        if devices || has_lvm_filters(settings) {
             let which =
                 if devices { "etc/lvm/devices/system.devices" } else { "the filter in etc/lvm/lvm.conf" };
             let what = format!("{which} in {path} may hide the new disk from LVM");

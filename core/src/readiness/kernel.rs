@@ -1,7 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use sha2::Sha256;
-
 use super::needs::Need;
 use super::residue;
 use crate::boot::Kernel;
@@ -43,7 +41,7 @@ pub(super) struct ReadRamdisk {
     pub(super) inode: InodeId,
     pub(super) tree: Initramfs,
     pub(super) flavour: Flavour,
-    pub(super) digest: Sha256,
+    /// Bytes of that file.
     pub(super) size: u64,
     /// Where its modules are or go, links resolved.
     pub(super) directory: Vec<u8>,
@@ -208,7 +206,7 @@ impl ReadRamdisk {
 
     /// Whether a file or directory is there, links followed.
     pub(super) fn has(&self, path: &str) -> bool {
-        self.tree.resolve(path.as_bytes()).is_some_and(|name| self.tree.item(&name).is_some())
+        self.tree.has(path.as_bytes())
     }
 }
 
@@ -229,18 +227,20 @@ fn ramdisk(
     };
     let wanted = |name: &[u8]| is_table(name) || residue::is_wanted(name);
     let mut unpacked = Initramfs::default();
-    let mut state = None;
+    let mut last = None;
     for initrd in &kernel.initrds {
         let Some(node) = tree.resolve(initrd.as_bytes()) else { continue };
         let inode = tree.inode_of(node);
-        match unpacked.add(tree.open(inode)?, &wanted, check) {
-            Ok(read) => state = Some((inode, read)),
+        let file = tree.open(inode)?;
+        let size = file.size();
+        match unpacked.add(file, &wanted, check) {
+            Ok(()) => last = Some((inode, size)),
             // A scan that cannot be read would make no image either.
             Err(error) if !is_of_the_content(&error) => return Err(error.with_path(initrd)),
             Err(error) => return Ok(Ramdisk::Unreadable { path: format!("/{initrd}"), error }),
         }
     }
-    let Some((inode, state)) = state else { return Ok(Ramdisk::None) };
+    let Some((inode, size)) = last else { return Ok(Ramdisk::None) };
     if let Some(image) = packed_root(&unpacked) {
         let text = format!("its files are in a file system ({image}) that is not looked into");
         let error = Error::new(ErrorKind::Unsupported, text);
@@ -261,13 +261,11 @@ fn ramdisk(
         Some((module_name(&file)?, file))
     });
     let modules = files.collect();
-    let (digest, size, path) = (state.digest, state.size, path.clone());
     Ok(Ramdisk::Read(Box::new(ReadRamdisk {
-        path,
+        path: path.clone(),
         inode,
         tree: unpacked,
         flavour,
-        digest,
         size,
         directory,
         modules,
@@ -282,10 +280,8 @@ fn packed_root(ramdisk: &Initramfs) -> Option<&'static str> {
 
 /// Whether an error is of what stands on the medium, not of the medium itself: such a one leaves an image to be made.
 pub(super) fn is_of_the_content(error: &Error) -> bool {
-    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
-    let is_fault_of_medium = source.is_some_and(|error| error.raw_os_error().is_some());
     let kinds = [ErrorKind::Source, ErrorKind::LimitExceeded, ErrorKind::Unsupported];
-    kinds.contains(&error.kind()) && !is_fault_of_medium
+    kinds.contains(&error.kind()) && error.os_code().is_none()
 }
 
 /// The release that a kernel's modules are filed under: what its name says if there is such a directory, else what its

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
-use sha2::Digest;
+use sha2::{Digest, Sha256};
 
 use super::booster;
 use super::kernel::ReadRamdisk;
@@ -24,11 +24,12 @@ pub(super) struct Archive {
 /// Only files, links and missing directories are in it: an entry for a directory where a link stands would take the
 /// link's place and hide all below.
 ///
-/// Cost: the archive in memory twice, and one packed module.
+/// Cost: the archive in memory twice, and one packed module; reads the initial RAM disk once for its digest.
 ///
 /// # Errors
-/// `ErrorKind::Source` naming a module that cannot be read or unpacked; `ErrorKind::LimitExceeded` when all of them have
-/// more than 24 MiB, packed or unpacked; that of `check`, which is asked for each MiB.
+/// `ErrorKind::Source` naming the initial RAM disk that cannot be read, or a module that cannot be read or unpacked;
+/// `ErrorKind::LimitExceeded` when all of them have more than 24 MiB, packed or unpacked; that of `check`, which is
+/// asked for each MiB.
 ///
 /// # Reference
 /// Linux, "initramfs buffer format"; newc: cpio(5).
@@ -72,10 +73,31 @@ pub(super) fn archive(
     }
     let mut bytes = writer.finish();
     bytes.resize(bytes.len().next_multiple_of(4), 0);
-    let mut digest = ramdisk.digest.clone();
+    let mut digest = digest_of_file(tree, ramdisk, check)?;
     digest.update(&bytes);
     let appended = AppendedBytes { bytes: bytes.into(), sha256: digest.finalize().into() };
     Ok(Archive { appended, names })
+}
+
+/// Of all bytes of an initial RAM disk; more can be added to it. A file that nothing is appended to needs none.
+fn digest_of_file(tree: &FileTree, ramdisk: &ReadRamdisk, check: &dyn Fn() -> Result<()>) -> Result<Sha256> {
+    let file = tree.open(ramdisk.inode)?;
+    let mut digest = Sha256::new();
+    let mut piece = vec![0; PIECE];
+    let mut offset = 0;
+    while offset < ramdisk.size {
+        check()?;
+        let len = (ramdisk.size - offset).min(PIECE as u64) as usize;
+        file.read_exact_at(offset, &mut piece[..len]).map_err(|error| {
+            Error::new(ErrorKind::Source, "cannot read the initial RAM disk")
+                .with_path(&ramdisk.path)
+                .with_offset(offset)
+                .with_source(error)
+        })?;
+        digest.update(&piece[..len]);
+        offset += len as u64;
+    }
+    Ok(digest)
 }
 
 enum Content {
@@ -199,6 +221,8 @@ const ALIGNMENT: u64 = 512;
 /// An initial RAM disk must fit into the memory of the machine, unpacked.
 const MAX_ADDED: u64 = 24 << 20;
 const MIB: u64 = 1 << 20;
+/// Bytes that are digested between two checks.
+const PIECE: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -314,7 +314,7 @@ impl TreeBuilder {
         }
     }
 
-    /// Takes in content that an edit made.
+    /// Takes in what an edit puts behind content of the tree.
     pub(super) fn push_appended(&mut self, appended: Appended) -> u64 {
         self.appended.push(appended);
         self.appended.len() as u64 - 1
@@ -327,6 +327,7 @@ impl TreeBuilder {
         self.data_maps.len() as u32 - 1
     }
 
+    /// Takes in content that an edit made.
     pub(super) fn push_generated(&mut self, bytes: Arc<[u8]>) -> u64 {
         self.generated.push(bytes);
         self.generated.len() as u64 - 1

@@ -142,7 +142,8 @@ fn with_cmdlines(text: &str, rules: &OptionRules<'_>) -> String {
     changed
 }
 
-/// The line with the options of its value fixed, which the kernel gets `together` with the other lines'. A value that goes on in the next line stays as it is.
+/// The line with the options of its value fixed, which the kernel gets `together` with the other lines'. A value that
+/// goes on in the next line stays as it is.
 fn with_value(line: &str, rules: &OptionRules<'_>, together: &str) -> String {
     let Some((name, rest)) = line.split_once('=') else { return line.to_owned() };
     let (quote, value, behind) = match rest.chars().next() {
@@ -236,11 +237,8 @@ mod tests {
     #[test]
     fn options_of_one_line_activate_the_root_for_those_of_the_others() {
         let known = ["/dev/mapper/vg-root".to_owned(), "/dev/mapper/vg-swap".to_owned()];
-        let rules = OptionRules::new("1-2", Some("3-4"), &known, &[], &[]).with_logical_volumes(
-            Some(&known[0]),
-            Some(&known[1]),
-            Some("vg/root"),
-        );
+        let rules = OptionRules::new("1-2", Some("3-4"), &known, &[], &[])
+            .with_logical_volumes(Some(&known[0]), Some(&known[1]));
         let text = "GRUB_CMDLINE_LINUX=\"rd.lvm.lv=vg/root\"\nGRUB_CMDLINE_LINUX_DEFAULT=\"rd.lvm.lv=vg/swap quiet\"\n";
         assert_eq!(with_cmdlines(text, &rules), text);
         let other = text.replace("vg/root", "old/root");

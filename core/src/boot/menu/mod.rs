@@ -31,8 +31,6 @@ pub struct MenuRequest<'a> {
     pub root_device: Option<&'a str>,
     /// How they name the swap space, where not by its UUID.
     pub swap_device: Option<&'a str>,
-    /// Names of the root's logical volume and its group, joined by a slash, where it is one.
-    pub root_volume: Option<&'a str>,
     /// Further device specifications that are true on the new disk: `LABEL=…`, `PARTUUID=…`, `UUID=…`.
     pub known: &'a [String],
     /// Identifiers that change: old, new.
@@ -183,11 +181,8 @@ fn rules<'a>(request: &MenuRequest<'a>) -> OptionRules<'a> {
     let MenuRequest { root_uuid, swap_uuid, known, renamed, parameters, separate_boot_uuid, .. } = *request;
     let boot = separate_boot_uuid.map(|uuid| format!("UUID={uuid}"));
     let known: Vec<String> = known.iter().cloned().chain(boot).collect();
-    OptionRules::new(root_uuid, swap_uuid, &known, renamed, parameters).with_logical_volumes(
-        request.root_device,
-        request.swap_device,
-        request.root_volume,
-    )
+    OptionRules::new(root_uuid, swap_uuid, &known, renamed, parameters)
+        .with_logical_volumes(request.root_device, request.swap_device)
 }
 
 /// Paths of all `grub.cfg` of the vendors of an EFI system partition.

@@ -9,8 +9,8 @@ pub(super) struct OptionRules<'a> {
     root: String,
     /// The same of the swap space, if there is one.
     swap: Option<String>,
-    /// `GROUP/VOLUME` of a root file system on a logical volume.
-    root_volume: Option<String>,
+    /// The logical volume of the root file system.
+    root_volume: Option<LogicalVolumeName>,
     /// Device specifications that are true on the new disk.
     known: BTreeSet<String>,
     /// Identifiers that change: old, new.
@@ -40,16 +40,11 @@ impl<'a> OptionRules<'a> {
         Self { root, swap, root_volume: None, known, renamed, appended }
     }
 
-    /// The same with the paths of logical volumes for root and swap, and `GROUP/VOLUME` of the root's.
+    /// The same with the paths of logical volumes for root and swap.
     ///
     /// An initial RAM disk activates the volumes whose paths it is given; one that is named by its UUID it may wait for
     /// in vain.
-    pub(super) fn with_logical_volumes(
-        mut self,
-        root: Option<&str>,
-        swap: Option<&str>,
-        root_volume: Option<&str>,
-    ) -> Self {
+    pub(super) fn with_logical_volumes(mut self, root: Option<&str>, swap: Option<&str>) -> Self {
         for (place, device) in [(Some(&mut self.root), root), (self.swap.as_mut(), swap)] {
             if let (Some(place), Some(device)) = (place, device) {
                 self.known.remove(&normal_spec(place));
@@ -57,7 +52,7 @@ impl<'a> OptionRules<'a> {
                 device.clone_into(place);
             }
         }
-        self.root_volume = root_volume.map(str::to_owned);
+        self.root_volume = root.and_then(LogicalVolumeName::of_device);
         self
     }
 
@@ -131,10 +126,10 @@ impl<'a> OptionRules<'a> {
     /// active, with others the root's does not.
     fn activates_root(&self, options: &str) -> bool {
         let Some(root) = &self.root_volume else { return false };
-        let group = root.split('/').next().unwrap_or_default();
+        let volume = root.to_string();
         options.split_whitespace().any(|option| {
-            option.strip_prefix("rd.lvm.lv=") == Some(root)
-                || option.strip_prefix("rd.lvm.vg=") == Some(group)
+            option.strip_prefix("rd.lvm.lv=") == Some(&volume)
+                || option.strip_prefix("rd.lvm.vg=") == Some(&root.group)
         })
     }
 
@@ -299,7 +294,7 @@ mod tests {
         let known = ["/dev/mapper/vg0-root".to_owned(), "/dev/mapper/vg0-swap".to_owned()];
         let fixed = |options: &str| {
             OptionRules::new(ROOT, Some(SWAP), &known, &[], &[])
-                .with_logical_volumes(Some(&known[0]), Some(&known[1]), Some("vg0/root"))
+                .with_logical_volumes(Some(&known[0]), Some(&known[1]))
                 .fixed(options)
         };
         for options in [

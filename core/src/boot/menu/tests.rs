@@ -19,7 +19,6 @@ fn request<'a>(parameters: &'a [String]) -> MenuRequest<'a> {
         swap_uuid: None,
         root_device: None,
         swap_device: None,
-        root_volume: None,
         known: &[],
         renamed: &[],
         parameters,

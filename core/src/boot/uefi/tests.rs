@@ -28,7 +28,6 @@ fn partition(files: &[(&str, &[u8])], donor: &[(&str, &[u8])]) -> Result<Vec<(St
         swap_uuid: None,
         root_device: None,
         swap_device: None,
-        root_volume: None,
         known: &[],
         renamed: &[],
         parameters: &parameters,

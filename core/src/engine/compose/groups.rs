@@ -3,10 +3,10 @@
 use super::content::{content_size, sized_with_spare};
 use super::disk::{Ingredients, too_large};
 use super::sizes::Thrift;
-use super::volumes::{DiskPlan, GroupDraft, VolumeDraft};
+use super::volumes::{DiskPlan, GroupDraft};
 use crate::lvm::{self, DATA_START, LogicalVolume, PhysicalVolume, Segment, VolumeGroup};
 use crate::partition::Placement;
-use crate::profile::{SizeRule, spare_room};
+use crate::profile::SizeRule;
 use crate::{Error, ErrorKind, Result};
 
 /// What the volumes of a group need before partitions have their sizes.
@@ -39,7 +39,9 @@ impl GroupNeeds {
                     if grow {
                         growing = Some(at);
                     }
-                    needed(plan, volume, ingredients, grow && is_bounded, thrift)?.max(minimum)
+                    let content = || content_size(plan, volume, ingredients);
+                    let room = thrift.room(ingredients.settings, volume, grow && is_bounded, content)?;
+                    sized_with_spare(plan, volume, ingredients, room)?.max(minimum)
                 }
             };
             extents.push(bytes.div_ceil(group.extent_size).max(1));
@@ -134,23 +136,6 @@ pub(super) fn place_of(
     });
     let len = segment.extents.checked_mul(group.extent_size);
     start.zip(len).ok_or_else(|| Error::new(ErrorKind::Internal, "a segment is on no partition of its group"))
-}
-
-fn needed(
-    plan: &DiskPlan,
-    volume: &VolumeDraft,
-    ingredients: &Ingredients<'_>,
-    takes_what_is_left: bool,
-    thrift: Thrift,
-) -> Result<u64> {
-    let is_root = volume.planned.mount_point.as_deref() == Some("/");
-    let spare = ingredients.settings.spare.value;
-    let room = match spare.filter(|_| is_root) {
-        Some(spare) => spare.bytes(),
-        None if takes_what_is_left => 0,
-        None => thrift.room(spare_room(content_size(plan, volume, ingredients)?), volume),
-    };
-    sized_with_spare(plan, volume, ingredients, room)
 }
 
 fn partition_rule(plan: &DiskPlan, at: usize) -> SizeRule {

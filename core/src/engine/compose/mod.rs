@@ -108,8 +108,7 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
     };
     let initrds = loaders.kernels().iter().flat_map(|kernel| &kernel.initrds);
     let edited = initrds.filter(|path| !workspace.is_as_scanned(path.as_bytes())).cloned().collect();
-    let question = readiness_question(sources, &tree, &loaders, &settings, boots, &request);
-    let question = Question { edited, ..question };
+    let question = readiness_question(sources, &tree, &loaders, &settings, boots, &request, edited);
     let Answer { readiness, amendments } = readiness::answer(&question)?;
     for Amendment { path, appended, after } in amendments {
         let reason = "the initial RAM disk lacks what the new machine needs to come up";
@@ -200,6 +199,7 @@ fn readiness_question<'a>(
     settings: &Settings,
     boots: FirmwareParts,
     request: &'a BootRequest<'a>,
+    edited: BTreeSet<String>,
 ) -> Question<'a> {
     let order = sources.order;
     let is_for_data = settings.boot.value == BootPolicy::None;
@@ -220,7 +220,7 @@ fn readiness_question<'a>(
         firmware: settings.firmware.value,
         machine: machine_firmware(settings, boots),
         brings_kernels: loaders.brings_kernels(),
-        edited: BTreeSet::new(),
+        edited,
         policy: order.initramfs,
         timestamp: order.timestamp,
         monitor: sources.monitor,

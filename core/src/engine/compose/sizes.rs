@@ -51,11 +51,21 @@ impl Thrift {
         }
     }
 
-    /// The spare room of a volume that does not grow, where it would have `room` bytes.
-    pub(super) fn room(self, room: u64, volume: &VolumeDraft) -> u64 {
-        match is_of_tree(volume) {
-            true => room.saturating_mul(self.quarters) / 4,
-            false => room,
+    /// Bytes of room beside the content of a volume: what is asked for the root file system, nothing where the volume
+    /// takes what is left, else the usual for `content` or what quarters of it there are.
+    pub(super) fn room(
+        self,
+        settings: &Settings,
+        volume: &VolumeDraft,
+        takes_what_is_left: bool,
+        content: impl FnOnce() -> Result<u64>,
+    ) -> Result<u64> {
+        let is_root = volume.planned.mount_point.as_deref() == Some("/");
+        match settings.spare.value.filter(|_| is_root) {
+            Some(spare) => Ok(spare.bytes()),
+            None if takes_what_is_left => Ok(0),
+            None if is_of_tree(volume) => Ok(spare_room(content()?).saturating_mul(self.quarters) / 4),
+            None => Ok(spare_room(content()?)),
         }
     }
 
@@ -123,8 +133,11 @@ impl Sizes {
                     (needs.open_partition(plan, group, at)?.max(minimum), growth)
                 }
                 (SizeRule::AtLeast { minimum, grow }, None) => {
-                    let (content, needed) = needed(plan, &draft.content, grow, ingredients, thrift)?;
-                    let size = needed.max(minimum);
+                    let (volume, settings) = (&draft.content, ingredients.settings);
+                    let content = content_size(plan, volume, ingredients)?;
+                    let takes_what_is_left = grow && settings.disk_size.value.is_some();
+                    let room = thrift.room(settings, volume, takes_what_is_left, || Ok(content))?;
+                    let size = sized_with_spare(plan, volume, ingredients, room)?.max(minimum);
                     if grow {
                         growing = Some((content, size.saturating_sub(content)));
                     }
@@ -137,27 +150,6 @@ impl Sizes {
         let least = partition::minimum_disk_size(plan.table, plan.sector_size, &requests)?;
         Ok(Self { groups, requests, thrift, least, growing })
     }
-}
-
-/// Bytes of a partition's content, and with the room beside it.
-fn needed(
-    plan: &DiskPlan,
-    draft: &VolumeDraft,
-    grow: bool,
-    ingredients: &Ingredients<'_>,
-    thrift: Thrift,
-) -> Result<(u64, u64)> {
-    let Settings { disk_size, spare, .. } = ingredients.settings;
-    let content = content_size(plan, draft, ingredients)?;
-    let is_root = draft.planned.mount_point.as_deref() == Some("/");
-    let asked = spare.value.filter(|_| is_root).map(|spare| spare.bytes());
-    let room = match (grow, disk_size.value) {
-        // What is left on the disk is the room.
-        (true, Some(_)) => asked.unwrap_or(0),
-        (true, None) => asked.unwrap_or_else(|| spare_room(content)),
-        (false, _) => asked.unwrap_or_else(|| thrift.room(spare_room(content), draft)),
-    };
-    Ok((content, sized_with_spare(plan, draft, ingredients, room)?))
 }
 
 /// Whether a disk of a fixed size has room for the division that the tree asks for, at its smallest. True for every

@@ -332,8 +332,7 @@ impl OpenNames<'_> {
 }
 
 fn is_out_of_descriptors(error: &Error) -> bool {
-    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
-    let code = source.and_then(std::io::Error::raw_os_error).map(Errno::from_raw_os_error);
+    let code = error.os_code().map(Errno::from_raw_os_error);
     matches!(code, Some(Errno::MFILE | Errno::NFILE))
 }
 
