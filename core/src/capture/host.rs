@@ -198,8 +198,8 @@ impl Host<'_> {
     }
 }
 
-/// The text of the regular file `name` of a tree whose links lead where they would if the tree were the root; `None` when there
-/// is none, or when the kernel cannot follow links so (before Linux 5.6).
+/// The text of the regular file `name` of a tree whose links lead where they would if the tree were the root; `None`
+/// when there is none, or when the kernel cannot follow links so (before Linux 5.6).
 fn read_below(files: &Files, tree: &Path, name: &str) -> Option<String> {
     let path = tree.join(name);
     let read = || -> io::Result<Vec<u8>> {
@@ -218,14 +218,7 @@ fn read_below(files: &Files, tree: &Path, name: &str) -> Option<String> {
         // A device or FIFO is not even opened.
         open(OFlags::PATH)?;
         let file = open(OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
-        files.admit(FileOp::ReadAt {
-            path: &path,
-            offset: 0,
-            len: usize::try_from(MAX_TEXT).unwrap_or(0),
-        })?;
-        let mut bytes = Vec::new();
-        file.take(MAX_TEXT).read_to_end(&mut bytes)?;
-        Ok(bytes)
+        read_start(files, &path, file)
     };
     read().ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
@@ -234,13 +227,17 @@ fn read_below(files: &Files, tree: &Path, name: &str) -> Option<String> {
 fn read_text(files: &Files, path: &Path) -> Option<String> {
     let read = || -> io::Result<Vec<u8>> {
         files.admit(FileOp::Open { path })?;
-        let mut bytes = Vec::new();
-        let file = File::open(path)?;
-        files.admit(FileOp::ReadAt { path, offset: 0, len: usize::try_from(MAX_TEXT).unwrap_or(0) })?;
-        file.take(MAX_TEXT).read_to_end(&mut bytes)?;
-        Ok(bytes)
+        read_start(files, path, File::open(path)?)
     };
     read().ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The file as far as a description goes.
+fn read_start(files: &Files, path: &Path, file: File) -> io::Result<Vec<u8>> {
+    files.admit(FileOp::ReadAt { path, offset: 0, len: usize::try_from(MAX_TEXT).unwrap_or(0) })?;
+    let mut bytes = Vec::new();
+    file.take(MAX_TEXT).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn is_numbered(rest: &str) -> bool {

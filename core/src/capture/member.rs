@@ -1,5 +1,7 @@
+use crate::scan::archive_limits::{MAX_RANGES, MAX_RECORDS};
 use crate::scan::{Attributes, DataRange, DeviceNumber, FLAG_APPEND, FLAG_IMMUTABLE, FLAG_NODUMP};
 use crate::{Error, ErrorKind, Result, Timestamp};
+use std::borrow::Cow;
 
 /// Bytes of a tar block.
 pub(super) const BLOCK: usize = 512;
@@ -55,7 +57,8 @@ impl SparseMap {
                 None => ranges.push(DataRange { offset: start, len: end.checked_sub(start)? }),
             }
         }
-        if ranges.len() >= MAX_RANGES {
+        // One more may come at the end.
+        if ranges.len() >= MAX_RANGES - 1 {
             return None;
         }
         let reaches_end = ranges.last().is_some_and(|last| last.offset + last.len == size);
@@ -82,7 +85,7 @@ impl Member<'_> {
     /// `ErrorKind::LimitExceeded` for a path and extended attributes of more bytes together than readers take.
     pub(super) fn encode(&self) -> Result<Vec<u8>> {
         let records = self.records();
-        if records.len() > MAX_RECORDS {
+        if records.len() as u64 > MAX_RECORDS {
             let text = format!(
                 "path and extended attributes have more than {MAX_RECORDS} bytes, which no reader takes"
             );
@@ -91,8 +94,13 @@ impl Member<'_> {
         let mut encoded = Vec::new();
         if !records.is_empty() {
             let name = [b"PaxHeaders/", last_name(self.path)].concat();
-            let head =
-                Head { name: &name, flag: b'x', size: records.len() as u64, mode: 0o644, ..Head::default() };
+            let head = Head {
+                name: name.into(),
+                flag: b'x',
+                size: records.len() as u64,
+                mode: 0o644,
+                ..Head::default()
+            };
             encoded.extend_from_slice(&head.encode());
             encoded.extend_from_slice(&records);
             encoded.resize(encoded.len().next_multiple_of(BLOCK), 0);
@@ -149,8 +157,7 @@ impl Member<'_> {
             _ => self.stored_path(),
         };
         Head {
-            name: &[],
-            own_name: name,
+            name: name.into(),
             flag,
             mode,
             // What does not fit stands in the records, which come first with every reader.
@@ -238,9 +245,7 @@ impl Records {
 /// The fields of a ustar header.
 #[derive(Default)]
 struct Head<'a> {
-    name: &'a [u8],
-    /// In place of `name`, where it is made for the header.
-    own_name: Vec<u8>,
+    name: Cow<'a, [u8]>,
     flag: u8,
     mode: u16,
     uid: u32,
@@ -260,7 +265,7 @@ impl Head<'_> {
             }
         };
         let octal = |value: u64, digits: usize| format!("{value:0digits$o}").into_bytes();
-        let name = if self.own_name.is_empty() { self.name } else { &self.own_name };
+        let name = self.name.as_ref();
         let name = match name.get(..NAME_LEN) {
             // Cut: all of it stands in the records. A slash at its end would make it a directory to some.
             Some(cut) if name.len() > NAME_LEN => cut.trim_ascii_end().strip_suffix(b"/").unwrap_or(cut),
@@ -360,9 +365,6 @@ fn acl_text(wire: &[u8]) -> Option<String> {
 const NAME_LEN: usize = 100;
 const ID_DIGITS: u32 = 7;
 const SIZE_DIGITS: u32 = 11;
-/// What readers take of one extended header, and of ranges of one file with an empty one at its end.
-const MAX_RECORDS: usize = 1 << 20;
-const MAX_RANGES: usize = (1 << 20) - 1;
 const ACLS: [(&[u8], &[u8]); 2] = [
     (b"system.posix_acl_access", b"SCHILY.acl.access"),
     (b"system.posix_acl_default", b"SCHILY.acl.default"),

@@ -20,6 +20,7 @@ use self::member::{Member, Object};
 use self::packed::{Packed, Packing};
 use self::part::Part;
 use crate::profile::{MachineCapture, MachineReport};
+use crate::scan::archive_limits::{MAX_RECORDS, MAX_REPORT};
 use crate::scan::{
     Attributes, DirectorySource, EMPTY, Entry, EntryObject, Excluded, Inode, Live, LiveFile, OneFileSystem,
     ScanSource, ScanVisitor,
@@ -321,7 +322,7 @@ impl Writing<'_> {
     /// Writes the machine report, the last member.
     fn write_report(&mut self, machine: &mut MachineReport) -> Result<()> {
         let mut json = report_json(machine)?;
-        if json.len() > MAX_REPORT {
+        if json.len() as u64 > MAX_REPORT {
             let text = "the host's disks and adapters fill more than 1 MiB, which no reader takes: they are not listed";
             self.findings.record(Severity::Warning, "machine-report", MachineReport::PATH, text)?;
             (machine.disks, machine.nics, machine.cmdline) = (Vec::new(), Vec::new(), None);
@@ -381,9 +382,7 @@ const RESERVED: &str = "this place in an archive is the machine report's: it is 
 const SOCKET: &str = "a socket, which no archive holds: whoever listens makes it again";
 const LONG_PATH: &str = "its path has more than 1 MiB, which no reader of archives takes: it is left out";
 /// Bytes of a path, with that of another name of the same file, that leave room for all else in an extended header.
-const MAX_PATH: usize = (1 << 20) - 4096;
-/// Bytes that readers take of a machine report.
-const MAX_REPORT: usize = 1 << 20;
+const MAX_PATH: usize = MAX_RECORDS as usize - 4096;
 /// Paths of one kind that a machine report lists, and bytes of all of them.
 const MAX_LISTED: usize = 50;
 const MAX_LISTED_BYTES: usize = 256 << 10;

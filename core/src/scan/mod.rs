@@ -10,6 +10,7 @@ pub use directory::{DirectorySource, Excluded, OneFileSystem};
 pub(crate) use directory::{EMPTY, Inode, Live, LiveFile};
 pub use name::without_archive_suffixes;
 pub use tar::TarSource;
+pub(crate) use tar::limits as archive_limits;
 
 use crate::tree::Finding;
 use crate::{ReadAt, Result, Timestamp};

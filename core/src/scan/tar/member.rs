@@ -1,5 +1,6 @@
 use super::header::{BLOCK, Flavour, Header};
 use super::input::Input;
+use super::limits::MAX_RECORDS;
 use super::pax::{Records, Scope};
 use super::sparse::{SparseKind, SparseMap, read_map_in_data, read_old_map};
 use crate::scan::{Attributes, DeviceNumber, ScanVisitor};
@@ -384,6 +385,5 @@ fn damaged(text: &str, offset: u64) -> Error {
     Error::new(ErrorKind::Source, text).with_offset(offset)
 }
 
-const MAX_RECORDS: u64 = 1 << 20;
 const MAX_LONG_NAME: u64 = 64 << 10;
 const MAX_IGNORED: usize = 64;

@@ -10,6 +10,7 @@ mod content;
 mod decode;
 mod header;
 mod input;
+pub(crate) mod limits;
 mod member;
 mod pax;
 mod sparse;
@@ -24,6 +25,7 @@ use std::sync::{Arc, OnceLock};
 use self::content::{Index, Medium, MediumKind};
 use self::decode::{Decoder, Packing};
 use self::input::{Input, read_failed};
+use self::limits::MAX_REPORT;
 use self::member::{Member, MemberObject, Members};
 use self::stream::Stream;
 use super::{Entry, EntryObject, ScanSource, ScanSummary, ScanVisitor, SourceContent};
@@ -292,11 +294,13 @@ enum ReportPart {
 }
 
 fn report_part(path: &[u8]) -> ReportPart {
-    let mut names = components(path);
-    match (names.next(), names.next(), names.next()) {
-        (Some(MachineReport::DIRECTORY), None, None) => ReportPart::Directory,
-        (Some(MachineReport::DIRECTORY), Some(b"machine.json"), None) => ReportPart::Report,
-        _ => ReportPart::None,
+    let is = |of_report: &[u8]| components(path).eq(components(of_report));
+    if is(MachineReport::PATH) {
+        ReportPart::Report
+    } else if is(MachineReport::DIRECTORY) {
+        ReportPart::Directory
+    } else {
+        ReportPart::None
     }
 }
 
@@ -326,5 +330,4 @@ fn read_full(input: &mut impl io::Read, buf: &mut [u8]) -> io::Result<usize> {
     Ok(len)
 }
 
-const MAX_REPORT: u64 = 1 << 20;
 const SPOOL_BUFFER: usize = 1 << 20;

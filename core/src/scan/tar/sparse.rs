@@ -1,4 +1,5 @@
 use super::header::{BLOCK, Header, number};
+use super::limits::MAX_RANGES;
 use super::pax::decimal;
 use crate::scan::DataRange;
 use crate::{Error, ErrorKind, Result};
@@ -271,8 +272,6 @@ fn push(ranges: &mut Vec<(u64, u64)>, range: (u64, u64)) -> Result<()> {
 fn malformed(text: &str) -> Error {
     Error::new(ErrorKind::Source, text)
 }
-
-const MAX_RANGES: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
