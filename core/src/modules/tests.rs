@@ -66,7 +66,7 @@ fn tables_are_cut_joined_and_written_again() {
     assert_eq!(renamed.module("ahci").unwrap().needs[1], "kernel/drivers/ata/libata.ko");
 }
 
-/// `printf 'alias ab x\nalias abc y\nalias abd x\n'` and the like, as the format's comment describes it.
+/// Three values of one key, one of them twice, and a longer key: the bytes as the head of the index describes them.
 #[test]
 fn an_index_is_written_from_its_leaves_to_its_root() {
     let entry = |key: &str, value: &str, priority| IndexEntry {
