@@ -2,6 +2,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use super::{Output, Sink};
 use crate::files::{Files, WritableFile};
@@ -50,20 +51,39 @@ impl DirectorySink {
             Err(error) => return Err(failed("cannot create the output directory", &directory, error)),
         };
         remove_abandoned(&files, &directory);
-        let work = directory.join(format!("{PREFIX}{}", Seed::random()));
+        let work = PathBuf::new();
         let mut sink =
             Self { files, directory, created, overwrite, work, lock: None, outputs: Vec::new(), done: false };
         // From here on, dropping the sink cleans up.
-        sink.files
-            .create_private_dir(&sink.work)
-            .map_err(|error| failed("cannot create the work directory", &sink.work, error))?;
-        let path = sink.work.join(LOCK);
-        let lock =
-            sink.files.create(&path).map_err(|error| failed("cannot create the lock", &path, error))?;
-        flock(lock.as_file(), FlockOperation::NonBlockingLockExclusive)
-            .map_err(|error| failed("cannot lock", &path, error.into()))?;
-        sink.lock = Some(lock);
-        Ok(sink)
+        for _ in 0..ATTEMPTS {
+            sink.work = sink.directory.join(format!("{PREFIX}{}", Seed::random()));
+            sink.lock = sink.claim_work()?;
+            if sink.lock.is_some() {
+                return Ok(sink);
+            }
+        }
+        let text = "other runs take the work directory away before it can be locked";
+        Err(Error::new(ErrorKind::Sink, text).with_path(sink.directory.as_os_str().as_encoded_bytes()))
+    }
+
+    /// Makes the work directory and locks it: nothing where another run, which tidies up, has seen it without its lock and
+    /// removes it.
+    fn claim_work(&self) -> Result<Option<WritableFile>> {
+        self.files
+            .create_private_dir(&self.work)
+            .map_err(|error| failed("cannot create the work directory", &self.work, error))?;
+        let path = self.work.join(LOCK);
+        let lock = match self.files.create(&path) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed("cannot create the lock", &path, error)),
+        };
+        match flock(lock.as_file(), FlockOperation::NonBlockingLockExclusive) {
+            // Locked before it was removed, it stays.
+            Ok(()) => Ok(path.exists().then_some(lock)),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(failed("cannot lock", &path, error.into())),
+        }
     }
 
     /// Where outputs appear.
@@ -200,26 +220,33 @@ impl Output for FileOutput {
     }
 }
 
-/// Removes the work directories of runs that are gone: those whose lock is free.
+/// Removes the work directories of runs that are gone: those whose lock is free, and those that have nothing in them.
 fn remove_abandoned(files: &Files, directory: &Path) {
     let Ok(entries) = directory.read_dir() else { return };
     for entry in entries.flatten() {
         let is_work = entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes());
-        if !is_work || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            continue;
+        if is_work && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_if_abandoned(files, &entry.path());
         }
-        let work = entry.path();
-        // Opened again and locked: a live run holds its lock.
-        let Ok(lock) = files.open(&work.join(LOCK)) else { continue };
+    }
+}
+
+/// The lock is the first file there and the last that goes: without it there is nothing, however a run ended.
+fn remove_if_abandoned(files: &Files, work: &Path) {
+    let path = work.join(LOCK);
+    // Opened again and locked: a live run holds its lock.
+    if let Ok(lock) = files.open(&path) {
         if flock(lock.as_file(), FlockOperation::NonBlockingLockExclusive).is_err() {
-            continue;
+            return;
         }
-        let Ok(abandoned) = work.read_dir() else { continue };
-        for file in abandoned.flatten() {
+        let Ok(abandoned) = work.read_dir() else { return };
+        for file in abandoned.flatten().filter(|file| file.file_name() != LOCK) {
             let _ = files.remove_file(&file.path());
         }
-        let _ = files.remove_dir(&work);
+        let _ = files.remove_file(&path);
     }
+    // A live run that is about to make its lock makes another directory instead.
+    let _ = files.remove_dir(work);
 }
 
 fn failed(text: &str, path: &Path, error: io::Error) -> Error {
@@ -228,6 +255,8 @@ fn failed(text: &str, path: &Path, error: io::Error) -> Error {
 
 const PREFIX: &str = ".diskwright-";
 const LOCK: &str = "lock";
+/// Each is lost only to a run that starts in the same directory within the same few microseconds.
+const ATTEMPTS: u32 = 100;
 
 #[cfg(test)]
 mod tests {
@@ -261,5 +290,31 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Sink);
         drop(sink);
         assert!(!directory.exists());
+    }
+
+    #[test]
+    fn a_work_directory_that_was_made_and_not_yet_locked_goes_with_the_next_run() {
+        let room = tempfile::tempdir().unwrap();
+        let abandoned = room.path().join(".diskwright-0123");
+        std::fs::create_dir(&abandoned).unwrap();
+        let foreign = room.path().join(".diskwright-4567");
+        std::fs::create_dir(&foreign).unwrap();
+        std::fs::write(foreign.join("note"), "somebody's").unwrap();
+        drop(DirectorySink::create(Files::default(), room.path(), Overwrite::Refuse).unwrap());
+        let left: Vec<_> = room.path().read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(left, [foreign]);
+    }
+
+    #[test]
+    fn runs_that_start_at_once_in_one_directory_take_nothing_from_each_other() {
+        let room = tempfile::tempdir().unwrap();
+        let start = || {
+            for _ in 0..2000 {
+                let sink = DirectorySink::create(Files::default(), room.path(), Overwrite::Refuse).unwrap();
+                assert!(sink.work.join(LOCK).exists());
+            }
+        };
+        std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(start))));
+        assert_eq!(room.path().read_dir().unwrap().count(), 0);
     }
 }
