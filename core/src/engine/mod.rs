@@ -138,7 +138,7 @@ impl Engine {
     /// As [`Engine::run`], without those of sinks.
     pub fn plan(&self, order: &Order, monitor: &Monitor) -> Result<Plan> {
         let mut clock = Clock::new();
-        guarded("a plan", || plan_timed(order, monitor, &Claim::free(), &mut clock))
+        guarded("a plan", || self.plan_timed(order, monitor, &Claim::free(), &mut clock))
     }
 
     /// Runs an order to its end on this thread, past the queue and its limits; `sink` is committed on success and aborted
@@ -173,7 +173,7 @@ impl Engine {
         claim: &Claim,
     ) -> Result<Report> {
         let mut clock = Clock::new();
-        let Plan { composition, targets } = plan_timed(order, monitor, claim, &mut clock)?;
+        let Plan { composition, targets } = self.plan_timed(order, monitor, claim, &mut clock)?;
         let (names, writers) = begin(targets, order.digests, sink)?;
         let report_output = sink.create(&report_spec())?;
         clock.enter(Phase::Writing, monitor)?;
@@ -199,6 +199,18 @@ impl Engine {
         report_output.finish(json.len() as u64).map_err(failed)?;
         monitor.check()?;
         Ok(report)
+    }
+
+    fn plan_timed(&self, order: &Order, monitor: &Monitor, claim: &Claim, clock: &mut Clock) -> Result<Plan> {
+        let sources = Sources { order, monitor, claim, threads: self.threads() };
+        clock.enter(Phase::Scanning, monitor)?;
+        let scanned = sources.scan()?;
+        clock.enter(Phase::Planning, monitor)?;
+        let composition = compose::compose(scanned, &sources)?;
+        claim.settle();
+        let targets = plan_targets(order, &composition.machine, &composition.disks)
+            .map_err(|refusal| composition.settings.as_written(refusal))?;
+        Ok(Plan { composition, targets })
     }
 
     /// Writes finished disks in one format, without a report: for those who make layouts themselves and for tests of
@@ -235,18 +247,6 @@ fn end<T>(sink: Box<dyn Sink>, made: Result<T>) -> Result<T> {
             Err(error)
         }
     }
-}
-
-fn plan_timed(order: &Order, monitor: &Monitor, claim: &Claim, clock: &mut Clock) -> Result<Plan> {
-    let sources = Sources { order, monitor, claim };
-    clock.enter(Phase::Scanning, monitor)?;
-    let scanned = sources.scan()?;
-    clock.enter(Phase::Planning, monitor)?;
-    let composition = compose::compose(scanned, &sources)?;
-    claim.settle();
-    let targets = plan_targets(order, &composition.machine, &composition.disks)
-        .map_err(|refusal| composition.settings.as_written(refusal))?;
-    Ok(Plan { composition, targets })
 }
 
 impl fmt::Debug for Engine {

@@ -1,8 +1,9 @@
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::Order;
 use super::claim::Claim;
 use crate::profile::MachineReport;
+use crate::readiness::EarlyRamdisks;
 use crate::scan::{Entry, ScanSource, ScanSummary, ScanVisitor, SourceContent};
 use crate::tree::{FileTree, Finding, Findings, TreeBuilder, Whiteouts};
 use crate::{Error, ErrorKind, Monitor, ReadAt, Result};
@@ -12,6 +13,8 @@ pub(super) struct Sources<'a> {
     pub(super) order: &'a Order,
     pub(super) monitor: &'a Monitor,
     pub(super) claim: &'a Claim,
+    /// How many may be at work for this order, the one that asks too.
+    pub(super) threads: usize,
 }
 
 /// All sources, put together.
@@ -20,6 +23,8 @@ pub(super) struct Scanned {
     pub(super) findings: Vec<Finding>,
     /// The order's own, else the last one that came with a source.
     pub(super) machine: Option<MachineReport>,
+    /// Initial RAM disks that were met.
+    pub(super) early: Arc<EarlyRamdisks>,
 }
 
 impl Sources<'_> {
@@ -32,9 +37,10 @@ impl Sources<'_> {
         let mut builder = TreeBuilder::new(Findings::new(order.strictness));
         let mut told = Vec::new();
         let mut machine = order.machine.clone();
+        let early = Arc::new(EarlyRamdisks::new(self.monitor, self.threads > 1));
         for (at, source) in order.scans.iter().enumerate() {
             let whiteouts = if at == 0 { Whiteouts::Plain } else { order.whiteouts };
-            let summary = builder.add_source(self.watched(source), whiteouts)?;
+            let summary = builder.add_source(self.watched(source, Some((at, &early))), whiteouts)?;
             self.monitor.check()?;
             if let Some(finding) =
                 summary.findings.iter().find(|finding| order.strictness.refuses(finding.severity))
@@ -49,31 +55,38 @@ impl Sources<'_> {
         }
         let (tree, findings) = builder.finish()?;
         told.extend(findings);
-        Ok(Scanned { tree, findings: told, machine })
+        Ok(Scanned { tree, findings: told, machine, early })
     }
 
     /// The tree from which missing boot files are taken.
     pub(super) fn donor_tree(&self) -> Result<Option<FileTree>> {
         let Some(source) = &self.order.donor else { return Ok(None) };
         let mut builder = TreeBuilder::new(Findings::new(self.order.strictness));
-        builder.add_source(self.watched(source), Whiteouts::Plain)?;
+        builder.add_source(self.watched(source, None), Whiteouts::Plain)?;
         Ok(Some(builder.finish()?.0))
     }
 
-    fn watched(&self, source: &Arc<dyn ScanSource>) -> Arc<dyn ScanSource> {
+    fn watched(
+        &self,
+        source: &Arc<dyn ScanSource>,
+        early: Option<(usize, &Arc<EarlyRamdisks>)>,
+    ) -> Arc<dyn ScanSource> {
         Arc::new(Watched {
             source: Arc::clone(source),
             monitor: self.monitor.clone(),
             claim: self.claim.clone(),
+            early: early.map(|(number, early)| (number, Arc::downgrade(early))),
         })
     }
 }
 
-/// A source that stops scanning when the run is cancelled, and waits where memory is taken.
+/// A source that stops scanning when the run is cancelled, waits where memory is taken, and has initial RAM disks unpacked.
 struct Watched {
     source: Arc<dyn ScanSource>,
     monitor: Monitor,
     claim: Claim,
+    /// The source's number in the tree; the tree, which holds the source, outlives what is unpacked for its plan.
+    early: Option<(usize, Weak<EarlyRamdisks>)>,
 }
 
 /// What a watched source shows its entries to.
@@ -96,6 +109,12 @@ impl ScanVisitor for WatchedVisitor<'_> {
     fn entry(&mut self, entry: Entry) -> Result<()> {
         self.check()?;
         self.watched.claim.count_entry(&self.watched.monitor)?;
+        if let Some((number, early)) =
+            self.watched.early.as_ref().filter(|_| EarlyRamdisks::is_candidate(&entry))
+            && let Some(early) = early.upgrade()
+        {
+            early.begin(*number, &self.watched.source, &entry);
+        }
         self.visitor.entry(entry)
     }
 

@@ -83,16 +83,43 @@ impl Initramfs {
     /// 2 GiB or 1000 parts, unpacks to more than 4 GiB, has more than 400 000 names, or more than 32 MiB of names and
     /// wanted content, or a link's target of more than 4096 bytes.
     pub fn read(file: Arc<dyn ReadAt>, wanted: &dyn Fn(&[u8]) -> bool) -> Result<Self> {
+        Self::unpack(file, wanted, &|| Ok(()))
+    }
+
+    /// As [`Initramfs::read`], asking `check` at least once for each MiB that is unpacked.
+    ///
+    /// # Errors
+    /// As [`Initramfs::read`]; that of `check`.
+    pub(crate) fn unpack(
+        file: Arc<dyn ReadAt>,
+        wanted: &dyn Fn(&[u8]) -> bool,
+        check: &dyn Fn() -> Result<()>,
+    ) -> Result<Self> {
         let mut tree = Self::default();
-        tree.add(file, wanted, &|| Ok(()))?;
+        tree.add(file, wanted, check)?;
         Ok(tree)
     }
 
     /// Lays another file over what is there, as a boot loader does that loads several.
     ///
     /// # Errors
-    /// As [`Initramfs::read`]; that of `check`, which is asked at least once for each MiB that is unpacked.
-    pub(crate) fn add(
+    /// `ErrorKind::LimitExceeded` where both together pass a limit of [`Initramfs::read`].
+    pub(crate) fn lay(&mut self, above: Self) -> Result<()> {
+        self.segments.extend(above.segments);
+        if self.segments.len() > MAX_SEGMENTS {
+            return Err(too_many_segments());
+        }
+        let failed = |error| failure(error, 0);
+        self.keep(above.kept).map_err(failed)?;
+        for (name, item) in above.entries {
+            self.contents.remove(&name);
+            self.entries.insert(name, item);
+        }
+        self.contents.extend(above.contents);
+        self.check_number().map_err(failed)
+    }
+
+    fn add(
         &mut self,
         file: Arc<dyn ReadAt>,
         wanted: &dyn Fn(&[u8]) -> bool,
@@ -114,8 +141,7 @@ impl Initramfs {
                 break;
             }
             if self.segments.len() >= MAX_SEGMENTS {
-                let text = "the initial RAM disk has more than 1000 parts";
-                return Err(Error::new(ErrorKind::LimitExceeded, text).with_offset(offset));
+                return Err(too_many_segments().with_offset(offset));
             }
             let start = input.peek(8).map_err(failed)?;
             let packing = Packing::detect(start).ok_or_else(|| not_an_archive(start, offset))?;
@@ -276,6 +302,10 @@ impl Initramfs {
         let target = if let Item::Symlink { target } = &item { target.len() } else { 0 };
         self.keep(name.len() + target)?;
         self.entries.insert(name, item);
+        self.check_number()
+    }
+
+    fn check_number(&self) -> io::Result<()> {
         if self.entries.len() > MAX_ENTRIES {
             return Err(limit("it has more than 400000 names"));
         }
@@ -323,6 +353,10 @@ fn failure(error: io::Error, offset: u64) -> Error {
         _ => (ErrorKind::Source, "a part of the initial RAM disk cannot be unpacked"),
     };
     Error::new(kind, text).with_offset(offset).with_source(error)
+}
+
+fn too_many_segments() -> Error {
+    Error::new(ErrorKind::LimitExceeded, "the initial RAM disk has more than 1000 parts")
 }
 
 fn limit(text: &str) -> io::Error {

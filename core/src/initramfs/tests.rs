@@ -192,11 +192,11 @@ fn reading_asks_for_each_mib_that_is_unpacked_whether_to_go_on() {
     };
     let content = vec![7; 5 << 20];
     let file = gzip(&archive(&[("a", &content)]));
-    let error = Initramfs::default().add(bytes(file), &|_| true, &check).unwrap_err();
+    let error = Initramfs::unpack(bytes(file), &|_| true, &check).unwrap_err();
     assert_eq!((error.kind(), asked.get()), (ErrorKind::Cancelled, 4));
     asked.set(0);
     let zeros = vec![0; 5 << 20];
-    let error = Initramfs::default().add(bytes(zeros), &|_| true, &check).unwrap_err();
+    let error = Initramfs::unpack(bytes(zeros), &|_| true, &check).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled, "zero bytes too");
 }
 

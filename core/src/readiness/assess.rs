@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::amending::Made;
+use super::early::EarlyRamdisks;
 use super::judgement::{Judged, Wanted, judge};
 use super::kernel::{Drives, ExaminedKernel};
 use super::needs;
@@ -14,6 +15,8 @@ use crate::{Monitor, Result, Timestamp};
 /// What is asked.
 pub(crate) struct Question<'a> {
     pub(crate) tree: &'a FileTree,
+    /// What was unpacked during the scan.
+    pub(crate) early: &'a EarlyRamdisks,
     /// Newest first: the first one boots by default.
     pub(crate) kernels: &'a [Kernel],
     pub(crate) targets: Vec<Target>,
@@ -72,7 +75,8 @@ pub(crate) fn answer(question: &Question<'_>) -> Result<Answer> {
     let mut first: Option<Judged> = None;
     for (at, kernel) in question.kernels.iter().take(MAX_KERNELS).enumerate() {
         question.monitor.check()?;
-        let examined = ExaminedKernel::read(question.tree, kernel, &|| question.monitor.check())?;
+        let examined =
+            ExaminedKernel::read(question.tree, kernel, question.early, &|| question.monitor.check())?;
         let mut judged = judge(question, &wanted, &examined, at == 0, &made)?;
         findings.append(&mut judged.findings);
         if at == 0 {
@@ -190,4 +194,4 @@ fn name_of(firmware: Firmware) -> &'static str {
 }
 
 /// Machines keep two or three; each costs a second.
-const MAX_KERNELS: usize = 4;
+pub(super) const MAX_KERNELS: usize = 4;

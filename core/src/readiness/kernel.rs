@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::early::EarlyRamdisks;
 use super::needs::Need;
 use super::residue;
 use crate::boot::Kernel;
@@ -68,14 +69,19 @@ impl ExaminedKernel {
     /// # Errors
     /// Those of reading the tree, but an initial RAM disk that cannot be understood is none; that of `check`, which is asked
     /// for each MiB.
-    pub(super) fn read(tree: &FileTree, kernel: &Kernel, check: &dyn Fn() -> Result<()>) -> Result<Self> {
+    pub(super) fn read(
+        tree: &FileTree,
+        kernel: &Kernel,
+        early: &EarlyRamdisks,
+        check: &dyn Fn() -> Result<()>,
+    ) -> Result<Self> {
         let release = release(tree, kernel)?;
         let mut files = TableFiles::new(tree, check);
         let mut config = KernelConfig::load_from(&mut files, &release)?;
         if config.is_none() && kernel.version != release {
             config = KernelConfig::load_from(&mut files, &kernel.version)?;
         }
-        let ramdisk = ramdisk(tree, kernel, &release, check)?;
+        let ramdisk = ramdisk(tree, kernel, &release, early, check)?;
         // In the order of the tree, in which a packed archive is read best.
         let modules = KernelModules::load_from(&mut files, &release)?;
         let too_large = files.too_large().to_vec();
@@ -214,26 +220,23 @@ fn ramdisk(
     tree: &FileTree,
     kernel: &Kernel,
     release: &str,
+    early: &EarlyRamdisks,
     check: &dyn Fn() -> Result<()>,
 ) -> Result<Ramdisk> {
     let Some(path) = kernel.initrds.last().filter(|path| !path.ends_with("-ucode.img")) else {
         return Ok(Ramdisk::None);
     };
-    let tables = format!("lib/modules/{release}/modules.");
-    let is_table = |name: &[u8]| {
-        let name = name.strip_prefix(b"usr/").unwrap_or(name);
-        name.strip_prefix(tables.as_bytes())
-            .is_some_and(|table| [&b"dep"[..], b"alias", b"softdep"].contains(&table))
-    };
-    let wanted = |name: &[u8]| is_table(name) || residue::is_wanted(name);
     let mut unpacked = Initramfs::default();
     let mut last = None;
     for initrd in &kernel.initrds {
         let Some(node) = tree.resolve(initrd.as_bytes()) else { continue };
         let inode = tree.inode_of(node);
-        let file = tree.open(inode)?;
-        let size = file.size();
-        match unpacked.add(file, &wanted, check) {
+        let Object::File { size, .. } = tree.inode(inode).object else { continue };
+        let found = match tree.scanned_content(inode).and_then(|content| early.take(content)) {
+            Some(found) => found,
+            None => Initramfs::unpack(tree.open(inode)?, &is_wanted, check),
+        };
+        match found.and_then(|above| unpacked.lay(above)) {
             Ok(()) => last = Some((inode, size)),
             // A scan that cannot be read would make no image either.
             Err(error) if !is_of_the_content(&error) => return Err(error.with_path(initrd)),
@@ -270,6 +273,18 @@ fn ramdisk(
         directory,
         modules,
     })))
+}
+
+/// Whether the content of a file of an initial RAM disk is needed to tell what it drives and what it waits for.
+pub(super) fn is_wanted(name: &[u8]) -> bool {
+    is_module_table(name) || residue::is_wanted(name)
+}
+
+fn is_module_table(name: &[u8]) -> bool {
+    let name = name.strip_prefix(b"usr/").unwrap_or(name);
+    let mut parts = name.strip_prefix(b"lib/modules/").unwrap_or_default().splitn(2, |byte| *byte == b'/');
+    let table = parts.nth(1).unwrap_or_default();
+    [&b"modules.dep"[..], b"modules.alias", b"modules.softdep"].contains(&table)
 }
 
 /// The image of a file system from which dracut's init takes all else, by the names that its versions give it.

@@ -10,6 +10,7 @@
 mod amending;
 mod assess;
 mod booster;
+mod early;
 mod judgement;
 mod kernel;
 mod needs;
@@ -21,6 +22,7 @@ use serde::Serialize;
 use crate::format::{DiskController, Firmware, NetworkAdapter};
 
 pub(crate) use assess::{Amendment, Answer, Question, Target, answer};
+pub(crate) use early::EarlyRamdisks;
 
 /// What may be done to initial RAM disks that would not find the disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

@@ -148,6 +148,7 @@ impl Case {
         let hardware = Hardware { controllers: self.controllers, adapters: &[NetworkAdapter::E1000] };
         let question = Question {
             tree: &tree,
+            early: &EarlyRamdisks::new(&Monitor::new(), false),
             kernels: &kernels,
             targets: vec![Target { id: "vmware", hardware }],
             request: &request,

@@ -337,6 +337,14 @@ impl FileTree {
         Ok(content)
     }
 
+    /// Which source's which content a regular file has, as it was scanned: the source's number and its own name for the
+    /// content. Nothing for what an edit made or appended to.
+    pub(crate) fn scanned_content(&self, inode: InodeId) -> Option<(usize, SourceContent)> {
+        let record = &self.inodes[inode.0 as usize];
+        let is_scanned = record.kind == Kind::File && usize::from(record.source) < self.sources.len();
+        is_scanned.then(|| (usize::from(record.source), SourceContent(record.content)))
+    }
+
     /// The whole content of a small file.
     ///
     /// # Errors

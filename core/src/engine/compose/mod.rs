@@ -33,7 +33,7 @@ use crate::profile::{
     BootPolicy, FileSystemKind, FirmwareParts, IdentityPolicy, Layer, Origin, PartitionPlan, PartitionRole,
     Settings,
 };
-use crate::readiness::{self, Amendment, Answer, Question, Readiness};
+use crate::readiness::{self, Amendment, Answer, EarlyRamdisks, Question, Readiness};
 use crate::tree::{EntryRecord, FileTree, Finding, Findings, Severity, TreeView};
 use crate::{Error, ErrorKind, Result};
 
@@ -55,7 +55,7 @@ pub(super) struct Composition {
 /// Decides and lays out.
 pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composition> {
     let Sources { order, monitor, .. } = sources;
-    let Scanned { tree, findings: told, machine: report } = scanned;
+    let Scanned { tree, findings: told, machine: report, early } = scanned;
     let mut findings = Findings::new(order.strictness);
     let tree = Arc::new(tree);
     let mut workspace = GuestWorkspace::new(&tree);
@@ -108,7 +108,7 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
     };
     let initrds = loaders.kernels().iter().flat_map(|kernel| &kernel.initrds);
     let edited = initrds.filter(|path| !workspace.is_as_scanned(path.as_bytes())).cloned().collect();
-    let question = readiness_question(sources, &tree, &loaders, &settings, boots, &request, edited);
+    let question = readiness_question(sources, (&tree, &early), &loaders, &settings, boots, &request, edited);
     let Answer { readiness, amendments } = readiness::answer(&question)?;
     for Amendment { path, appended, after } in amendments {
         let reason = "the initial RAM disk lacks what the new machine needs to come up";
@@ -118,6 +118,7 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
         .prepare(boots, &mut workspace, &request, &mut findings)
         .map_err(|refusal| settings.as_written(refusal))?;
     drop(question);
+    drop(early);
     drop(loaders);
     monitor.check()?;
 
@@ -194,7 +195,7 @@ fn ext4_features(facts: &GuestFacts) -> Ext4Features {
 /// What decides whether the image boots; nothing is asked of a disk that is for data only.
 fn readiness_question<'a>(
     sources: &Sources<'a>,
-    tree: &'a FileTree,
+    (tree, early): (&'a FileTree, &'a EarlyRamdisks),
     loaders: &'a BootLoaders<'_>,
     settings: &Settings,
     boots: FirmwareParts,
@@ -212,6 +213,7 @@ fn readiness_question<'a>(
         .then(|| "a BIOS cannot boot from a disk with sectors of 4096 bytes".to_owned());
     Question {
         tree,
+        early,
         kernels: if is_for_data { &[] } else { loaders.kernels() },
         targets: if is_for_data { Vec::new() } else { order.targets.iter().map(target).collect() },
         request,

@@ -150,6 +150,7 @@ fn reading_a_kernel_ends_wherever_it_is_cancelled() {
         case.files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())).collect();
     let tree = tree(&files);
     let kernels = kernels::find(&tree, &mut Findings::default()).unwrap();
+    let early = EarlyRamdisks::new(&Monitor::new(), false);
     let mut asked_in_all = 0;
     for most in 0.. {
         let asked = std::cell::Cell::new(0);
@@ -160,7 +161,7 @@ fn reading_a_kernel_ends_wherever_it_is_cancelled() {
                 false => Err(Error::new(ErrorKind::Cancelled, "cancelled")),
             }
         };
-        match kernel::ExaminedKernel::read(&tree, &kernels[0], &check) {
+        match kernel::ExaminedKernel::read(&tree, &kernels[0], &early, &check) {
             Ok(_) => break,
             Err(error) => assert_eq!(error.kind(), ErrorKind::Cancelled, "{most}"),
         }
