@@ -279,12 +279,29 @@ fn boots_kept(name: &str, firmware: Firmware) -> Result<()> {
     Ok(())
 }
 
+/// Boots again, twice at most, where the guest did not activate the group that its root is not in: one of some fifty boots.
+/// The initial RAM disk of Debian 12 has udev begin with it and stops udev as soon as the root is there.
+fn ask_unless_lvm_stalls(generated: &Generated) -> Result<Option<String>> {
+    for left in (0..3).rev() {
+        match ask(generated, Attachment::VirtioBlock, Firmware::Bios) {
+            Err(error) if left > 0 && is_stalled(&error) => eprintln!("booting again: {error:#}"),
+            said => return said,
+        }
+    }
+    bail!("no boot was tried")
+}
+
+fn is_stalled(error: &anyhow::Error) -> bool {
+    let console = error.to_string();
+    console.contains("Timed out waiting for device") && console.contains("second-home.dir")
+}
+
 #[test]
 fn a_kernel_on_a_logical_volume_of_two_partitions_boots_to_login_under_seabios() -> Result<()> {
     let Some(tree) = debian_lvm_tree() else { return Ok(()) };
     let workshop = Workshop::enter("lvm-grub")?;
     let generated = two_groups(&tree, workshop.path())?;
-    let Some(said) = ask(&generated, Attachment::VirtioBlock, Firmware::Bios)? else { return Ok(()) };
+    let Some(said) = ask_unless_lvm_stalls(&generated)? else { return Ok(()) };
     for expected in [
         "/ /dev/mapper/sys--tem-root ext4",
         "/home /dev/mapper/second-home.dir ext3",
