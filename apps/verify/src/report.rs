@@ -182,7 +182,8 @@ pub struct OutputRecord {
     pub role: String,
     pub format: String,
     pub length: u64,
-    pub tree_digest: String,
+    #[serde(default)]
+    pub tree_digest: Option<String>,
     #[serde(default)]
     pub sha256: Option<String>,
 }
