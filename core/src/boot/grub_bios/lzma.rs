@@ -11,7 +11,7 @@ pub(super) fn compress(bytes: &[u8]) -> Result<Vec<u8>, Damage> {
         lc: LITERAL_CONTEXT_BITS,
         lp: LITERAL_POSITION_BITS,
         pb: POSITION_BITS,
-        ..LzmaOptions::with_preset(6)
+        ..LzmaOptions::with_preset(9)
     };
     let compressed = LzmaWriter::new_no_header(Vec::new(), &options, false)
         .and_then(|mut writer| {
