@@ -11,7 +11,7 @@ use diskwright::{Error, ErrorKind, Files};
 
 use crate::arguments::{GenerateArguments, ProgressMode};
 use crate::check;
-use crate::digest_list::DigestList;
+use crate::digest_list;
 use crate::failure::Failure;
 use crate::prepare::prepare;
 use crate::watch::Watch;
@@ -33,7 +33,7 @@ pub(crate) fn generate(registry: &Registry, arguments: &GenerateArguments) -> Re
     let list = match &arguments.file_digests {
         Some(path) => {
             let watch = Watch::start(ProgressMode::None)?;
-            Some(DigestList::write(path, overwrite, &engine, &order, watch.monitor())?)
+            Some(digest_list::write(path, overwrite, &engine, &order, watch.monitor())?)
         }
         None => None,
     };
