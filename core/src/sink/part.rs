@@ -43,7 +43,8 @@ impl PartFile {
         let file = files.create(&path).map_err(failed)?;
         let standing = files.open(target).ok();
         let (files, target) = (files.clone(), target.to_owned());
-        let mut part = Self { files, target, path: path.clone(), file, standing, overwrite, published: false };
+        let mut part =
+            Self { files, target, path: path.clone(), file, standing, overwrite, published: false };
         // Until it was locked another run may have taken it for one that was left, and what has its name is that run's.
         let is_locked = match flock(part.file.as_file(), FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::WOULDBLOCK) => false,
@@ -82,9 +83,7 @@ impl PartFile {
     /// # Errors
     /// `ErrorKind::Sink`.
     pub(crate) fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
-        self.file
-            .write_all_at(offset, bytes)
-            .map_err(|error| self.failed("cannot write the file", error))?;
+        self.file.write_all_at(offset, bytes).map_err(|error| self.failed("cannot write the file", error))?;
         self.file.begin_writeback(offset, bytes.len() as u64);
         Ok(())
     }
@@ -101,11 +100,8 @@ impl PartFile {
     /// `ErrorKind::Sink`.
     pub fn publish(mut self) -> Result<u64> {
         self.file.sync().map_err(|error| self.failed("cannot make the file durable", error))?;
-        let size = self
-            .file
-            .as_file()
-            .metadata()
-            .map_err(|error| self.failed("cannot examine the file", error))?;
+        let size =
+            self.file.as_file().metadata().map_err(|error| self.failed("cannot examine the file", error))?;
         refuse_standing(&self.target, self.overwrite)?;
         let renamed = match self.overwrite {
             Overwrite::Replace => self.files.rename(&self.path, &self.target),
