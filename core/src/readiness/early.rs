@@ -9,6 +9,7 @@ use super::assess::MAX_KERNELS;
 use super::kernel::{is_of_the_content, is_wanted};
 use crate::initramfs::Initramfs;
 use crate::scan::{Entry, EntryObject, ScanSource, SourceContent};
+use crate::tree::components;
 use crate::{Error, ErrorKind, Monitor, Result};
 
 /// Unpacks on a thread of its own what looks like an initial RAM disk, one after the other; nothing depends on it but time.
@@ -44,9 +45,13 @@ impl EarlyRamdisks {
 
     /// Whether an entry of a scan looks like an initial RAM disk.
     pub(crate) fn is_candidate(entry: &Entry) -> bool {
-        let name = entry.path.strip_prefix(b"boot/").unwrap_or_default();
+        // Archives write paths in more ways than one.
+        let mut parts = components(&entry.path);
+        let (Some(b"boot"), Some(name), None) = (parts.next(), parts.next(), parts.next()) else {
+            return false;
+        };
         let is_named = name.starts_with(b"initrd") || name.starts_with(b"initramfs");
-        is_named && !name.contains(&b'/') && matches!(entry.object, EntryObject::File { .. })
+        is_named && matches!(entry.object, EntryObject::File { .. })
     }
 
     /// Has the candidate of a source, the one of that number, unpacked; the first few only.
@@ -242,6 +247,7 @@ mod tests {
     fn candidates_are_files_of_boot_with_a_name_of_initial_ram_disks() {
         let is_candidate = |path: &str| EarlyRamdisks::is_candidate(&entry(path, 0, 1));
         assert!(is_candidate("boot/initrd.img-6.1.0-13-amd64") && is_candidate("boot/initramfs-linux.img"));
+        assert!(is_candidate("./boot/initrd.img-6.1.0-13-amd64") && is_candidate("/boot/initrd"));
         assert!(
             !is_candidate("boot/vmlinuz") && !is_candidate("boot/grub/initrd") && !is_candidate("initrd.img")
         );
