@@ -208,6 +208,11 @@ impl ImageReport {
             let text = format!("the report is of the schema {:?}, not {SCHEMA:?}", report.schema);
             return Err(Error::new(ErrorKind::Source, text).with_field("schema"));
         }
+        let has_none = |output: &&OutputRecord| output.tree_digest.is_none() && output.sha256.is_none();
+        if let Some(output) = report.outputs.iter().find(has_none) {
+            let text = format!("the report has no digest of {}", output.path);
+            return Err(Error::new(ErrorKind::Source, text).with_field("outputs"));
+        }
         if report.changed.is_none() && !report.edits.is_empty() {
             let text = "the report does not say what edited entries hold: it is of an earlier version";
             return Err(Error::new(ErrorKind::Unsupported, text).with_field("changed"));

@@ -277,7 +277,7 @@ impl Plan {
         self.targets.iter().flat_map(|target| target.plan.outputs().iter().map(|spec| (target.format, spec)))
     }
 
-    /// What the report would say; lengths are upper bounds and there are no digests.
+    /// What the report would say; lengths are upper bounds and digests are empty.
     pub fn report(&self, order: &Order) -> Report {
         let outputs = self
             .outputs()
@@ -286,7 +286,7 @@ impl Plan {
                 role: spec.role,
                 format,
                 length: spec.size_bound,
-                tree_digest: None,
+                tree_digest: Some(String::new()),
                 sha256: None,
             })
             .collect();

@@ -233,7 +233,7 @@ pub struct OutputEntry {
 }
 
 impl OutputEntry {
-    /// The digest that it has, of either kind; empty before the output is made.
+    /// The digest that it has, of either kind; empty in the report of a plan.
     pub fn digest(&self) -> &str {
         self.sha256.as_deref().or(self.tree_digest.as_deref()).unwrap_or_default()
     }

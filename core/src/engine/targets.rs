@@ -83,20 +83,12 @@ pub(super) fn output_entries(names: &[TargetOutputs], results: &[Vec<OutputResul
     let mut entries = Vec::new();
     for ((format, specs), results) in names.iter().zip(results) {
         for (spec, result) in specs.iter().zip(results) {
-            entries.push(OutputEntry {
-                path: spec.name.clone(),
-                role: spec.role,
-                format,
-                length: result.len,
-                tree_digest: match &result.digest {
-                    OutputDigest::Tree(digest) => Some(hex(digest)),
-                    OutputDigest::Sha256(_) => None,
-                },
-                sha256: match &result.digest {
-                    OutputDigest::Sha256(digest) => Some(hex(digest)),
-                    OutputDigest::Tree(_) => None,
-                },
-            });
+            let (tree_digest, sha256) = match &result.digest {
+                OutputDigest::Tree(digest) => (Some(hex(digest)), None),
+                OutputDigest::Sha256(digest) => (None, Some(hex(digest))),
+            };
+            let (path, role, length) = (spec.name.clone(), spec.role, result.len);
+            entries.push(OutputEntry { path, role, format, length, tree_digest, sha256 });
         }
     }
     entries

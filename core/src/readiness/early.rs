@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 
 use super::assess::MAX_KERNELS;
 use super::kernel::{is_of_the_content, is_wanted};
+use crate::boot::kernels::may_be_initrd;
 use crate::initramfs::Initramfs;
 use crate::scan::{Entry, EntryObject, ScanSource, SourceContent};
 use crate::tree::components;
@@ -50,8 +51,7 @@ impl EarlyRamdisks {
         let (Some(b"boot"), Some(name), None) = (parts.next(), parts.next(), parts.next()) else {
             return false;
         };
-        let is_named = name.starts_with(b"initrd") || name.starts_with(b"initramfs");
-        is_named && matches!(entry.object, EntryObject::File { .. })
+        may_be_initrd(name) && matches!(entry.object, EntryObject::File { .. })
     }
 
     /// Has the candidate of a source, the one of that number, unpacked; the first few only.
@@ -248,6 +248,7 @@ mod tests {
         let is_candidate = |path: &str| EarlyRamdisks::is_candidate(&entry(path, 0, 1));
         assert!(is_candidate("boot/initrd.img-6.1.0-13-amd64") && is_candidate("boot/initramfs-linux.img"));
         assert!(is_candidate("./boot/initrd.img-6.1.0-13-amd64") && is_candidate("/boot/initrd"));
+        assert!(is_candidate("boot/initrd-6.4.0-default") && is_candidate("boot/initramfs.img"));
         assert!(
             !is_candidate("boot/vmlinuz") && !is_candidate("boot/grub/initrd") && !is_candidate("initrd.img")
         );
