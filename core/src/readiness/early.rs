@@ -235,6 +235,7 @@ mod tests {
     fn nobody_waits_for_what_is_not_asked_for_any_more() {
         let reader = Arc::new(Endless);
         let (early, files) = begun(vec![reader, archive("a")], true);
+        assert!(early.state.lock().unwrap().helper.is_some());
         while files.opened.load(Ordering::Relaxed) == 0 {
             std::thread::yield_now();
         }
