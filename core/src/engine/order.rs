@@ -42,11 +42,11 @@ pub struct Order {
     /// Controllers on which the disk must be found besides those that the targets' machines have: what is foretold and what
     /// initial RAM disks lack is for these, too. Default: none.
     pub controllers: Vec<DiskController>,
-    /// Which outputs get a plain SHA-256 beside the tree digest. Default: those that are downloaded.
+    /// Which outputs get a plain SHA-256 in place of the tree digest. Default: those that are downloaded.
     pub digests: Digests,
 }
 
-/// Which outputs get a plain SHA-256.
+/// Which outputs get a plain SHA-256; all others get a tree digest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Digests {
     /// Packages and compressed images that are written from front to back.
