@@ -105,7 +105,9 @@ fn every_machine_comes_out_as_foretold() -> Result<()> {
     let path = record_path()?;
     let Some(bench) = Bench::find("boots")? else { return Ok(()) };
     let mut wrong = Vec::new();
-    for case in cells.iter().chain(&failures) {
+    // A run that is stopped leaves some of both tables.
+    let (short, others) = cells.split_at(SHORT.min(cells.len()));
+    for case in short.iter().chain(&failures).chain(others) {
         let said = match run_unless_recorded(&bench, case, &path) {
             Ok(said) => said,
             Err(error) => Some(format!("{error:#}")),
