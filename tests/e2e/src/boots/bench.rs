@@ -99,8 +99,8 @@ impl Bench {
         Ok(Outcome { foretold: prepared.foretold, came_up, end })
     }
 
-    /// Boots a disk until the machine has answered or will not; again where this process was stopped meanwhile, for the
-    /// guest's own deadlines then passed in its absence.
+    /// Boots a disk until the machine has answered or will not; again where it did not and this process was stopped meanwhile,
+    /// for the guest's own deadlines then passed in its absence.
     fn boot(&self, case: &Case, generated: &Generated) -> Result<(bool, String)> {
         let image = Image { path: disk(case, generated)?, kind: case.kind() };
         let boot = Boot {
@@ -115,12 +115,15 @@ impl Bench {
         let deadline = if case.flaw.is_some() { FLAWED_DEADLINE } else { DEADLINE };
         for _ in 0..ATTEMPTS {
             let watched = self.emulator.watch(&image, &boot, &steps, deadline)?;
-            if watched.was_stopped {
+            let confirmed = match watched.end {
+                End::Reached => confirm(case, &watched.console),
+                _ => Ok(()),
+            };
+            if watched.was_stopped && (confirmed.is_err() || watched.end != End::Reached) {
                 continue;
             }
-            if watched.end == End::Reached {
-                confirm(case, &watched.console)?;
-            } else if case.flaw.is_none() {
+            confirmed?;
+            if watched.end != End::Reached && case.flaw.is_none() {
                 eprintln!("{}\n{}", case.name(), tail(&watched.console));
             }
             return Ok(match watched.end {
