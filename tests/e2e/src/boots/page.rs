@@ -54,16 +54,31 @@ impl Record {
 impl Outcome {
     /// Whether it came as it was foretold, and for the reason that was.
     pub fn is_as_foretold(&self, case: &Case) -> bool {
-        let is_foretold = match self.foretold.verdict.as_str() {
-            "boots" => self.came_up,
-            "does-not-boot" => !self.came_up,
+        match (case.flaw, self.foretold.verdict.as_str()) {
+            (None, "boots") => self.came_up,
+            (Some(flaw), "does-not-boot") => {
+                let lacks_kernel = matches!(flaw.finding, "no-loader" | "no-kernel");
+                let is_told = self.foretold.findings.iter().any(|id| id == flaw.finding);
+                !self.came_up && is_told && self.ended_without_kernel() == lacks_kernel
+            }
             _ => false,
-        };
-        let is_for_the_reason =
-            case.flaw.is_none_or(|flaw| self.foretold.findings.iter().any(|id| id == flaw.finding));
-        is_foretold && is_for_the_reason && case.flaw.is_some() != self.came_up
+        }
+    }
+
+    /// Whether it ended before a kernel said anything.
+    fn ended_without_kernel(&self) -> bool {
+        WITHOUT_KERNEL.contains(&self.end.trim_matches('`'))
     }
 }
+
+/// Ends of machines whose firmware or loader came no further.
+const WITHOUT_KERNEL: [&str; 5] = [
+    "no kernel starts",
+    "No bootable device.",
+    "Shell>",
+    "grub rescue>",
+    "you need to load the kernel first",
+];
 
 /// What is foretold of a case, in one line; it is written before the machine is started.
 pub fn prediction(case: &Case, foretold: &Foretold) -> String {
@@ -135,5 +150,5 @@ disks *for the host only* were made for a machine with its disk on AHCI; those o
 
 *came up*: the machine that was scanned let root log in on its serial console, and there its firmware, root device, `/boot` and swap
 areas were those that were asked for. In the second table it must not come up, for the reason that the finding gives: a machine that
-came up, or a finding of another kind, would fail.
+came up, a finding of another kind, or a kernel that starts where none is to be found, would fail.
 ";
