@@ -70,7 +70,7 @@ fn swap_follows_the_fstab_up_to_8_gib_and_keeps_its_uuid() {
 fn the_usual_plan_is_bios_boot_esp_swap_and_a_growing_root() {
     let settings = resolve(r#"{"swap_size": "256M"}"#).unwrap();
     let plan = PartitionPlan::new(&settings, BOTH).unwrap();
-    let roles: Vec<_> = plan.partitions.iter().map(|p| (p.role, p.name.as_str(), p.size)).collect();
+    let roles: Vec<_> = plan.partitions().map(|p| (p.role, p.name.as_str(), p.size)).collect();
     let root = SizeRule::AtLeast { minimum: 8 << 20, grow: true };
     assert_eq!(
         roles,
@@ -84,7 +84,7 @@ fn the_usual_plan_is_bios_boot_esp_swap_and_a_growing_root() {
     let settings = resolve(r#"{"partition_table": "mbr"}"#).unwrap();
     let plan = PartitionPlan::new(&settings, BOTH).unwrap();
     assert_eq!(
-        plan.partitions.iter().map(|p| p.role).collect::<Vec<_>>(),
+        plan.partitions().map(|p| p.role).collect::<Vec<_>>(),
         [PartitionRole::Esp, PartitionRole::Data]
     );
 }
@@ -134,7 +134,7 @@ fn a_custom_list_keeps_its_order_after_the_partitions_that_booting_adds() {
         {"file_system": "swap", "size": "1G"},
         {"mount_point": "/home", "grow": true, "label": "home"}]}"#;
     let plan = PartitionPlan::new(&resolve(json).unwrap(), BOTH).unwrap();
-    let names: Vec<_> = plan.partitions.iter().map(|p| (p.name.as_str(), p.size, p.origin)).collect();
+    let names: Vec<_> = plan.partitions().map(|p| (p.name.as_str(), p.size, p.origin)).collect();
     let (own, added) = (Origin::Profile, Origin::Default);
     assert_eq!(
         names,
@@ -281,7 +281,7 @@ fn names_of_partitions_are_unique_and_short() {
     let layers = [Layer { origin: Origin::Profile, profile: &profile }];
     let settings = Settings::resolve(&layers, None, &TreeFacts::default()).unwrap();
     let plan = PartitionPlan::new(&settings, FirmwareParts::default()).unwrap();
-    let mut names: Vec<_> = plan.partitions.iter().map(|p| p.name.clone()).collect();
+    let mut names: Vec<_> = plan.partitions().map(|p| p.name.clone()).collect();
     assert!(names.iter().all(|name| name.encode_utf16().count() <= 36));
     names.sort();
     names.dedup();

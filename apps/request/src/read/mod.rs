@@ -74,6 +74,8 @@ fn invalid(message: impl Into<String>) -> Error {
 #[cfg(test)]
 mod client_tests;
 #[cfg(test)]
+mod disk_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod volume_group_tests;
