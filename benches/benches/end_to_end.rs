@@ -76,7 +76,7 @@ struct Seen {
 impl Seen {
     fn of(report: &Report) -> Result<Self, String> {
         let output = report.outputs.first().ok_or("no output")?;
-        Ok(Self { length: output.length, digest: output.tree_digest.clone() })
+        Ok(Self { length: output.length, digest: output.digest().to_owned() })
     }
 }
 

@@ -62,7 +62,7 @@ fn expectation(kind: &str, name: &str) -> Option<Expected> {
     Some(Expected { length: length.parse().ok()?, digest })
 }
 
-/// Kind, name, length and tree digest, separated by tabs: what `digests --write` wrote.
+/// Kind, name, length and digest, separated by tabs: what `digests --write` wrote.
 const EXPECTED: &str = include_str!("../expected.tsv");
 
 const fn stored(corpus: Corpus, format: &'static str) -> Scenario {

@@ -37,7 +37,7 @@ pub struct Scenario {
 pub struct Expected {
     /// Bytes of the first output: the disk's file, or the package.
     pub length: u64,
-    /// Its tree digest.
+    /// Its digest: SHA-256 where it is written from front to back and compressed, else the tree digest.
     pub digest: &'static str,
 }
 
@@ -177,9 +177,9 @@ impl Scenario {
     pub fn verify_outputs(&self, outputs: &[OutputEntry]) -> Result<(), String> {
         let Expected { length, digest } = self.expected;
         match outputs.first() {
-            Some(output) if output.length == length && output.tree_digest == digest => Ok(()),
+            Some(output) if output.length == length && output.digest() == digest => Ok(()),
             Some(output) => {
-                Err(format!("{}: length {}, digest {}", self.name(), output.length, output.tree_digest))
+                Err(format!("{}: length {}, digest {}", self.name(), output.length, output.digest()))
             }
             None => Err(format!("{}: no output", self.name())),
         }

@@ -365,3 +365,30 @@ fn read_all(files: &Files, path: &Path, spool: &Path) -> Result<()> {
     })?;
     contents.into_iter().try_for_each(|content| support::read(&source, content).map(|_| ()))
 }
+
+#[test]
+fn files_below_boot_of_an_archive_that_is_not_packed_are_read_before_the_scan_is_over() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("archive");
+    let archive = large(&["boot/initrd.img".to_owned(), "etc/fstab".to_owned()]).0;
+    for (bytes, is_packed) in [(pack("gzip", &archive), true), (archive, false)] {
+        std::fs::write(&path, bytes).unwrap();
+        let source = source(&path);
+        let mut opened = Vec::new();
+        source
+            .scan(&mut |entry: Entry| {
+                if let EntryObject::File { content, .. } = entry.object {
+                    let name = String::from_utf8(entry.path).unwrap();
+                    match source.open(content) {
+                        Ok(_) => check(&source, &(name.clone(), content)),
+                        Err(error) => assert_eq!(error.kind(), ErrorKind::Internal),
+                    }
+                    opened.push((name, source.open(content).is_ok()));
+                }
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(opened, [("boot/initrd.img".to_owned(), !is_packed), ("etc/fstab".to_owned(), false)]);
+        contents(&source).iter().for_each(|file| check(&source, file));
+    }
+}

@@ -72,7 +72,7 @@ pub(crate) struct GenerateArguments {
     #[arg(long, help_heading = "Output")]
     pub(crate) force: bool,
 
-    /// Make a plain SHA-256 of every output, not only of those that are downloaded
+    /// Make a plain SHA-256 of every output in place of the tree digest, not only of those that are downloaded
     #[arg(long, help_heading = "Output")]
     pub(crate) sha256: bool,
 

@@ -11,7 +11,7 @@ use diskwright::{Error, ErrorKind, Files};
 
 use crate::arguments::{GenerateArguments, ProgressMode};
 use crate::check;
-use crate::digest_list::DigestList;
+use crate::digest_list;
 use crate::failure::Failure;
 use crate::prepare::prepare;
 use crate::watch::Watch;
@@ -19,7 +19,7 @@ use crate::watch::Watch;
 /// `diskwright generate`.
 pub(crate) fn generate(registry: &Registry, arguments: &GenerateArguments) -> Result<(), Failure> {
     let overwrite = if arguments.force { Overwrite::Replace } else { Overwrite::Refuse };
-    refuse_standing_report(&arguments.output, overwrite)?;
+    refuse_standing(&arguments.output.join(Report::FILE_NAME), overwrite)?;
     let mut engine = Engine::new();
     if let Some(threads) = arguments.threads {
         engine = engine.with_threads(usize::from(threads));
@@ -32,8 +32,9 @@ pub(crate) fn generate(registry: &Registry, arguments: &GenerateArguments) -> Re
     // First, so that there are no images without the list that was asked for.
     let list = match &arguments.file_digests {
         Some(path) => {
+            refuse_standing(path, overwrite)?;
             let watch = Watch::start(ProgressMode::None)?;
-            Some(DigestList::write(path, overwrite, &engine, &order, watch.monitor())?)
+            Some(digest_list::write(path, overwrite, &engine, &order, watch.monitor())?)
         }
         None => None,
     };
@@ -57,9 +58,8 @@ pub(crate) fn generate(registry: &Registry, arguments: &GenerateArguments) -> Re
     Ok(())
 }
 
-/// The one name that is known before anything is read; the engine refuses the others as soon as it knows them.
-fn refuse_standing_report(directory: &Path, overwrite: Overwrite) -> Result<(), Failure> {
-    let path = directory.join(Report::FILE_NAME);
+/// Of names that are known before anything is read; the engine refuses the others as soon as it knows them.
+fn refuse_standing(path: &Path, overwrite: Overwrite) -> Result<(), Failure> {
     if overwrite == Overwrite::Replace || path.symlink_metadata().is_err() {
         return Ok(());
     }

@@ -69,6 +69,13 @@ fn what_cannot_be_read_exits_with_2() {
     generate(folder.path());
     let out = folder.path().join("out");
     diskwright().arg("verify").arg(out.join("absent.raw")).assert().code(2);
+    let report = fs::read(out.join("report.json")).unwrap();
+    let mut report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+    report["outputs"][0].as_object_mut().unwrap().remove("tree_digest").unwrap();
+    fs::write(out.join("report.json"), report.to_string()).unwrap();
+    let refused = diskwright().arg("verify").arg(out.join("small.raw")).assert().code(2);
+    let said = String::from_utf8(refused.get_output().stderr.clone()).unwrap();
+    assert!(said.contains("no digest of small.raw"), "{said}");
     fs::write(out.join("report.json"), "{}").unwrap();
     diskwright().arg("verify").arg(out.join("small.raw")).assert().code(2);
 }
@@ -91,7 +98,8 @@ fn a_list_stands_only_beside_images_and_replaces_nothing_unasked() {
         names
     };
     fs::write(&list, "another").unwrap();
-    order("out", &[]).assert().failure();
+    let refused = order("out", &[]).assert().failure();
+    assert!(String::from_utf8_lossy(&refused.get_output().stderr).contains("--force replaces it"));
     assert_eq!(fs::read_to_string(&list).unwrap(), "another");
     assert_eq!(names(), ["files.jsonl"]);
 

@@ -184,7 +184,8 @@ pub struct OutputRecord {
     pub role: String,
     pub format: String,
     pub length: u64,
-    pub tree_digest: String,
+    #[serde(default)]
+    pub tree_digest: Option<String>,
     #[serde(default)]
     pub sha256: Option<String>,
 }
@@ -208,6 +209,11 @@ impl ImageReport {
         if report.schema != SCHEMA {
             let text = format!("the report is of the schema {:?}, not {SCHEMA:?}", report.schema);
             return Err(Error::new(ErrorKind::Source, text).with_field("schema"));
+        }
+        let has_none = |output: &&OutputRecord| output.tree_digest.is_none() && output.sha256.is_none();
+        if let Some(output) = report.outputs.iter().find(has_none) {
+            let text = format!("the report has no digest of {}", output.path);
+            return Err(Error::new(ErrorKind::Source, text).with_field("outputs"));
         }
         if report.changed.is_none() && !report.edits.is_empty() {
             let text = "the report does not say what edited entries hold: it is of an earlier version";

@@ -1,4 +1,4 @@
-//! What comes out of every scenario now: kind, name, length and tree digest, one row each, as in `benches/expected.tsv`.
+//! What comes out of every scenario now: kind, name, length and digest, one row each, as in `benches/expected.tsv`.
 //!
 //! `digests` prints the rows, says which of them differ from what is expected, and fails if any does; `digests --write` puts
 //! them in the place of what is expected. A row that depends on the number of threads is an error in any case.
@@ -23,7 +23,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         for scenario in stage.scenarios() {
             let outputs = outputs(stage, &scenario)?;
             let output = outputs.first().ok_or("a scenario without output")?;
-            let row = format!("{kind}\t{}\t{}\t{}\n", scenario.name(), output.length, output.tree_digest);
+            let row = format!("{kind}\t{}\t{}\t{}\n", scenario.name(), output.length, output.digest());
             print!("{row}");
             table.push_str(&row);
             if scenario.verify_outputs(&outputs).is_err() {
@@ -48,7 +48,7 @@ fn outputs(stage: Stage, scenario: &Scenario) -> Result<Vec<OutputEntry>, Box<dy
     };
     let (one, three) = (outputs(1)?, outputs(3)?);
     let digests = |outputs: &[OutputEntry]| -> Vec<(u64, String)> {
-        outputs.iter().map(|output| (output.length, output.tree_digest.clone())).collect()
+        outputs.iter().map(|output| (output.length, output.digest().to_owned())).collect()
     };
     if digests(&one) != digests(&three) {
         return Err(format!("{} depends on the number of threads", scenario.name()).into());

@@ -103,7 +103,12 @@ fn kernel_version(name: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// The initial RAM disk for a kernel of that version.
+/// Whether a file of `/boot` of that name may be the initial RAM disk of some kernel.
+pub(crate) fn may_be_initrd(name: &[u8]) -> bool {
+    name.starts_with(b"initrd") || name.starts_with(b"initramfs")
+}
+
+/// The initial RAM disk for a kernel of that version, by a name that [`may_be_initrd`].
 fn initrd<'a>(names: &'a [Vec<u8>], version: &[u8]) -> Option<&'a Vec<u8>> {
     let candidates: &[(&[u8], &[u8])] = match version {
         b"" => &[(b"initrd.img", b""), (b"initramfs.img", b""), (b"initrd", b"")],

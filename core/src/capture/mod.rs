@@ -10,7 +10,6 @@ mod content;
 mod host;
 mod member;
 mod packed;
-mod part;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -18,14 +17,13 @@ use std::path::{Path, PathBuf};
 use self::content::{Reading, copy};
 use self::member::{Member, Object};
 use self::packed::{Packed, Packing};
-use self::part::Part;
 use crate::profile::{MachineCapture, MachineReport};
 use crate::scan::archive_limits::{MAX_RECORDS, MAX_REPORT};
 use crate::scan::{
     Attributes, DirectorySource, EMPTY, Entry, EntryObject, Excluded, Inode, Live, LiveFile, OneFileSystem,
     ScanSource, ScanVisitor,
 };
-use crate::sink::Overwrite;
+use crate::sink::{Overwrite, PartFile};
 use crate::tree::{Finding, Findings, Severity};
 use crate::{Error, ErrorKind, Files, Monitor, Phase, Result, Timestamp};
 
@@ -121,7 +119,7 @@ impl Capture {
     fn take(&self, files: &Files, archive: &Path, monitor: &Monitor) -> Result<Captured> {
         let packing = Packing::of_name(archive)?;
         monitor.enter(Phase::Scanning)?;
-        let part = Part::create(files, archive, self.overwrite)?;
+        let part = PartFile::create(files, archive, self.overwrite)?;
         let source = DirectorySource::new(&self.root, self.one_file_system, files.clone())?
             .with_threads(self.threads)
             .with_excluded(self.excluded.clone())
@@ -155,7 +153,7 @@ impl Capture {
         let Writing { packed, findings, entries, content_bytes, .. } = writing;
         let part = packed.finish()?;
         monitor.enter(Phase::Committing)?;
-        let archive_bytes = part.publish(self.overwrite)?;
+        let archive_bytes = part.publish()?;
         let mut all = summary.findings;
         all.extend(findings.into_vec());
         Ok(Captured { entries, content_bytes, archive_bytes, machine, findings: all })

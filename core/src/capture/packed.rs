@@ -7,8 +7,8 @@ use lzma_rust2::{XzOptions, XzWriter};
 use zstd_safe::{CCtx, CParameter, InBuffer, OutBuffer};
 
 use super::member::BLOCK;
-use super::part::Part;
 use crate::scan::LiveFile;
+use crate::sink::PartFile;
 use crate::{Error, ErrorKind, Result};
 
 /// How an archive is packed.
@@ -38,7 +38,7 @@ impl Packing {
 
 /// An archive's bytes on their way through packing into a file.
 pub(super) struct Packed {
-    part: Part,
+    part: PartFile,
     packing: Packing,
     encoder: Encoder,
     /// Bytes of the file that are written.
@@ -55,7 +55,7 @@ pub(super) struct Mark {
 }
 
 impl Packed {
-    pub(super) fn new(part: Part, packing: Packing) -> Result<Self> {
+    pub(super) fn new(part: PartFile, packing: Packing) -> Result<Self> {
         Ok(Self { encoder: Encoder::new(packing)?, part, packing, position: 0, unpacked: 0 })
     }
 
@@ -100,7 +100,7 @@ impl Packed {
     }
 
     /// Writes the archive's end.
-    pub(super) fn finish(mut self) -> Result<Part> {
+    pub(super) fn finish(mut self) -> Result<PartFile> {
         // Two blocks of zeros, filled up to a record of twenty as archivers do.
         let end = self.unpacked.saturating_add(2 * BLOCK as u64).next_multiple_of(RECORD);
         let zeros = vec![0; usize::try_from(end.saturating_sub(self.unpacked)).unwrap_or(0)];

@@ -109,7 +109,7 @@ fn a_started_order_gives_what_a_run_gives() {
     let generation = engine.start(order(1), Box::new(started)).unwrap();
     let canceller = generation.canceller();
     assert_eq!((generation.id().to_string(), canceller.id()), ("1".to_owned(), generation.id()));
-    assert_eq!(generation.wait().unwrap().outputs[0].tree_digest, report.outputs[0].tree_digest);
+    assert_eq!(generation.wait().unwrap().outputs[0].digest(), report.outputs[0].digest());
     assert!(expected.lock().unwrap()["small.plain"] == outputs.lock().unwrap()["small.plain"]);
     let status = canceller.status();
     assert_eq!((status.phase, status.percentage(), status.ahead), (Phase::Finished, 100, None));

@@ -286,7 +286,7 @@ impl Plan {
                 role: spec.role,
                 format,
                 length: spec.size_bound,
-                tree_digest: String::new(),
+                tree_digest: Some(String::new()),
                 sha256: None,
             })
             .collect();

@@ -39,11 +39,11 @@ pub struct Order {
     pub notes: Vec<String>,
     /// What may be done to initial RAM disks that would not find the disk. Default: what they lack is appended.
     pub initramfs: InitramfsPolicy,
-    /// Which outputs get a plain SHA-256 beside the tree digest. Default: those that are downloaded.
+    /// Which outputs get a plain SHA-256 in place of the tree digest. Default: those that are downloaded.
     pub digests: Digests,
 }
 
-/// Which outputs get a plain SHA-256.
+/// Which outputs get a plain SHA-256; all others get a tree digest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Digests {
     /// Packages and compressed images that are written from front to back.

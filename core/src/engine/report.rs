@@ -227,11 +227,19 @@ pub struct OutputEntry {
     pub format: &'static str,
     /// Bytes.
     pub length: u64,
-    /// SHA-256 over the SHA-256s of its consecutive pieces of 1 MiB, hexadecimal.
-    pub tree_digest: String,
-    /// SHA-256, hexadecimal, where it was made.
+    /// SHA-256 over the SHA-256s of its consecutive pieces of 1 MiB, hexadecimal; `None` where `sha256` was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tree_digest: Option<String>,
+    /// SHA-256, hexadecimal: of packages that are written from front to back, and where it is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
+}
+
+impl OutputEntry {
+    /// The digest that it has, of either kind; empty in the report of a plan.
+    pub fn digest(&self) -> &str {
+        self.sha256.as_deref().or(self.tree_digest.as_deref()).unwrap_or_default()
+    }
 }
 
 /// How a run went.

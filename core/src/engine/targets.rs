@@ -2,7 +2,7 @@ use super::report::hex;
 use super::{Digests, Order, OutputEntry, Report};
 use crate::format::{Access, ImagePlan, Machine, OutputRole, OutputSpec, TargetFormat};
 use crate::layout::DiskLayout;
-use crate::pipeline::{OutputResult, Target};
+use crate::pipeline::{OutputDigest, OutputResult, Target};
 use crate::sink::Sink;
 use crate::{Error, ErrorKind, Result};
 
@@ -70,8 +70,8 @@ fn names_clash(targets: &[PlannedTarget]) -> bool {
 /// The id of a target's format, and what it writes.
 pub(super) type TargetOutputs = (&'static str, Vec<OutputSpec>);
 
-/// Creates all outputs. A plain SHA-256 goes along where it is asked for, and by default with every package that is
-/// written from front to back.
+/// Creates all outputs. They get a plain SHA-256 where it is asked for, and by default packages that are written from front
+/// to back.
 pub(super) fn begin(
     targets: Vec<PlannedTarget>,
     digests: Digests,
@@ -99,14 +99,12 @@ pub(super) fn output_entries(names: &[TargetOutputs], results: &[Vec<OutputResul
     let mut entries = Vec::new();
     for ((format, specs), results) in names.iter().zip(results) {
         for (spec, result) in specs.iter().zip(results) {
-            entries.push(OutputEntry {
-                path: spec.name.clone(),
-                role: spec.role,
-                format,
-                length: result.len,
-                tree_digest: hex(&result.tree_digest),
-                sha256: result.sha256.map(|digest| hex(&digest)),
-            });
+            let (tree_digest, sha256) = match &result.digest {
+                OutputDigest::Tree(digest) => (Some(hex(digest)), None),
+                OutputDigest::Sha256(digest) => (None, Some(hex(digest))),
+            };
+            let (path, role, length) = (spec.name.clone(), spec.role, result.len);
+            entries.push(OutputEntry { path, role, format, length, tree_digest, sha256 });
         }
     }
     entries

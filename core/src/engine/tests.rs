@@ -1,4 +1,6 @@
 use std::path::Path;
+use std::sync::Mutex;
+use std::thread::ThreadId;
 
 use serde_json::Value;
 
@@ -6,11 +8,14 @@ use super::*;
 use crate::format::{
     Access, Codec, Encoding, FormatInfo, Hardware, ImagePlan, ImageWriter, OutputRole, TargetFormat,
 };
+use crate::initramfs::CpioWriter;
 use crate::pipeline::{Placer, Run};
 use crate::profile::{BootPolicy, ByteSize, Profile};
-use crate::scan::TarSource;
+use crate::scan::{
+    Attributes, Entry, EntryObject, ScanSource, ScanSummary, ScanVisitor, SourceContent, TarSource,
+};
 use crate::sink::MemorySink;
-use crate::{Files, Seed, Timestamp};
+use crate::{BytesReader, Files, ReadAt, Seed, Timestamp};
 
 const SCHEMA: &str = include_str!("../../../docs/report.schema.json");
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/valid/small-machine.tar");
@@ -113,6 +118,16 @@ fn check(value: &Value, schema: &Value, root: &Value, at: &str) -> Result<(), St
     if !(allowed && constant && kind) {
         return Err(format!("{at}: {value} does not fit {schema}"));
     }
+    if let Some(choices) = schema["oneOf"].as_array() {
+        let has_all = |choice: &&Value| {
+            let required = choice["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            required.into_iter().all(|field| value.get(field).is_some())
+        };
+        let fitting = choices.iter().filter(has_all).count();
+        if fitting != 1 {
+            return Err(format!("{at}: {fitting} of the choices fit, not one"));
+        }
+    }
     for required in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         value.get(required).ok_or(format!("{at}.{required} is missing"))?;
     }
@@ -148,6 +163,18 @@ fn the_report_is_what_its_schema_says() {
     let mut broken = report.clone();
     broken["outputs"][0]["length"] = "many".into();
     assert!(check(&broken, &schema, &schema, "report").is_err());
+    for (field, digest) in [("sha256", Value::from("00")), ("tree_digest", Value::Null)] {
+        let mut broken = report.clone();
+        let output = broken["outputs"][0].as_object_mut().unwrap();
+        output.remove(field);
+        output.extend((!digest.is_null()).then(|| (field.to_owned(), digest)));
+        assert!(
+            check(&broken, &schema, &schema, "report").is_err(),
+            "one digest, not two and not none: {field}"
+        );
+    }
+    let plan = Engine::new().plan(&order, &Monitor::new()).unwrap().report(&order).to_json().unwrap();
+    check(&serde_json::from_slice(&plan).unwrap(), &schema, &schema, "plan").unwrap();
 }
 
 #[test]
@@ -186,4 +213,51 @@ fn a_cancelled_order_leaves_nothing() {
     let error = Engine::new().run(&order(1), Box::new(sink), &monitor).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
     assert!(outputs.lock().unwrap().is_empty());
+}
+
+/// A kernel and its initial RAM disk; who opens the latter is noted.
+struct Booting {
+    initrd: Arc<[u8]>,
+    opened_by: Mutex<Vec<ThreadId>>,
+}
+
+impl ScanSource for Booting {
+    fn scan(&self, visitor: &mut dyn ScanVisitor) -> Result<ScanSummary> {
+        for (number, path, size) in
+            [(0, "./boot/vmlinuz-6.1", 1), (1, "./boot/initrd.img-6.1", self.initrd.len())]
+        {
+            let object = EntryObject::File { content: SourceContent(number), size: size as u64, data: None };
+            let attributes = Attributes { mode: 0o644, ..Attributes::default() };
+            visitor.entry(Entry { path: path.as_bytes().to_vec(), object, attributes })?;
+        }
+        Ok(ScanSummary::default())
+    }
+
+    fn open(&self, content: SourceContent) -> Result<Arc<dyn ReadAt>> {
+        if content == SourceContent(0) {
+            return Ok(Arc::new(BytesReader(Arc::from(&b"k"[..]))));
+        }
+        self.opened_by.lock().unwrap().push(std::thread::current().id());
+        Ok(Arc::new(BytesReader(Arc::clone(&self.initrd))))
+    }
+}
+
+#[test]
+fn initial_ram_disks_are_read_by_another_thread_where_there_are_two() {
+    let mut archive = CpioWriter::new(0);
+    archive.file(b"init", b"#!/bin/sh");
+    let initrd: Arc<[u8]> = archive.finish().into();
+    let own = std::thread::current().id();
+    let mut told = Vec::new();
+    for threads in [1, 2] {
+        let source = Arc::new(Booting { initrd: Arc::clone(&initrd), opened_by: Mutex::default() });
+        let mut order = order(1);
+        order.scans = vec![Arc::<Booting>::clone(&source)];
+        order.flags.boot = Some(BootPolicy::Optional);
+        let plan = Engine::new().with_threads(threads).plan(&order, &Monitor::new()).unwrap();
+        told.push(serde_json::to_value(&plan.report(&order).readiness).unwrap());
+        let opened_by = source.opened_by.lock().unwrap();
+        assert_eq!(opened_by.iter().map(|by| *by == own).collect::<Vec<_>>(), [threads == 1]);
+    }
+    assert_eq!(told[0], told[1]);
 }

@@ -210,6 +210,31 @@ fn parts_without_end_and_files_without_end_are_refused() {
     assert_eq!(error.kind(), ErrorKind::LimitExceeded, "nothing of it is read");
 }
 
+#[test]
+fn a_file_that_is_laid_over_another_adds_and_replaces() {
+    let mut tree = read(archive(&[("conf/a", b"below"), ("conf/b", b"below"), ("c", b"below")])).unwrap();
+    tree.lay(read(archive(&[("conf/a", b"-> b"), ("conf/d", b"above")])).unwrap()).unwrap();
+    assert_eq!(names(&tree), ["c", "conf/a", "conf/b", "conf/d"]);
+    assert_eq!(tree.item(b"conf/a"), Some(&Item::Symlink { target: b"b".to_vec() }));
+    assert_eq!((tree.content(b"conf/a"), tree.content(b"conf/b")), (None, Some(&b"below"[..])));
+    assert_eq!((tree.content(b"conf/d"), tree.segments().len()), (Some(&b"above"[..]), 2));
+}
+
+#[test]
+fn files_that_pass_a_limit_together_are_refused() {
+    let parts = |number: usize| read(archive(&[("a", b"x")]).repeat(number)).unwrap();
+    let mut tree = parts(600);
+    tree.lay(parts(400)).unwrap();
+    assert_eq!(tree.lay(parts(1)).unwrap_err().kind(), ErrorKind::LimitExceeded);
+    let large = |number: u8| {
+        let names: Vec<String> = (0..5).map(|at| format!("conf/{number}/{at}")).collect();
+        let content = vec![b'x'; 4 << 20];
+        read(archive(&names.iter().map(|name| (name.as_str(), &content[..])).collect::<Vec<_>>())).unwrap()
+    };
+    let mut tree = large(0);
+    assert_eq!(tree.lay(large(1)).unwrap_err().kind(), ErrorKind::LimitExceeded, "40 MiB to be kept");
+}
+
 /// A file that nobody has the time to read.
 struct Huge;
 

@@ -27,7 +27,7 @@ pub use chunk_encoder::ChunkEncoder;
 pub(crate) use codec::Encoder;
 use codec::Zstd;
 use encoded::EncodedBytes;
-pub(crate) use piece::OutputResult;
+pub(crate) use piece::{OutputDigest, OutputResult};
 use piece::{OutputState, PieceTask};
 use pool::{PIECE, Pieces};
 use run::ChunkEntry;

@@ -13,11 +13,14 @@ use crate::{Error, ErrorKind, Result};
 pub(super) struct OutputShared {
     name: String,
     output: Box<dyn Output>,
-    /// SHA-256 of every piece that is not a hole.
-    digests: Mutex<Vec<(u64, [u8; 32])>>,
+    /// SHA-256 of every piece that is not a hole; nothing for an output that is hashed on the way.
+    digests: Option<Mutex<PieceDigests>>,
     /// Bytes that the sink got.
     written: AtomicU64,
 }
+
+/// SHA-256s of pieces, by their indexes.
+type PieceDigests = Vec<(u64, [u8; 32])>;
 
 /// One output on its way: the part that its assembler fills, in ascending order.
 pub(super) struct OutputState {
@@ -54,10 +57,18 @@ pub(super) struct PieceTask {
 #[derive(Clone, Debug)]
 pub(crate) struct OutputResult {
     pub(crate) len: u64,
-    pub(crate) tree_digest: [u8; 32],
-    pub(crate) sha256: Option<[u8; 32]>,
+    pub(crate) digest: OutputDigest,
     /// Bytes that were written, holes left out.
     pub(crate) written: u64,
+}
+
+/// The digest of an output: one, for each takes as long as to write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OutputDigest {
+    /// SHA-256 of all bytes.
+    Sha256([u8; 32]),
+    /// SHA-256 over the SHA-256s of the consecutive pieces.
+    Tree([u8; 32]),
 }
 
 struct SerialDigest {
@@ -73,7 +84,7 @@ impl OutputState {
         let is_patched = spec.access != Access::Stream;
         if sha256 && is_patched {
             let text = format!(
-                "{} is patched at its end: it has a tree digest, but no SHA-256 on the way",
+                "{} is patched at its end: it gets a tree digest, and no SHA-256 on the way",
                 spec.name
             );
             return Err(Error::new(ErrorKind::Unsupported, text).with_field("sha256"));
@@ -82,7 +93,7 @@ impl OutputState {
             shared: Arc::new(OutputShared {
                 name: spec.name.clone(),
                 output,
-                digests: Mutex::default(),
+                digests: (!sha256).then(Mutex::default),
                 written: AtomicU64::default(),
             }),
             pieces: Arc::default(),
@@ -190,18 +201,17 @@ impl OutputState {
     /// Ends the output once all its pieces are written.
     pub(super) fn finish(self) -> Result<OutputResult> {
         let Self { shared, len, sha256, .. } = self;
-        let sha256 = sha256.map(|mut serial| {
-            serial.zeros_to(len);
-            serial.hasher.finalize().into()
-        });
         let shared = Arc::into_inner(shared)
             .ok_or_else(|| Error::new(ErrorKind::Internal, "a piece of the output is still held"))?;
         let OutputShared { name, output, digests, written } = shared;
         output.finish(len).map_err(|error| sink_error(&name, error))?;
-        let mut digests = digests.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut digests = digests.unwrap_or_default().into_inner().unwrap_or_else(PoisonError::into_inner);
         digests.sort_unstable_by_key(|(index, _)| *index);
-        let tree_digest = tree_digest(len, &digests);
-        Ok(OutputResult { len, tree_digest, sha256, written: written.into_inner() })
+        let digest = match sha256 {
+            Some(serial) => OutputDigest::Sha256(serial.end_at(len)),
+            None => OutputDigest::Tree(tree_digest(len, &digests)),
+        };
+        Ok(OutputResult { len, digest, written: written.into_inner() })
     }
 
     fn piece(&mut self, index: u64, tasks: &mut Vec<PieceTask>) -> &mut Piece {
@@ -279,10 +289,11 @@ impl Piece {
 }
 
 impl PieceTask {
-    /// Takes the piece into the output's digest.
+    /// Takes the piece into the output's tree digest, if it gets one.
     pub(super) fn hash(&self) {
+        let Some(digests) = &self.output.digests else { return };
         let digest = Sha256::digest(&self.piece.buffer.data[..self.len]).into();
-        lock(&self.output.digests).push((self.piece.index, digest));
+        lock(digests).push((self.piece.index, digest));
     }
 
     /// Writes the piece.
@@ -309,6 +320,11 @@ impl SerialDigest {
     fn zeros_to(&mut self, offset: u64) {
         hash_zeros(&mut self.hasher, offset.saturating_sub(self.end));
         self.end = self.end.max(offset);
+    }
+
+    fn end_at(mut self, len: u64) -> [u8; 32] {
+        self.zeros_to(len);
+        self.hasher.finalize().into()
     }
 }
 

@@ -7,8 +7,10 @@ use std::thread::JoinHandle;
 
 use super::assess::MAX_KERNELS;
 use super::kernel::{is_of_the_content, is_wanted};
+use crate::boot::kernels::may_be_initrd;
 use crate::initramfs::Initramfs;
 use crate::scan::{Entry, EntryObject, ScanSource, SourceContent};
+use crate::tree::components;
 use crate::{Error, ErrorKind, Monitor, Result};
 
 /// Unpacks on a thread of its own what looks like an initial RAM disk, one after the other; nothing depends on it but time.
@@ -44,9 +46,12 @@ impl EarlyRamdisks {
 
     /// Whether an entry of a scan looks like an initial RAM disk.
     pub(crate) fn is_candidate(entry: &Entry) -> bool {
-        let name = entry.path.strip_prefix(b"boot/").unwrap_or_default();
-        let is_named = name.starts_with(b"initrd") || name.starts_with(b"initramfs");
-        is_named && !name.contains(&b'/') && matches!(entry.object, EntryObject::File { .. })
+        // Archives write paths in more ways than one.
+        let mut parts = components(&entry.path);
+        let (Some(b"boot"), Some(name), None) = (parts.next(), parts.next(), parts.next()) else {
+            return false;
+        };
+        may_be_initrd(name) && matches!(entry.object, EntryObject::File { .. })
     }
 
     /// Has the candidate of a source, the one of that number, unpacked; the first few only.
@@ -230,6 +235,7 @@ mod tests {
     fn nobody_waits_for_what_is_not_asked_for_any_more() {
         let reader = Arc::new(Endless);
         let (early, files) = begun(vec![reader, archive("a")], true);
+        assert!(early.state.lock().unwrap().helper.is_some());
         while files.opened.load(Ordering::Relaxed) == 0 {
             std::thread::yield_now();
         }
@@ -242,6 +248,8 @@ mod tests {
     fn candidates_are_files_of_boot_with_a_name_of_initial_ram_disks() {
         let is_candidate = |path: &str| EarlyRamdisks::is_candidate(&entry(path, 0, 1));
         assert!(is_candidate("boot/initrd.img-6.1.0-13-amd64") && is_candidate("boot/initramfs-linux.img"));
+        assert!(is_candidate("./boot/initrd.img-6.1.0-13-amd64") && is_candidate("/boot/initrd"));
+        assert!(is_candidate("boot/initrd-6.4.0-default") && is_candidate("boot/initramfs.img"));
         assert!(
             !is_candidate("boot/vmlinuz") && !is_candidate("boot/grub/initrd") && !is_candidate("initrd.img")
         );

@@ -2,11 +2,13 @@
 
 mod directory;
 mod memory;
+mod part;
 
 use std::io;
 
 pub use directory::{DirectorySink, Overwrite};
 pub use memory::{MemoryOutputs, MemorySink};
+pub use part::{PartFile, PartWriter};
 
 use crate::Result;
 use crate::format::OutputSpec;

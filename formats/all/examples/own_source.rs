@@ -66,7 +66,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sink = DirectorySink::create(Files::default(), output, Overwrite::Refuse)?;
     let report = Engine::new().run(&order, Box::new(sink), &Monitor::new())?;
     for output in &report.outputs {
-        println!("{} {} bytes, tree digest {}", output.path, output.length, output.tree_digest);
+        println!("{} {} bytes, digest {}", output.path, output.length, output.digest());
     }
     Ok(())
 }

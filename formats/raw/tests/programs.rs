@@ -74,7 +74,7 @@ fn any_number_of_threads_gives_the_same_bytes() {
             let folder = tempfile::tempdir().unwrap();
             let mut entries =
                 write_disks(&format, std::slice::from_ref(&disk), folder.path(), threads).unwrap();
-            entries.remove(0).tree_digest
+            entries.remove(0).digest().to_owned()
         });
         assert!(digests[0] == digests[1] && digests[0] == digests[2], "{format:?}");
     }

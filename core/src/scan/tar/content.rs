@@ -141,6 +141,15 @@ pub(super) struct Content {
     pieces: Option<Arc<[Piece]>>,
 }
 
+impl std::fmt::Debug for Content {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Content")
+            .field("offset", &self.offset)
+            .field("size", &self.size)
+            .finish_non_exhaustive()
+    }
+}
+
 impl ReadAt for Content {
     fn size(&self) -> u64 {
         self.size

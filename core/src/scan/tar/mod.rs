@@ -20,9 +20,9 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use self::content::{Index, Medium, MediumKind};
+use self::content::{Content, Index, Medium, MediumKind};
 use self::decode::{Decoder, Packing};
 use self::input::{Input, read_failed};
 use self::limits::MAX_REPORT;
@@ -38,7 +38,7 @@ use crate::{Error, ErrorKind, FileOp, Files, ReadAt, Result};
 /// A tar archive as a scan: V7, ustar, GNU or pax, plain or packed with gzip, zstd, xz or bzip2.
 ///
 /// Its first [`ScanSource::scan`] reads the archive once, checks all of it and notes where the content of each file
-/// stands; afterwards files can be opened. A packed archive is unpacked a second time: as it is read, when its files come
+/// stands; afterwards files can be opened, and those below `/boot` of an archive that is not packed before. A packed archive is unpacked a second time: as it is read, when its files come
 /// in the order in which a tree is laid out (`tar --sort=name`), else into a private file without a name in the spool
 /// directory; [`TarSource::spooled`] tells. What GNU tar, libarchive and Python read differently is
 /// refused, and so is an archive that is cut anywhere or that changes while it is used.
@@ -53,6 +53,8 @@ pub struct TarSource {
     spool_directory: PathBuf,
     unpacked_limit: u64,
     scanned: OnceLock<Scanned>,
+    /// Contents by their numbers, until the first scan is over.
+    early: Mutex<Vec<(u64, Arc<Content>)>>,
 }
 
 /// The archive's file.
@@ -100,7 +102,13 @@ impl TarSource {
         let (files, path, file) = (files.clone(), path.to_owned(), Arc::new(file));
         let archive = Arc::new(Archive { files, path, file, identity, packing });
         let spool_directory = spool_directory.to_owned();
-        Ok(Self { archive, spool_directory, unpacked_limit: u64::MAX, scanned: OnceLock::new() })
+        Ok(Self {
+            archive,
+            spool_directory,
+            unpacked_limit: u64::MAX,
+            scanned: OnceLock::new(),
+            early: Mutex::default(),
+        })
     }
 
     /// Has an archive refused that unpacks to more than `limit` bytes, headers and padding with it. Default: no limit.
@@ -142,7 +150,9 @@ impl TarSource {
                 let content = content.ok_or_else(|| {
                     Error::new(ErrorKind::LimitExceeded, "more than 4294967295 files").with_path(&path)
                 })?;
-                if self.archive.packing != Packing::Plain {
+                if self.archive.packing == Packing::Plain {
+                    self.note_early(&path, content, index);
+                } else {
                     index.note_order(&path);
                     if data.is_none() && index.wants(&path, len) {
                         index.keep(content, members.read_content(len)?);
@@ -152,6 +162,21 @@ impl TarSource {
             }
         };
         Ok(Entry { path, object, attributes })
+    }
+
+    /// What is below `/boot` of an archive that is not packed can be read before all of it was scanned.
+    fn note_early(&self, path: &[u8], number: u64, index: &Index) {
+        let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_below_boot = components(path).next() == Some(b"boot");
+        if self.scanned.get().is_none() && is_below_boot && early.len() < MAX_EARLY {
+            let medium = Medium { archive: Arc::clone(&self.archive), kind: MediumKind::Plain };
+            early.extend(index.content(number, &Arc::new(medium)).map(|content| (number, Arc::new(content))));
+        }
+    }
+
+    fn early(&self, number: u64) -> Option<Arc<Content>> {
+        let early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
+        early.iter().find(|(noted, _)| *noted == number).map(|(_, content)| Arc::clone(content))
     }
 
     fn summary(&self) -> ScanSummary {
@@ -211,6 +236,7 @@ impl ScanSource for TarSource {
             let ignored_keywords = ignored.iter().map(|keyword| keyword.escape_ascii().to_string()).collect();
             // A scan at the same time found the same.
             let _ = self.scanned.set(Scanned { index, medium, machine_report, ignored_keywords });
+            self.early.lock().unwrap_or_else(PoisonError::into_inner).clear();
         }
         Ok(self.summary())
     }
@@ -218,14 +244,15 @@ impl ScanSource for TarSource {
     fn open(&self, content: SourceContent) -> Result<Arc<dyn ReadAt>> {
         let archive = &self.archive;
         archive.check_unchanged().map_err(|error| read_failed(&archive.path, 0, error))?;
-        let scanned = self.scanned.get();
-        if let Some(kept) = scanned.and_then(|scanned| scanned.index.kept(content.0)) {
+        let unknown = || Error::new(ErrorKind::Internal, "no scan of this archive named this content");
+        let Some(Scanned { index, medium, .. }) = self.scanned.get() else {
+            return self.early(content.0).map(|early| early as Arc<dyn ReadAt>).ok_or_else(unknown);
+        };
+        if let Some(kept) = index.kept(content.0) {
             return Ok(Arc::new(kept));
         }
-        match scanned.and_then(|scanned| scanned.index.content(content.0, &scanned.medium)) {
-            Some(content) => Ok(Arc::new(content)),
-            None => Err(Error::new(ErrorKind::Internal, "no scan of this archive named this content")),
-        }
+        let content = index.content(content.0, medium).ok_or_else(unknown)?;
+        Ok(Arc::new(content))
     }
 }
 
@@ -331,3 +358,5 @@ fn read_full(input: &mut impl io::Read, buf: &mut [u8]) -> io::Result<usize> {
 }
 
 const SPOOL_BUFFER: usize = 1 << 20;
+/// Machines have two or three kernels, and as many initial RAM disks.
+const MAX_EARLY: usize = 64;

@@ -54,10 +54,10 @@ pub(crate) fn run(
     Engine::new().with_threads(threads).run(order, Box::new(sink), &Monitor::new())
 }
 
-/// Name, length and tree digest of every output.
+/// Name, length and digest of every output.
 pub(crate) fn digests(report: &Report) -> Vec<(String, u64, String)> {
     let outputs = report.outputs.iter();
-    outputs.map(|output| (output.path.clone(), output.length, output.tree_digest.clone())).collect()
+    outputs.map(|output| (output.path.clone(), output.length, output.digest().to_owned())).collect()
 }
 
 /// Some files, names and links.

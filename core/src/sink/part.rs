@@ -7,39 +7,44 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
 use rustix::io::Errno;
 
+use super::Overwrite;
 use crate::files::{ReadableFile, WritableFile};
 use crate::scan::LiveFile;
-use crate::sink::Overwrite;
 use crate::{Error, ErrorKind, FileOp, Files, Result};
 
-/// A file in the making beside where it will be, private, with `.part` behind its name; it goes away unless it is published.
-pub(super) struct Part {
+/// A file in the making beside where it will be, private (0600), with `.part` behind its name and locked; it goes away unless
+/// it is published.
+#[derive(Debug)]
+pub struct PartFile {
     files: Files,
-    archive: PathBuf,
+    /// What it will be called.
+    target: PathBuf,
     path: PathBuf,
     file: WritableFile,
-    /// What has the archive's name now.
+    /// What has that name now.
     standing: Option<ReadableFile>,
+    overwrite: Overwrite,
     published: bool,
 }
 
-impl Part {
-    /// Begins `archive`. What a run that is gone left in the same place is removed.
+impl PartFile {
+    /// Begins `target`. What a run that is gone left in the same place is removed.
     ///
     /// # Errors
     /// `ErrorKind::Sink` when it cannot be made, when another run is making it, or when its name is taken and must not be
     /// replaced.
-    pub(super) fn create(files: &Files, archive: &Path, overwrite: Overwrite) -> Result<Self> {
-        refuse_standing(archive, overwrite)?;
-        let mut path = archive.as_os_str().to_owned();
+    pub fn create(files: &Files, target: &Path, overwrite: Overwrite) -> Result<Self> {
+        refuse_standing(target, overwrite)?;
+        let mut path = target.as_os_str().to_owned();
         path.push(OsString::from(".part"));
         let path = PathBuf::from(path);
         remove_abandoned(files, &path)?;
-        let failed = |error| failed("cannot create the archive", &path, error);
+        let failed = |error| failed("cannot create the file", &path, error);
         let file = files.create(&path).map_err(failed)?;
-        let standing = files.open(archive).ok();
-        let (files, archive) = (files.clone(), archive.to_owned());
-        let mut part = Self { files, archive, path: path.clone(), file, standing, published: false };
+        let standing = files.open(target).ok();
+        let (files, target) = (files.clone(), target.to_owned());
+        let mut part =
+            Self { files, target, path: path.clone(), file, standing, overwrite, published: false };
         // Until it was locked another run may have taken it for one that was left, and what has its name is that run's.
         let is_locked = match flock(part.file.as_file(), FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::WOULDBLOCK) => false,
@@ -52,6 +57,11 @@ impl Part {
         Ok(part)
     }
 
+    /// Writes from its start to its end.
+    pub fn writer(&self) -> PartWriter<'_> {
+        PartWriter { part: self, position: 0 }
+    }
+
     fn has_its_name(&self) -> io::Result<bool> {
         has_name(self.file.as_file(), &self.path)
     }
@@ -60,7 +70,7 @@ impl Part {
     ///
     /// # Errors
     /// When they cannot be examined.
-    pub(super) fn is_of(&self, file: &LiveFile) -> io::Result<bool> {
+    pub(crate) fn is_of(&self, file: &LiveFile) -> io::Result<bool> {
         let standing = self.standing.as_ref().map(ReadableFile::as_file);
         for own in standing.into_iter().chain([self.file.as_file()]) {
             if file.is_file(own)? {
@@ -72,70 +82,84 @@ impl Part {
 
     /// # Errors
     /// `ErrorKind::Sink`.
-    pub(super) fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
-        self.file
-            .write_all_at(offset, bytes)
-            .map_err(|error| self.failed("cannot write the archive", error))?;
+    pub(crate) fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        self.file.write_all_at(offset, bytes).map_err(|error| self.failed("cannot write the file", error))?;
         self.file.begin_writeback(offset, bytes.len() as u64);
         Ok(())
     }
 
     /// # Errors
     /// `ErrorKind::Sink`.
-    pub(super) fn set_len(&self, len: u64) -> Result<()> {
-        self.file.set_len(len).map_err(|error| self.failed("cannot write the archive", error))
+    pub(crate) fn set_len(&self, len: u64) -> Result<()> {
+        self.file.set_len(len).map_err(|error| self.failed("cannot write the file", error))
     }
 
-    /// Gives the archive its name, durably; its size.
+    /// Gives the file its name, durably; its size in bytes.
     ///
     /// # Errors
     /// `ErrorKind::Sink`.
-    pub(super) fn publish(mut self, overwrite: Overwrite) -> Result<u64> {
-        self.file.sync().map_err(|error| self.failed("cannot make the archive durable", error))?;
-        let size = self
-            .file
-            .as_file()
-            .metadata()
-            .map_err(|error| self.failed("cannot examine the archive", error))?;
-        refuse_standing(&self.archive, overwrite)?;
-        let renamed = match overwrite {
-            Overwrite::Replace => self.files.rename(&self.path, &self.archive),
+    pub fn publish(mut self) -> Result<u64> {
+        self.file.sync().map_err(|error| self.failed("cannot make the file durable", error))?;
+        let size =
+            self.file.as_file().metadata().map_err(|error| self.failed("cannot examine the file", error))?;
+        refuse_standing(&self.target, self.overwrite)?;
+        let renamed = match self.overwrite {
+            Overwrite::Replace => self.files.rename(&self.path, &self.target),
             Overwrite::Refuse => self.rename_new(),
         };
         renamed.map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => taken(&self.archive),
-            _ => failed("cannot give the archive its name", &self.archive, error),
+            io::ErrorKind::AlreadyExists => taken(&self.target),
+            _ => failed("cannot give the file its name", &self.target, error),
         })?;
         self.published = true;
-        let above = self.archive.parent().filter(|above| !above.as_os_str().is_empty());
+        let above = self.target.parent().filter(|above| !above.as_os_str().is_empty());
         let above = above.unwrap_or(Path::new("."));
         if let Err(error) = self.files.sync_dir(above) {
             // What it has replaced is gone, and nothing at all would be worse.
-            let is_new = overwrite != Overwrite::Replace;
-            if is_new && has_name(self.file.as_file(), &self.archive).unwrap_or(false) {
-                let _ = self.files.remove_file(&self.archive);
+            let is_new = self.overwrite != Overwrite::Replace;
+            if is_new && has_name(self.file.as_file(), &self.target).unwrap_or(false) {
+                let _ = self.files.remove_file(&self.target);
             }
-            return Err(failed("cannot make the archive's name durable", above, error));
+            return Err(failed("cannot make the file's name durable", above, error));
         }
         Ok(size.len())
     }
 
-    /// Gives the archive its name unless something has it.
+    /// Gives the file its name unless something has it.
     fn rename_new(&self) -> io::Result<()> {
-        self.files.admit(FileOp::Rename { from: &self.path, to: &self.archive })?;
-        match renameat_with(CWD, &self.path, CWD, &self.archive, RenameFlags::NOREPLACE) {
+        self.files.admit(FileOp::Rename { from: &self.path, to: &self.target })?;
+        match renameat_with(CWD, &self.path, CWD, &self.target, RenameFlags::NOREPLACE) {
             // The kernel or the file system has no such call; a moment ago nothing had the name.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => std::fs::rename(&self.path, &self.archive),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => std::fs::rename(&self.path, &self.target),
             renamed => Ok(renamed?),
         }
     }
 
-    pub(super) fn failed(&self, text: &str, error: io::Error) -> Error {
+    pub(crate) fn failed(&self, text: &str, error: io::Error) -> Error {
         failed(text, &self.path, error)
     }
 }
 
-impl Drop for Part {
+/// Writes a [`PartFile`], one piece behind the other.
+#[derive(Debug)]
+pub struct PartWriter<'a> {
+    part: &'a PartFile,
+    position: u64,
+}
+
+impl io::Write for PartWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.part.file.write_all_at(self.position, bytes)?;
+        self.position += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for PartFile {
     fn drop(&mut self) {
         // Another run's file is not touched; while this one is locked, nobody takes its name.
         if !self.published && self.has_its_name().unwrap_or(false) {
@@ -145,14 +169,14 @@ impl Drop for Part {
     }
 }
 
-fn refuse_standing(archive: &Path, overwrite: Overwrite) -> Result<()> {
-    let text = match archive.symlink_metadata() {
+fn refuse_standing(target: &Path, overwrite: Overwrite) -> Result<()> {
+    let text = match target.symlink_metadata() {
         Err(_) => return Ok(()),
-        Ok(standing) if standing.is_dir() => "a directory has the archive's name",
+        Ok(standing) if standing.is_dir() => "a directory has the file's name",
         Ok(_) if overwrite == Overwrite::Replace => return Ok(()),
-        Ok(_) => return Err(taken(archive)),
+        Ok(_) => return Err(taken(target)),
     };
-    Err(Error::new(ErrorKind::Sink, text).with_path(archive.as_os_str().as_bytes()))
+    Err(Error::new(ErrorKind::Sink, text).with_path(target.as_os_str().as_bytes()))
 }
 
 /// Removes the part of a run that is gone: one whose lock is free.
@@ -168,9 +192,9 @@ fn remove_abandoned(files: &Files, path: &Path) -> Result<()> {
     files.remove_file(path).map_err(|error| failed("cannot remove what an earlier run left", path, error))
 }
 
-fn taken(archive: &Path) -> Error {
+fn taken(target: &Path) -> Error {
     let text = "there is already a file of this name";
-    Error::new(ErrorKind::Sink, text).with_path(archive.as_os_str().as_bytes())
+    Error::new(ErrorKind::Sink, text).with_path(target.as_os_str().as_bytes())
 }
 
 /// Whether `path` is the name of `file`.
@@ -180,7 +204,7 @@ fn has_name(file: &std::fs::File, path: &Path) -> io::Result<bool> {
 }
 
 fn busy(path: &Path) -> Error {
-    let text = "another run is writing this archive";
+    let text = "another run is writing this file";
     Error::new(ErrorKind::Sink, text).with_path(path.as_os_str().as_bytes())
 }
 
@@ -196,7 +220,7 @@ mod tests {
     fn a_part_whose_name_is_anothers_by_now_leaves_it() {
         let made = tempfile::tempdir().unwrap();
         let (archive, path) = (made.path().join("scan.tar"), made.path().join("scan.tar.part"));
-        let part = Part::create(&Files::default(), &archive, Overwrite::Refuse).unwrap();
+        let part = PartFile::create(&Files::default(), &archive, Overwrite::Refuse).unwrap();
         std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, "another's").unwrap();
         drop(part);
@@ -204,20 +228,20 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_that_came_meanwhile_is_not_replaced_unless_that_was_asked_for() {
+    fn a_file_that_came_meanwhile_is_not_replaced_unless_that_was_asked_for() {
         let made = tempfile::tempdir().unwrap();
         let archive = made.path().join("scan.tar");
-        let part = Part::create(&Files::default(), &archive, Overwrite::Refuse).unwrap();
+        let part = PartFile::create(&Files::default(), &archive, Overwrite::Refuse).unwrap();
         std::fs::write(&archive, "another's").unwrap();
         let error = part.rename_new().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
-        assert_eq!(part.publish(Overwrite::Refuse).unwrap_err().kind(), ErrorKind::Sink);
+        assert_eq!(part.publish().unwrap_err().kind(), ErrorKind::Sink);
         assert_eq!(std::fs::read(&archive).unwrap(), b"another's");
         assert_eq!(made.path().read_dir().unwrap().count(), 1);
     }
 
     #[test]
-    fn an_archive_that_has_replaced_another_stays_when_its_directory_cannot_be_made_durable() {
+    fn a_file_that_has_replaced_another_stays_when_its_directory_cannot_be_made_durable() {
         struct NoSync;
         impl crate::Gate for NoSync {
             fn admit(&self, op: &FileOp<'_>) -> io::Result<usize> {
@@ -231,8 +255,8 @@ mod tests {
             let made = tempfile::tempdir().unwrap();
             let archive = made.path().join("scan.tar");
             let files = Files::gated(std::sync::Arc::new(NoSync));
-            let part = Part::create(&files, &archive, overwrite).unwrap();
-            assert!(part.publish(overwrite).is_err());
+            let part = PartFile::create(&files, &archive, overwrite).unwrap();
+            assert!(part.publish().is_err());
             assert_eq!(archive.exists(), is_left);
         }
     }
