@@ -49,6 +49,8 @@ pub struct MachineEntry {
     pub memory: u64,
     /// Virtual processors.
     pub cpus: u32,
+    /// Network adapters.
+    pub network_adapters: u32,
     /// What a machine for this disk is set to.
     pub firmware: Firmware,
     /// The firmwares that the disk boots under.

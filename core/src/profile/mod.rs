@@ -15,6 +15,7 @@ mod check;
 mod check_disks;
 mod check_guest;
 mod check_lvm;
+mod check_nics;
 mod disk;
 mod document;
 mod field_names;
@@ -52,8 +53,9 @@ pub use crate::partition::{SectorSize, TableKind};
 
 pub(crate) use account::Access;
 pub(crate) use check::check_mount_point;
-pub(crate) use check_guest::parse_network;
 pub(crate) use check_lvm::MOST_VOLUMES;
+pub(crate) use check_nics::parse_network;
+pub(crate) use network::kernel_name;
 pub(crate) use size::quoted;
 
 #[cfg(test)]

@@ -382,7 +382,6 @@ fn accounts_and_interfaces_are_refused_by_the_name_of_the_field() {
             "timezone",
             "keyboard",
             "welcome_message",
-            "nics[1]",
             "nics[0].name",
             "nics[0].addresses",
             "nics[0].gateways",
@@ -397,6 +396,32 @@ fn accounts_and_interfaces_are_refused_by_the_name_of_the_field() {
     let fields: Vec<&str> =
         std::iter::once(&wrong).chain(wrong.also()).filter_map(|error| error.field()).collect();
     assert_eq!(fields, ["root.password", "users[0].nam", "users[0].sudo"]);
+}
+
+#[test]
+fn interfaces_have_names_and_default_gateways_of_their_own() {
+    let refused = |nics: &str| -> Vec<String> {
+        let profile = Profile::from_json(format!(r#"{{"nics": {nics}}}"#).as_bytes()).unwrap();
+        let layers = [Layer { origin: Origin::Profile, profile: &profile }];
+        match Settings::resolve(&layers, None, &TreeFacts::default()) {
+            Ok(_) => Vec::new(),
+            Err(error) => {
+                let all = std::iter::once(&error).chain(error.also());
+                all.filter_map(|error| error.field().map(str::to_owned)).collect()
+            }
+        }
+    };
+    let address = r#""addresses": ["10.0.0.2/8"], "gateways": ["10.0.0.1"]"#;
+    let of_v6 = r#""addresses": ["2001:db8::2/64"], "gateways": ["2001:db8::1"]"#;
+    assert!(refused("[]").is_empty());
+    assert!(
+        refused(&format!(r#"[{{{address}}}, {{"name": "lan0", {of_v6}}}, {{"name": "eth2"}}]"#)).is_empty()
+    );
+    assert_eq!(refused(&format!("[{{{address}}}, {{{of_v6}}}, {{{address}}}]")), ["nics[2].gateways"]);
+    assert_eq!(refused(r#"[{"name": "lan0"}, {}, {"name": "lan0"}]"#), ["nics[2].name"]);
+    assert_eq!(refused(r#"[{"name": "eth1"}, {}]"#), ["nics[0].name", "nics[1].name"]);
+    assert!(refused(&format!("[{}]", ["{}"; 10].join(","))).is_empty());
+    assert_eq!(refused(&format!("[{}]", ["{}"; 11].join(","))), ["nics"]);
 }
 
 #[test]

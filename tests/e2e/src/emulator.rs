@@ -88,7 +88,7 @@ impl Emulator {
         deadline: Duration,
     ) -> Result<String> {
         // Without an adapter no firmware tries the network where the disk does not boot.
-        self.run(&[image], (machine, "none"), firmware, &[(text, "")], deadline)
+        self.run(&[image], (machine, &["none"]), firmware, &[(text, "")], deadline)
     }
 
     /// As [`Emulator::boot_until`], then types on the serial console: each step is a text to wait for, after that of the
@@ -119,13 +119,29 @@ impl Emulator {
         steps: &[(&str, &str)],
         deadline: Duration,
     ) -> Result<String> {
-        self.run(images, (machine, "user,model=virtio-net-pci,restrict=on"), firmware, steps, deadline)
+        let adapter = "user,model=virtio-net-pci,restrict=on";
+        self.run(images, (machine, &[adapter]), firmware, steps, deadline)
+    }
+
+    /// As [`Emulator::converse`], with these network adapters, as QEMU's option `-nic` has them.
+    ///
+    /// # Errors
+    /// As [`Emulator::converse`].
+    pub fn converse_over(
+        &self,
+        image: &Image,
+        machine: ((MachineModel, Attachment), &[&str]),
+        firmware: Firmware,
+        steps: &[(&str, &str)],
+        deadline: Duration,
+    ) -> Result<String> {
+        self.run(&[image], machine, firmware, steps, deadline)
     }
 
     fn run(
         &self,
         images: &[&Image],
-        (machine, adapter): ((MachineModel, Attachment), &str),
+        (machine, adapters): ((MachineModel, Attachment), &[&str]),
         firmware: Firmware,
         steps: &[(&str, &str)],
         deadline: Duration,
@@ -134,7 +150,7 @@ impl Emulator {
         let directory = tempfile::tempdir_in(first.path.parent().context("an image without a directory")?)?;
         let console = directory.path().join("console");
         let mut command = self.command(images, machine, firmware, &directory)?;
-        command.args(["-serial", "stdio", "-nic", adapter]);
+        command.args(["-serial", "stdio"]).args(adapters.iter().flat_map(|adapter| ["-nic", adapter]));
         let errors = directory.path().join("errors");
         command.stdin(Stdio::piped()).stdout(File::create(&console)?).stderr(File::create(&errors)?);
         let _seat = Seat::take();

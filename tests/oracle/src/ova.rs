@@ -195,12 +195,17 @@ impl Ova {
     /// # Panics
     /// If there is none, or another.
     pub fn item(&self, kind: u32) -> Xml {
-        let items = self.ovf.all("VirtualSystem/VirtualHardwareSection/Item");
-        let mut found =
-            items.into_iter().filter(|item| item.text_of("ResourceType") == Some(kind.to_string()));
+        let mut found = self.items(kind).into_iter();
         let item = found.next().unwrap();
         assert!(found.next().is_none());
         item
+    }
+
+    /// All items of this resource type.
+    pub fn items(&self, kind: u32) -> Vec<Xml> {
+        let mut items = self.ovf.all("VirtualSystem/VirtualHardwareSection/Item");
+        items.retain(|item| item.text_of("ResourceType") == Some(kind.to_string()));
+        items
     }
 
     /// The value of a `vmw:Config`; `None` where there is none.

@@ -5,6 +5,7 @@ mod fields;
 mod guest;
 mod image;
 mod json;
+mod nics;
 mod partitions;
 mod scan;
 mod scanned_instance;

@@ -1,6 +1,7 @@
 use diskwright_core::profile::{
     ByteSize, FileSystemKind, Firmware, NicMethod, NicRequest, PartitionFlag, PartitionRequest,
-    PartitionRole, Profile, RootAccount, Secret, SectorSize, SelinuxMode, SudoRight, TableKind, UserAccount,
+    PartitionRole, Profile, RootAccount, RouteRequest, Secret, SectorSize, SelinuxMode, SudoRight, TableKind,
+    UserAccount,
 };
 use diskwright_core::{Error, ErrorKind};
 
@@ -223,6 +224,36 @@ fn the_guests_own_configuration_is_read_in_both_syntaxes() {
     let mut read = parse(&written).unwrap();
     read.profile.root = Some(RootAccount::default());
     assert_eq!(read.profile, request.profile, "{written}");
+}
+
+#[test]
+fn interfaces_are_in_the_order_of_their_numbers_with_their_routes() {
+    let nic =
+        |number: u32, rest: &str| format!("<nic><name>lan{number}</name>{rest}<order>{number}</order></nic>");
+    let body = |nics: &[String]| {
+        format!("<image><installProfile><nics>{}</nics></installProfile></image>", nics.concat())
+    };
+    let route = |metric: u32| {
+        format!(
+            "<ipv4Method>AUTOMATIC</ipv4Method><routes><route><address>198.51.100.0</address><gateway>192.0.2.2</gateway>
+             <metric>{metric}</metric><netmask>255.255.255.0</netmask><type>4</type></route></routes>"
+        )
+    };
+    let off = "<ipv4Method>DISABLED</ipv4Method>";
+    let request = parse(&body(&[nic(2, off), nic(1, &route(0))])).unwrap();
+    let nics = request.profile.nics.unwrap();
+    let named = |nic: &NicRequest| (nic.name.clone().unwrap(), nic.method.unwrap());
+    assert_eq!(
+        nics.iter().map(named).collect::<Vec<_>>(),
+        [("lan1".to_owned(), NicMethod::Dhcp), ("lan2".to_owned(), NicMethod::None)]
+    );
+    let expected = RouteRequest { to: "198.51.100.0/24".into(), via: "192.0.2.2".into() };
+    assert_eq!(nics[0].routes.as_deref(), Some(&[expected][..]));
+    let error = parse(&body(&[nic(1, &route(5)), nic(2, "")])).unwrap_err();
+    assert_eq!(
+        fields(&error),
+        ["installProfile.nics.nic[0].routes.route[0].metric", "installProfile.nics.nic[1].ipv4Method"]
+    );
 }
 
 #[test]

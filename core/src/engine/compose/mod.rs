@@ -259,6 +259,7 @@ impl Composition {
                 name: self.machine.name.clone(),
                 memory: self.machine.memory,
                 cpus: self.machine.cpus,
+                network_adapters: self.machine.adapters,
                 firmware: self.machine.firmware,
                 boots_under: self.boots_under.clone(),
                 operating_system: self.machine.operating_system.clone(),
@@ -285,6 +286,10 @@ impl Composition {
         ];
         for path in disks {
             words.extend(["-drive".to_owned(), format!("file={path},format={driver},if=virtio")]);
+        }
+        // Without the option QEMU gives a machine one.
+        if self.machine.adapters > 1 {
+            words.extend((0..self.machine.adapters).flat_map(|_| ["-nic".to_owned(), "user".to_owned()]));
         }
         if self.machine.firmware == Firmware::Uefi {
             words.extend(["-bios".to_owned(), "/usr/share/ovmf/OVMF.fd".to_owned()]);
@@ -389,6 +394,8 @@ fn machine(
     let mut machine = Machine::new(name, order.seed.clone(), order.timestamp);
     machine.memory = settings.memory.value.bytes();
     machine.cpus = settings.cpus.value;
+    let nics = settings.nics.value.as_ref().map_or(1, Vec::len).max(1);
+    machine.adapters = u32::try_from(nics).unwrap_or(u32::MAX);
     machine.sector_size = settings.sector_size.value;
     machine.firmware = machine_firmware(settings, boots);
     let os = facts.os.clone().unwrap_or_default();
