@@ -110,8 +110,18 @@ fn ask(generated: &Generated, attachment: Attachment, login: (&str, &str)) -> Re
         ("answers-42", ""),
     ];
     let (machine, images) = ((MachineModel::Q35, attachment), [&images[0], &images[1]]);
-    let deadline = Duration::from_secs(600);
-    let console = emulator.converse_with(&images, machine, Firmware::Bios, &steps, deadline)?;
+    let boot = || {
+        let deadline = Duration::from_secs(1200);
+        emulator.converse_with(&images, machine, Firmware::Bios, &steps, deadline)
+    };
+    // systemd waits a minute and a half of the host's time for a disk, of which an emulated machine may get little.
+    let console = match boot() {
+        Err(error) if error.to_string().contains("Timed out waiting for device") => {
+            eprintln!("booting again: {error:#}");
+            boot()?
+        }
+        said => said?,
+    };
     for complaint in ["recovering journal", "Failed to mount", "Gave up waiting", "[FAILED]", "error:"] {
         ensure!(!console.contains(complaint), "{complaint}:\n{console}");
     }

@@ -53,7 +53,7 @@ fn every_interface_is_on_the_adapter_in_its_place_under_its_name() -> Result<()>
         (machine, &ADAPTERS),
         Firmware::Bios,
         &steps,
-        Duration::from_secs(600),
+        Duration::from_secs(1200),
     )?;
     let words = console.lines().flat_map(|line| line.split_whitespace().chain(["\n"]));
     let said = words.collect::<Vec<_>>().join(" ");
