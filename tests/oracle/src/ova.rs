@@ -172,7 +172,7 @@ fn check_references(ovf: &Xml) {
     assert_eq!(wanted, ids.iter().map(|id| format!("ovf:/disk/{id}")).collect::<Vec<_>>());
     let network = ovf.only("NetworkSection/Network").attribute("name");
     let connections: Vec<String> = items.iter().filter_map(|item| item.text_of("Connection")).collect();
-    assert_eq!(connections, [network]);
+    assert!(!connections.is_empty() && connections.iter().all(|one| *one == network), "{connections:?}");
     for config in ovf.all("VirtualSystem/VirtualHardwareSection/Config") {
         assert_eq!(config.attribute("required"), "false");
     }
