@@ -77,6 +77,8 @@ mod client_tests;
 #[cfg(test)]
 mod disk_tests;
 #[cfg(test)]
+mod nic_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod volume_group_tests;
