@@ -61,7 +61,8 @@ impl VirtualBox {
         let settings = self.attach(settings, disk_uuid, vec![String::new(); count])?;
         // OVF alone cannot ask VirtualBox for UEFI. Where BIOS will do, an envelope without VirtualBox's element is the one
         // that most importers understand.
-        let is_extended = machine.firmware == Firmware::Uefi;
+        // Of OVF's adapters only the first is on NAT in VirtualBox, those after it are on nothing.
+        let is_extended = machine.firmware == Firmware::Uefi || machine.adapters > 1;
         let envelope_disks = settings.disks.iter().zip(disks).map(|(attached, disk)| EnvelopeDisk {
             capacity: disk.size(),
             uuid: is_extended.then_some(attached.uuid),

@@ -1,4 +1,4 @@
-//! A Debian machine with several network adapters: each interface is the one that the profile means.
+//! Machines with several network adapters: each interface is the one that the profile means, and VirtualBox has all adapters.
 
 use std::fs;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use diskwright_e2e::debian::{self, DebianTree, Workshop};
 use diskwright_e2e::variant::{Image, Kind};
+use diskwright_e2e::virtualbox::{VirtualBox, inside};
 use diskwright_e2e::{Attachment, Emulator, Firmware, MachineModel, generate};
 
 const PASSWORD: &str = "of the root";
@@ -67,6 +68,53 @@ fn every_interface_is_on_the_adapter_in_its_place_under_its_name() -> Result<()>
         "198.51.100.0/24 via 10.9.0.2 dev uplink7",
     ] {
         ensure!(said.contains(expected), "{expected} is missing:\n{said}");
+    }
+    Ok(())
+}
+
+/// `VBoxManage showvminfo` of a machine with two disks and three adapters, after both ways into VirtualBox.
+#[test]
+fn virtualbox_has_every_disk_and_every_adapter() -> Result<()> {
+    let Some(virtualbox) = VirtualBox::find() else { return Ok(()) };
+    let room = tempfile::tempdir()?;
+    let tree = room.path().join("tree");
+    for (path, text) in [
+        ("etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n"),
+        ("usr/sbin/ifup", "ifup"),
+        ("usr/lib/systemd/systemd-udevd", "udevd"),
+        ("home/ann/notes", "on the second disk"),
+    ] {
+        let path = tree.join(path);
+        fs::create_dir_all(path.parent().context("a file in a directory")?)?;
+        fs::write(path, text)?;
+    }
+    for (format, compress, network, bus) in [
+        ("virtualbox", true, "nat", "SATA"),
+        ("virtualbox", false, "nat", "SATA"),
+        ("vmware", true, "bridged", "SCSI"),
+    ] {
+        let mut arguments = vec!["--boot", "none", "--name", "machine", "--disk-size", "24M"];
+        arguments.extend(["--further-disk", "size=16M,partition=/home"]);
+        arguments.extend(NICS.iter().flat_map(|nic| ["--nic", nic]));
+        arguments.extend(compress.then_some("--compress"));
+        let out = room.path().join(format!("{format}-{compress}"));
+        generate(&tree, &[format], &out, &arguments)?;
+        if compress {
+            let (appliance, machines) = (inside("machine.ova"), inside("machines"));
+            let import =
+                ["import", &appliance, "--vsys", "0", "--vmname", "machine", "--basefolder", &machines];
+            virtualbox.manage(&out, &import)?;
+        } else {
+            virtualbox.manage(&out, &["registervm", &inside("machine.vbox")])?;
+        }
+        let machine = virtualbox.machine(&out, "machine")?;
+        let said = |key: &str| machine.get(key).map_or("", String::as_str);
+        let adapters = ["nic1", "nic2", "nic3", "nic4"].map(said);
+        ensure!(adapters == [network, network, network, "none"], "{format} {compress}: {adapters:?}");
+        for port in ["0", "1"] {
+            let disk = said(&format!("{bus}-{port}-0"));
+            ensure!(disk.starts_with(&inside("")), "{format} {compress} has no disk at {port}: {machine:#?}");
+        }
     }
     Ok(())
 }
