@@ -348,6 +348,10 @@ pub(crate) struct SettingArguments {
     #[arg(long, value_parser = named(&["required", "optional", "none"], BootPolicy::from_str))]
     pub(crate) boot: Option<BootPolicy>,
 
+    /// A disk beside the first; repeatable. Keys: size, table (gpt, mbr), and any number of times partition, a mount point,
+    /// `swap` or `lvm:GROUP`, with a size after a colon where it has one (/home, swap:2G)
+    #[arg(long, value_name = "KEY=VALUE[,KEY=VALUE]…")]
+    pub(crate) further_disk: Vec<String>,
     /// Kind of partition table [default: gpt]
     #[arg(long, value_parser = named(&["gpt", "mbr"], TableKind::from_str))]
     pub(crate) partition_table: Option<TableKind>,
