@@ -220,8 +220,9 @@ fn archives_for_compute_engine_are_clean_if_they_are_of_the_old_gnu_kind() {
     assert_eq!(archived(&tar, &["-c", "-S", "-z", "--format=oldgnu"], &files), [""; 0]);
     assert_eq!(archived(&tar, &["-c", "-z", "--format=oldgnu"], &files), [""; 0]);
     assert_eq!(archived(&tar, &["-c", "-S", "--format=gnu"], &files), ["gce-gzip"]);
-    assert_eq!(archived(&tar, &["-c", "-z", "--format=ustar"], &files), ["gce-tar-format"]);
-    assert_eq!(archived(&tar, &["-c", "-z", "--format=pax"], &files), ["gce-tar-format"]);
+    assert_eq!(archived(&tar, &["-c", "-S", "-z", "--format=pax"], &files), ["gce-tar-format"]);
+    let small: [(&str, &[u8]); 1] = [("disk.raw", &disk[..1 << 20])];
+    assert_eq!(archived(&tar, &["-c", "-z", "--format=ustar"], &small), ["gce-disk-size", "gce-tar-format"]);
 }
 
 #[test]

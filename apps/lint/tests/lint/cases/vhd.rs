@@ -94,7 +94,7 @@ fn tables() -> Vec<Case> {
         Case::new("vhd-block-range", entry(0)).also(DYNAMIC),
         Case::new("vhd-block-overlap", entry(BITMAP)).also(DYNAMIC),
         Case::new("vhd-block-overlap", entry(BITMAP + BLOCK)).also(&["vhd-azure-type", "vhd-bitmap"]),
-        Case::new("vhd-bitmap", dynamic().patched(BITMAP + 5, &[0xfe])).also(DYNAMIC),
+        Case::new("vhd-bitmap", dynamic().patched(BITMAP + 3, &[0xfe])).also(DYNAMIC),
         Case::new("vhd-generation", for_uefi).also(DYNAMIC),
     ]
 }

@@ -38,7 +38,8 @@ fn regions() -> Vec<Case> {
     let [first, second] = REGIONS;
     let third: &[u8] =
         &[&[9; 16], &(4_u64 << 20).to_le_bytes()[..], &(1_u32 << 20).to_le_bytes(), &[1]].concat();
-    let again: &[u8] = &dynamic().files["disk.vhdx"][first + 16..first + 48].to_vec();
+    let valid = dynamic();
+    let again: &[u8] = &valid.files["disk.vhdx"][first + 16..first + 48];
     let three = |entry: &[u8]| {
         with(&[(first + 8, &[3]), (second + 8, &[3]), (first + 80, entry), (second + 80, entry)])
     };
@@ -100,8 +101,8 @@ fn tables() -> Vec<Case> {
         Case::new("vhdx-table-length", with(&[(ITEMS + 8, &(1_u64 << 38).to_le_bytes())])),
         Case::new("vhdx-table-entry", entry(1, 7)),
         Case::new("vhdx-table-entry", entry(1, 8)),
-        Case::new("vhdx-block-range", entry(1, block + (1 << 20) | 6)),
-        Case::new("vhdx-block-range", entry(1, 2 << 20 | 6)),
+        Case::new("vhdx-block-range", entry(1, (block + (1 << 20)) | 6)),
+        Case::new("vhdx-block-range", entry(1, (2 << 20) | 6)),
         Case::new("vhdx-block-range", entry(1, 6)),
         Case::new("vhdx-block-overlap", entry(1, block | 6)),
         Case::new("vhdx-fixed-blocks", with(&[(ITEMS + 4, &[1])])),

@@ -4,7 +4,7 @@ use super::{Package, data};
 pub(crate) const HEADER: usize = 512;
 pub(crate) const TABLE: usize = 1536;
 pub(crate) const BITMAP: usize = 2048;
-pub(crate) const BLOCK: usize = 512 << 10;
+pub(crate) const BLOCK: usize = 16 << 10;
 /// Blocks of the disk, of which the first and the last are stored.
 const BLOCKS: usize = 3;
 
