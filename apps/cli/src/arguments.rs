@@ -44,8 +44,9 @@ pub(crate) enum Command {
     Formats(FormatsArguments),
     /// Check images against the rules of the products that import them
     ///
-    /// Takes OVA, OVF, VMDK, VMX, VBOX, VDI and QCOW2 files, ours or others', and those beside them that they name. Prints
-    /// a line for each rule broken; exits with 1 if one is whose severity is an error.
+    /// Takes OVA, OVF, VMDK, VMX, VBOX, VDI, QCOW2, VHD and VHDX files, Vagrant's boxes, archives for Compute Engine and disks
+    /// packed by gzip or zstd, ours or others', and the files beside them that they name. Prints a line for each rule broken;
+    /// exits with 1 if one is whose severity is an error.
     Lint(LintArguments),
     /// Read images again and compare them with their scan and report
     ///
