@@ -58,6 +58,9 @@ pub struct Emulator {
 }
 
 impl Emulator {
+    /// The network adapter of [`Emulator::converse`].
+    pub const ADAPTER: &str = "user,model=virtio-net-pci,restrict=on";
+
     /// Finds QEMU and OVMF.
     ///
     /// # Panics
@@ -88,7 +91,7 @@ impl Emulator {
         deadline: Duration,
     ) -> Result<String> {
         // Without an adapter no firmware tries the network where the disk does not boot.
-        self.run(&[image], (machine, &["none"]), firmware, &[(text, "")], deadline)
+        self.converse_over(&[image], (machine, &["none"]), firmware, &[(text, "")], deadline)
     }
 
     /// As [`Emulator::boot_until`], then types on the serial console: each step is a text to wait for, after that of the
@@ -104,41 +107,15 @@ impl Emulator {
         steps: &[(&str, &str)],
         deadline: Duration,
     ) -> Result<String> {
-        self.converse_with(&[image], machine, firmware, steps, deadline)
+        self.converse_over(&[image], (machine, &[Self::ADAPTER]), firmware, steps, deadline)
     }
 
-    /// As [`Emulator::converse`], with several disks, from the first of which the machine starts.
-    ///
-    /// # Errors
-    /// As [`Emulator::converse`].
-    pub fn converse_with(
-        &self,
-        images: &[&Image],
-        machine: (MachineModel, Attachment),
-        firmware: Firmware,
-        steps: &[(&str, &str)],
-        deadline: Duration,
-    ) -> Result<String> {
-        let adapter = "user,model=virtio-net-pci,restrict=on";
-        self.run(images, (machine, &[adapter]), firmware, steps, deadline)
-    }
-
-    /// As [`Emulator::converse`], with these network adapters, as QEMU's option `-nic` has them.
+    /// As [`Emulator::converse`], with several disks, from the first of which the machine starts, and with these network adapters, as
+    /// QEMU's option `-nic` has them.
     ///
     /// # Errors
     /// As [`Emulator::converse`].
     pub fn converse_over(
-        &self,
-        image: &Image,
-        machine: ((MachineModel, Attachment), &[&str]),
-        firmware: Firmware,
-        steps: &[(&str, &str)],
-        deadline: Duration,
-    ) -> Result<String> {
-        self.run(&[image], machine, firmware, steps, deadline)
-    }
-
-    fn run(
         &self,
         images: &[&Image],
         (machine, adapters): ((MachineModel, Attachment), &[&str]),

@@ -112,7 +112,7 @@ fn ask(generated: &Generated, attachment: Attachment, login: (&str, &str)) -> Re
     let (machine, images) = ((MachineModel::Q35, attachment), [&images[0], &images[1]]);
     let boot = || {
         let deadline = Duration::from_secs(1200);
-        emulator.converse_with(&images, machine, Firmware::Bios, &steps, deadline)
+        emulator.converse_over(&images, (machine, &[Emulator::ADAPTER]), Firmware::Bios, &steps, deadline)
     };
     // systemd waits a minute and a half of the host's time for a disk, of which an emulated machine may get little.
     let console = match boot() {

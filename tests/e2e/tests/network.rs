@@ -50,7 +50,7 @@ fn every_interface_is_on_the_adapter_in_its_place_under_its_name() -> Result<()>
     ];
     let machine = (MachineModel::Q35, Attachment::OnBoard);
     let console = emulator.converse_over(
-        &image,
+        &[&image],
         (machine, &ADAPTERS),
         Firmware::Bios,
         &steps,
