@@ -185,10 +185,11 @@ impl<'a> State<'a> {
             };
             *left = rest;
         }
+        let before = self.end;
         match self.next() {
             Ok(Ok(is_more)) => Ok(is_more),
-            // It was unpacked before; what can be read of it ends here.
-            Ok(Err(_)) => Ok(false),
+            // It was unpacked before, and what is wrong is known: of what comes before that there may still be some.
+            Ok(Err(_)) => Ok(self.end > before),
             Err(error) => Err(io::Error::other(error)),
         }
     }

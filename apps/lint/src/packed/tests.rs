@@ -50,6 +50,22 @@ fn content_is_read_forward_back_and_across_members() {
 }
 
 #[test]
+fn what_stands_before_the_damage_can_be_read_again() {
+    let content = content((17 << 20) + 72);
+    let mut bytes = gzip(&content);
+    bytes.truncate(bytes.len() - 12);
+    let source = reader(bytes);
+    let packed = Packed::open(&source, Codec::Gzip).unwrap();
+    assert!(packed.is_broken() && packed.size() > 16 << 20);
+    let last = packed.size() - 8;
+    for at in [0, last, 8, last] {
+        let mut read = [0; 8];
+        packed.read_exact_at(at, &mut read).unwrap();
+        assert_eq!(read, content[at as usize..at as usize + 8], "at {at}");
+    }
+}
+
+#[test]
 fn who_reads_back_without_end_is_stopped() {
     let source = reader(gzip(&vec![0; 17 << 20]));
     let packed = Packed::open(&source, Codec::Gzip).unwrap();
