@@ -26,6 +26,7 @@ pub(crate) fn run_all(workspace: &Workspace, boots: Boots) -> Result<bool> {
     course.step("clients", || made::CLIENTS.make(workspace).map(|_| Counts::one_passed()));
     course.step("tree", || made::TREE.make(workspace).map(|_| Counts::one_passed()));
     course.step("tree with LVM", || made::LVM_TREE.make(workspace).map(|_| Counts::one_passed()));
+    course.step("tree for boots", || made::BOOT_TREE.make(workspace).map(|_| Counts::one_passed()));
     course.step("virtualbox", || made::VIRTUALBOX.make(workspace).map(|_| Counts::one_passed()));
     course.step("fmt", || plain(&mut workspace.cargo(&["fmt", "--all", "--check"])));
     course.step("clippy", || {

@@ -31,7 +31,7 @@ pub(crate) const TREE: Made = Made {
     what: "the Debian tree",
     directory: "debian-12-tree",
     recipe: "fixtures/recipes/debian-tree.sh",
-    beside: &[],
+    beside: &[MACHINE],
     suite: "bookworm",
     components: "main",
     root_because: Some("it holds device nodes and foreign owners"),
@@ -42,11 +42,37 @@ pub(crate) const LVM_TREE: Made = Made {
     what: "the Debian tree with LVM",
     directory: "debian-12-lvm-tree",
     recipe: "fixtures/recipes/debian-lvm-tree.sh",
-    beside: &[],
+    beside: &[MACHINE],
     suite: "bookworm",
     components: "main",
     root_because: Some("it holds device nodes and foreign owners"),
 };
+
+/// The Debian 12 machine of the boot matrix, in layers: `machine`, loaders, initial RAM disks. The tests of every run boot it.
+pub(crate) const BOOT_TREE: Made =
+    boot_tree("the Debian 12 tree for boots", "debian-12-boot-tree", "bookworm");
+
+/// All machines of the boot matrix.
+pub(crate) const BOOT_TREES: [Made; 3] = [
+    boot_tree("the Debian 11 tree for boots", "debian-11-boot-tree", "bullseye"),
+    BOOT_TREE,
+    boot_tree("the Debian 13 tree for boots", "debian-13-boot-tree", "trixie"),
+];
+
+const fn boot_tree(what: &'static str, directory: &'static str, suite: &'static str) -> Made {
+    Made {
+        what,
+        directory,
+        recipe: "fixtures/recipes/debian-boot-tree.sh",
+        beside: &[MACHINE, "fixtures/recipes/host-only.sh"],
+        suite,
+        components: "main",
+        root_because: Some("it holds device nodes and foreign owners"),
+    }
+}
+
+/// What all Debian machines share.
+const MACHINE: &str = "fixtures/recipes/debian-machine.sh";
 
 /// A machine of 200 000 small files, with the boot files of the Debian tree, which must be made before: `root` and `root.tar`,
 /// likewise.

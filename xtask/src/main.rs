@@ -1,4 +1,4 @@
-//! Developer tasks: `cargo xtask setup`, `tree`, `virtualbox`, `clients`, `arrows`, `compare`, `curve`, `fuzz`, `reliability`, `test`.
+//! Developer tasks: `cargo xtask setup`, `tree`, `virtualbox`, `clients`, `arrows`, `boots`, `compare`, `curve`, `fuzz`, `reliability`, `test`.
 //!
 //! Nothing here depends on the rest of the workspace, so that a task starts within seconds on a fresh clone.
 
@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 
 mod apt;
 mod arrows;
+mod boots;
 mod check;
 mod command;
 mod compare;
@@ -23,9 +24,10 @@ const USAGE: &str = "\
 Usage: cargo xtask TASK
 
   setup            install the foreign tools that the tests need
-  tree             make the Debian 12 machine that the end-to-end tests scan
+  tree [--boots]   make the Debian 12 machines that the end-to-end tests scan, or the three of the boot matrix
   virtualbox       make the tree in which VirtualBox imports and converts what we write
   clients          make the Python in which the official clients of the scan-image API run
+  boots [--fresh]  boot every machine of the boot matrix whose disk was not booted as foretold before, or all, and write a table
   arrows           check which crate may depend on which
   compare [--tree debian|small-files|DIRECTORY]… [--runs N] [--only JOB]…
                    time tree to finished image, ours beside others and the limit, and write tables and plots
@@ -64,7 +66,14 @@ fn run(arguments: &[&str]) -> Result<bool> {
         ["tree"] => {
             println!("{}", made::TREE.make(&workspace)?.display());
             println!("{}", made::LVM_TREE.make(&workspace)?.display());
+            println!("{}", made::BOOT_TREE.make(&workspace)?.display());
         }
+        ["tree", "--boots"] => {
+            for tree in &made::BOOT_TREES {
+                println!("{}", tree.make(&workspace)?.display());
+            }
+        }
+        ["boots", options @ ..] => return boots::run(&workspace, options),
         ["virtualbox"] => println!("{}", made::VIRTUALBOX.make(&workspace)?.display()),
         ["clients"] => println!("{}", made::CLIENTS.make(&workspace)?.display()),
         ["arrows"] => arrows::check(&workspace)?,

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use diskwright::Error;
+use diskwright::format::DiskController;
 use diskwright::profile::{
     BootPolicy, ByteSize, Firmware, IdentityPolicy, LvmPolicy, Profile, SectorSize, TableKind,
 };
@@ -298,6 +299,10 @@ pub(crate) struct OrderArguments {
     #[arg(long, value_enum, default_value_t = InitramfsMode::Amend)]
     pub(crate) initramfs: InitramfsMode,
 
+    /// A controller on which the disk must be found besides those that the target's machines have, see `check`; repeatable
+    #[arg(long, value_name = "NAME", value_parser = controller())]
+    pub(crate) controller: Vec<DiskController>,
+
     /// Refuse a scan with anything to warn of or to normalise
     #[arg(long)]
     pub(crate) strict: bool,
@@ -419,6 +424,12 @@ pub(crate) fn named<T: Clone + Send + Sync + 'static>(
     parse: fn(&str) -> Result<T, Error>,
 ) -> impl TypedValueParser<Value = T> {
     PossibleValuesParser::new(names).try_map(move |name| parse(&name))
+}
+
+/// A parser of controllers' names that shells can complete.
+fn controller() -> impl TypedValueParser<Value = DiskController> {
+    let names = DiskController::ALL.iter().map(|controller| controller.name());
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<DiskController>())
 }
 
 fn sector_size(text: &str) -> Result<SectorSize, Error> {

@@ -74,6 +74,7 @@ pub(crate) fn prepare(
         InitramfsMode::Amend => InitramfsPolicy::Amend,
         InitramfsMode::Keep => InitramfsPolicy::Keep,
     };
+    order.controllers.clone_from(&arguments.controller);
     if arguments.strict {
         order.strictness = Strictness::Strict;
     }

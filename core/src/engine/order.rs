@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::format::TargetFormat;
+use crate::format::{DiskController, TargetFormat};
 use crate::profile::{MachineReport, Profile};
 use crate::readiness::InitramfsPolicy;
 use crate::scan::ScanSource;
@@ -39,6 +39,9 @@ pub struct Order {
     pub notes: Vec<String>,
     /// What may be done to initial RAM disks that would not find the disk. Default: what they lack is appended.
     pub initramfs: InitramfsPolicy,
+    /// Controllers on which the disk must be found besides those that the targets' machines have: what is foretold and what
+    /// initial RAM disks lack is for these, too. Default: none.
+    pub controllers: Vec<DiskController>,
     /// Which outputs get a plain SHA-256 in place of the tree digest. Default: those that are downloaded.
     pub digests: Digests,
 }
@@ -77,6 +80,7 @@ impl Order {
             donor: None,
             notes: Vec::new(),
             initramfs: InitramfsPolicy::default(),
+            controllers: Vec::new(),
             digests: Digests::default(),
         }
     }

@@ -1,4 +1,8 @@
+use std::str::FromStr;
+
 use serde::Serialize;
+
+use crate::{Error, ErrorKind, Result};
 
 /// What the machines that take a format's images have, as far as a guest needs drivers for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,6 +84,20 @@ impl DiskController {
     }
 }
 
+impl FromStr for DiskController {
+    type Err = Error;
+
+    /// Reads a controller's name.
+    fn from_str(text: &str) -> Result<Self> {
+        let found = Self::ALL.iter().find(|controller| controller.name() == text);
+        found.copied().ok_or_else(|| {
+            let names: Vec<&str> = Self::ALL.iter().map(|controller| controller.name()).collect();
+            let text = format!("{text:?} is no controller: {}", names.join(", "));
+            Error::new(ErrorKind::InvalidOption, text).with_field("controller")
+        })
+    }
+}
+
 impl NetworkAdapter {
     /// Its name for people and programs.
     pub fn name(self) -> &'static str {
@@ -89,5 +107,19 @@ impl NetworkAdapter {
             Self::Vmxnet3 => "vmxnet3",
             Self::HyperV => "hyper-v",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_controller_is_read_by_its_name_and_nothing_else_is() {
+        for controller in DiskController::ALL {
+            assert_eq!(controller.name().parse::<DiskController>().unwrap(), *controller);
+        }
+        let error = "floppy".parse::<DiskController>().unwrap_err().to_string();
+        assert!(error.contains("floppy") && error.contains("virtio-block"), "{error}");
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct Question<'a> {
     pub(crate) early: &'a EarlyRamdisks,
     /// Newest first: the first one boots by default.
     pub(crate) kernels: &'a [Kernel],
-    pub(crate) targets: Vec<Target>,
+    pub(crate) targets: Vec<Target<'a>>,
     pub(crate) request: &'a BootRequest<'a>,
     /// The firmwares for which the disk gets a loader.
     pub(crate) boots: FirmwareParts,
@@ -40,10 +40,25 @@ pub(crate) struct Question<'a> {
 
 /// A target of the order.
 #[derive(Clone, Copy)]
-pub(crate) struct Target {
+pub(crate) struct Target<'a> {
     /// Id of its format.
     pub(crate) id: &'static str,
     pub(crate) hardware: Hardware,
+    /// Controllers that the order asks for besides those of its machines.
+    pub(crate) asked: &'a [DiskController],
+}
+
+impl Target<'_> {
+    /// Each controller once: those of its machines, then those that the order asks for.
+    pub(super) fn controllers(&self) -> Vec<DiskController> {
+        let mut controllers: Vec<DiskController> = Vec::new();
+        for controller in self.hardware.controllers.iter().chain(self.asked) {
+            if !controllers.contains(controller) {
+                controllers.push(*controller);
+            }
+        }
+        controllers
+    }
 }
 
 /// What is foretold, and what makes it so.
@@ -147,10 +162,11 @@ fn network(question: &Question<'_>, kernel: &ExaminedKernel, findings: &mut Vec<
 fn predictions(question: &Question<'_>, first: Option<&Judged>) -> Vec<Prediction> {
     let mut predictions = Vec::new();
     for target in &question.targets {
-        let controllers: Vec<Option<DiskController>> = match target.hardware.controllers {
-            [] => vec![None],
-            known => known.iter().copied().map(Some).collect(),
-        };
+        let mut controllers: Vec<Option<DiskController>> =
+            target.controllers().into_iter().map(Some).collect();
+        if target.hardware.controllers.is_empty() {
+            controllers.insert(0, None);
+        }
         for controller in controllers {
             for firmware in [Firmware::Bios, Firmware::Uefi] {
                 if !is_wanted(question, firmware) {

@@ -42,10 +42,10 @@ impl Wanted {
     pub(super) fn of(question: &Question<'_>) -> Self {
         let mut controllers: Vec<(DiskController, Vec<&'static str>)> = Vec::new();
         for target in &question.targets {
-            for controller in target.hardware.controllers {
-                match controllers.iter_mut().find(|(known, _)| known == controller) {
+            for controller in target.controllers() {
+                match controllers.iter_mut().find(|(known, _)| *known == controller) {
                     Some((_, targets)) => targets.push(target.id),
-                    None => controllers.push((*controller, vec![target.id])),
+                    None => controllers.push((controller, vec![target.id])),
                 }
             }
         }
@@ -136,7 +136,7 @@ impl Judge<'_> {
         wanted: &Wanted,
         ramdisk: Option<(&ReadRamdisk, &Residue)>,
     ) -> (Judged, BTreeSet<String>) {
-        let mut all = self.ramdisk();
+        let mut all = self.ramdisk().max(self.asked_root());
         for need in &wanted.volumes {
             all = all.max(self.needs(&[*need], None, &[]));
         }
@@ -222,6 +222,30 @@ impl Judge<'_> {
             }
         };
         self.tell(Finding::new("root-without-initramfs", severity, what, remedy));
+        verdict
+    }
+
+    /// Whether a root that the order's kernel parameters name is on the disk. Menus' own options are made true; parameters
+    /// are passed as they are, and come last.
+    ///
+    /// # Reference
+    /// Linux, `Documentation/admin-guide/kernel-parameters.txt`, `root=`.
+    fn asked_root(&mut self) -> Verdict {
+        let request = self.question.request;
+        let Some(option) = needs::asked_root(request) else { return Verdict::Boots };
+        if request.true_options(option).is_ok_and(|made_true| made_true == option) {
+            return Verdict::Boots;
+        }
+        let value = option.trim_start_matches("root=");
+        // Whether a disk is called so depends on the machine.
+        let is_device = value.strip_prefix("/dev/").is_some_and(|name| !name.contains('/'));
+        let (severity, verdict) = match is_device {
+            true => (Severity::Warning, Verdict::Unknown),
+            false => (self.gravest, Verdict::DoesNotBoot),
+        };
+        let what = format!("the kernel parameter {option} names no file system of the new disk");
+        let remedy = "leave it out: boot menus name the root of the new disk";
+        self.tell(Finding::new("stale-root", severity, what, remedy));
         verdict
     }
 

@@ -51,10 +51,15 @@ pub(super) fn of_file_system(kind: &str) -> Option<Need> {
     })
 }
 
+/// The `root=` among the order's kernel parameters, which stand behind those of menus: the last one counts.
+pub(super) fn asked_root<'a>(request: &BootRequest<'a>) -> Option<&'a str> {
+    request.parameters.iter().rev().map(String::as_str).find(|option| option.starts_with("root="))
+}
+
 /// Whether the kernel's options name the root by its partition; `None` when nothing is known of them.
 pub(super) fn root_partition(request: &BootRequest<'_>) -> Option<bool> {
-    let given = request.parameters.iter().map(String::as_str).chain(request.scanned_cmdline);
-    let option = given.flat_map(str::split_whitespace).find(|option| option.starts_with("root="))?;
+    let mut scanned = request.scanned_cmdline.into_iter().flat_map(str::split_whitespace);
+    let option = asked_root(request).or_else(|| scanned.rfind(|option| option.starts_with("root=")))?;
     // Where the disk has no such device, menus name the root by its identifier.
     let option = request.true_options(option).unwrap_or_default();
     let root = option.trim_start_matches("root=").trim_matches(['"', '\'']);

@@ -113,6 +113,8 @@ fn disk() -> VolumesOfTheDisk {
 struct Case {
     files: Vec<(String, Vec<u8>)>,
     controllers: &'static [DiskController],
+    asked: &'static [DiskController],
+    parameters: Vec<String>,
     policy: InitramfsPolicy,
     identifiers: IdentifierMap,
     edited: BTreeSet<String>,
@@ -126,6 +128,8 @@ impl Case {
         Self {
             files: files(ramdisk),
             controllers,
+            asked: &[],
+            parameters: vec!["quiet".to_owned()],
             policy: InitramfsPolicy::Amend,
             identifiers,
             edited: BTreeSet::new(),
@@ -142,7 +146,7 @@ impl Case {
         let request = BootRequest {
             disk: &self.disk,
             identifiers: &self.identifiers,
-            parameters: &["quiet".to_owned()],
+            parameters: &self.parameters,
             scanned_cmdline: self.cmdline,
         };
         let hardware = Hardware { controllers: self.controllers, adapters: &[NetworkAdapter::E1000] };
@@ -150,7 +154,7 @@ impl Case {
             tree: &tree,
             early: &EarlyRamdisks::new(&Monitor::new(), false),
             kernels: &kernels,
-            targets: vec![Target { id: "vmware", hardware }],
+            targets: vec![Target { id: "vmware", hardware, asked: self.asked }],
             request: &request,
             boots: FirmwareParts { bios: true, uefi: false },
             lacks: [None, Some("there is no loader".to_owned())],
@@ -273,6 +277,42 @@ fn a_driver_that_the_tree_does_not_have_is_named() {
         answer.readiness.findings.iter().filter(blocking).map(|finding| finding.what.as_str()).collect();
     assert_eq!(what.len(), 2);
     assert!(what[0].contains("no driver of VMware's paravirtual SCSI"), "{what:?}");
+}
+
+#[test]
+fn controllers_that_the_order_asks_for_are_looked_after_once_too() {
+    let mut case = Case::new(ramdisk(&PRESENT, &TOOLS), &[DiskController::VirtioBlock]);
+    case.asked =
+        &[DiskController::VirtioBlock, DiskController::Ahci, DiskController::Nvme, DiskController::Ahci];
+    let bios = |answer: &Answer| -> Vec<(Option<DiskController>, Verdict)> {
+        let all = verdicts(answer).into_iter().filter(|(_, firmware, _)| *firmware == Firmware::Bios);
+        all.map(|(controller, _, verdict)| (controller, verdict)).collect()
+    };
+    let expected = [
+        (Some(DiskController::VirtioBlock), Verdict::Boots),
+        (Some(DiskController::Ahci), Verdict::Boots),
+        (Some(DiskController::Nvme), Verdict::DoesNotBoot),
+    ];
+    assert_eq!(bios(&case.answer()), expected);
+    assert!(case.answer().amendments[0].after.contains("ahci.ko"));
+    case.controllers = &[];
+    assert_eq!(bios(&case.answer())[0], (None, Verdict::Unknown));
+}
+
+#[test]
+fn a_root_that_the_order_names_must_be_on_the_disk() {
+    let verdict = |root: &str| {
+        let mut case = Case::new(ramdisk(&PRESENT, &TOOLS), &[DiskController::VirtioBlock]);
+        case.parameters = vec![format!("root=UUID={OLD}"), root.to_owned(), "quiet".to_owned()];
+        let answer = case.answer();
+        let told = told(&answer).into_iter().find(|(id, _)| *id == "stale-root");
+        (answer.readiness.verdict(), told.map(|(_, severity)| severity))
+    };
+    assert_eq!(verdict(&format!("root=UUID={ROOT}")), (Verdict::Boots, None));
+    assert_eq!(verdict(&format!("root=UUID={OLD}")), (Verdict::DoesNotBoot, Some(Severity::Blocking)));
+    assert_eq!(verdict("root=LABEL=old"), (Verdict::DoesNotBoot, Some(Severity::Blocking)));
+    assert_eq!(verdict("root=/dev/mapper/vg-root"), (Verdict::DoesNotBoot, Some(Severity::Blocking)));
+    assert_eq!(verdict("root=/dev/sda2"), (Verdict::Unknown, Some(Severity::Warning)));
 }
 
 #[test]

@@ -49,6 +49,44 @@ pub enum Firmware {
     Uefi,
 }
 
+/// A machine that is booted.
+#[derive(Clone, Copy, Debug)]
+pub struct Boot<'a> {
+    /// The machine, and what its disk hangs on.
+    pub machine: (MachineModel, Attachment),
+    /// What starts it.
+    pub firmware: Firmware,
+    /// Its network adapters, each as QEMU's option `-nic` has it; `none` for none.
+    pub adapters: &'a [&'a str],
+    /// Bytes of the disks' sectors.
+    pub sector_size: u32,
+}
+
+/// What came of a boot.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    /// All that stood on the serial console.
+    pub console: String,
+    /// How far it came.
+    pub end: End,
+    /// Whether this process, and with it most likely the machine, was stopped for seconds, so that the guest's own deadlines
+    /// may have passed.
+    pub was_stopped: bool,
+}
+
+/// How far a boot came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// To the last step.
+    Reached,
+    /// It said this, and will come no further.
+    BrokeDown(&'static str),
+    /// QEMU ended, with this status and these words.
+    Exited(String),
+    /// This text had not come by the deadline.
+    Silent(String),
+}
+
 /// QEMU, on the processor's emulation only: tests run where there is no other.
 #[derive(Clone, Debug)]
 pub struct Emulator {
@@ -123,49 +161,80 @@ impl Emulator {
         steps: &[(&str, &str)],
         deadline: Duration,
     ) -> Result<String> {
+        let Watched { console, end, .. } =
+            self.watch(images, &Boot { machine, firmware, adapters, sector_size: 512 }, steps, deadline)?;
+        let failure = match end {
+            End::Reached => return Ok(console),
+            End::BrokeDown(sign) => format!("broke down: {sign}"),
+            End::Exited(why) => format!("stopped with {why}"),
+            End::Silent(text) => format!("did not show {text:?} in {deadline:?}"),
+        };
+        bail!("{machine:?} with {firmware:?} {failure}\nThe console's end:\n{}", end_of(&console));
+    }
+
+    /// Boots the disks in `images`, which stay unchanged, from the first, as `boot` says, and goes through `steps`, as those of
+    /// [`Emulator::converse`]. That the machine does not get there is no error here.
+    ///
+    /// The deadline counts the time in which this process ran, so that one that was stopped meanwhile does not miss it.
+    ///
+    /// # Errors
+    /// If QEMU cannot be started, or a file cannot be read.
+    pub fn watch(
+        &self,
+        images: &[&Image],
+        boot: &Boot<'_>,
+        steps: &[(&str, &str)],
+        deadline: Duration,
+    ) -> Result<Watched> {
         let first = images.first().context("a machine without a disk")?;
         let directory = tempfile::tempdir_in(first.path.parent().context("an image without a directory")?)?;
         let console = directory.path().join("console");
-        let mut command = self.command(images, machine, firmware, &directory)?;
-        command.args(["-serial", "stdio"]).args(adapters.iter().flat_map(|adapter| ["-nic", adapter]));
+        let mut command = self.command(images, boot, &directory)?;
+        command.args(["-serial", "stdio"]);
+        command.args(boot.adapters.iter().flat_map(|adapter| ["-nic", adapter]));
+        // SeaBIOS says there what it does.
+        let firmware = directory.path().join("firmware");
+        command.args(["-debugcon".into(), format!("file:{}", firmware.display())]);
+        command.args(["-global", "isa-debugcon.iobase=0x402"]);
         let errors = directory.path().join("errors");
         command.stdin(Stdio::piped()).stdout(File::create(&console)?).stderr(File::create(&errors)?);
         let _seat = Seat::take();
         let mut running = Running(command.spawn().with_context(|| format!("{command:?}"))?);
         let mut keyboard = running.0.stdin.take().context("QEMU without a standard input")?;
-        let start = Instant::now();
+        let mut clock = Clock::start();
         let mut from = 0;
         for (text, typed) in steps {
             loop {
                 let stopped = running.0.try_wait()?;
                 let said = String::from_utf8_lossy(&std::fs::read(&console)?).into_owned();
-                let failure = if let Some(at) = said.get(from..).and_then(|new| new.find(text)) {
+                let said_before =
+                    || String::from_utf8_lossy(&std::fs::read(&firmware).unwrap_or_default()).into_owned();
+                let end = if let Some(at) = said.get(from..).and_then(|new| new.find(text)) {
                     from += at + text.len();
                     break;
                 } else if let Some(status) = stopped {
-                    format!("stopped with {status}: {}", std::fs::read_to_string(&errors)?)
+                    End::Exited(format!("{status}: {}", std::fs::read_to_string(&errors)?))
                 } else if let Some(sign) = BREAKDOWNS.iter().find(|sign| said.contains(**sign)) {
-                    format!("broke down: {sign}")
-                } else if start.elapsed() > deadline {
-                    format!("did not show {text:?} in {deadline:?}")
+                    End::BrokeDown(sign)
+                } else if said_before().contains(NO_BOOTABLE_DEVICE) {
+                    End::BrokeDown(NO_BOOTABLE_DEVICE)
+                } else if clock.awake() > deadline {
+                    End::Silent((*text).to_owned())
                 } else {
-                    std::thread::sleep(Duration::from_millis(200));
+                    std::thread::sleep(PAUSE);
+                    clock.tick();
                     continue;
                 };
-                bail!("{machine:?} with {firmware:?} {failure}\nThe console's end:\n{}", end_of(&said));
+                return Ok(Watched { console: said, end, was_stopped: clock.was_stopped });
             }
             keyboard.write_all(typed.as_bytes())?;
         }
-        Ok(String::from_utf8_lossy(&std::fs::read(&console)?).into_owned())
+        let console = String::from_utf8_lossy(&std::fs::read(&console)?).into_owned();
+        Ok(Watched { console, end: End::Reached, was_stopped: clock.was_stopped })
     }
 
-    fn command(
-        &self,
-        images: &[&Image],
-        (model, attachment): (MachineModel, Attachment),
-        firmware: Firmware,
-        directory: &TempDir,
-    ) -> Result<Command> {
+    fn command(&self, images: &[&Image], boot: &Boot<'_>, directory: &TempDir) -> Result<Command> {
+        let Boot { machine: (model, attachment), firmware, sector_size, .. } = *boot;
         let mut command = self.qemu.command();
         command.env("TMPDIR", directory.path());
         command.args([
@@ -191,12 +260,16 @@ impl Emulator {
             ]);
             command.args(["-drive".into(), format!("if=pflash,format=raw,file={}", own.display())]);
         }
+        let sectors = match sector_size {
+            512 => String::new(),
+            size => format!(",logical_block_size={size},physical_block_size={size}"),
+        };
         command.args(attachment.controller().into_iter().flat_map(|device| ["-device", device]));
         for (at, image) in images.iter().enumerate() {
             let format = image.kind.qemu().with_context(|| format!("QEMU cannot open {:?}", image.kind))?;
             let file = image.path.display();
             command.args(["-drive".into(), format!("if=none,id=disk{at},format={format},file={file}")]);
-            command.args(["-device".into(), attachment.device(at)]);
+            command.args(["-device".into(), format!("{}{sectors}", attachment.device(at))]);
         }
         Ok(command)
     }
@@ -255,6 +328,32 @@ impl Drop for Seat {
 static TAKEN: Mutex<usize> = Mutex::new(0);
 static GIVEN_BACK: Condvar = Condvar::new();
 
+/// The time in which this process ran.
+struct Clock {
+    awake: Duration,
+    last: Instant,
+    was_stopped: bool,
+}
+
+impl Clock {
+    fn start() -> Self {
+        Self { awake: Duration::ZERO, last: Instant::now(), was_stopped: false }
+    }
+
+    /// Counts the time since the last call, unless it is far more than a pause.
+    fn tick(&mut self) {
+        let now = Instant::now();
+        let passed = now.duration_since(self.last);
+        self.last = now;
+        self.was_stopped |= passed > STOPPED;
+        self.awake += passed.min(STOPPED);
+    }
+
+    fn awake(&self) -> Duration {
+        self.awake
+    }
+}
+
 /// A running emulator, killed when dropped.
 struct Running(Child);
 
@@ -272,12 +371,22 @@ fn end_of(text: &str) -> &str {
     &text[start..]
 }
 
+/// Between two looks at the console.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Between two looks at the console there is so much on the busiest machine.
+const STOPPED: Duration = Duration::from_secs(5);
+
+/// What SeaBIOS says, not on the console, when it finds nothing to start.
+const NO_BOOTABLE_DEVICE: &str = "No bootable device.";
+
 /// What a machine says that will show no login prompt.
 const BREAKDOWNS: &[&str] = &[
     "Kernel panic",
     "emergency mode",
     "grub rescue>",
     "(initramfs)",
+    "dracut:/#",
+    "you need to load the kernel first",
     "Shell>",
     "Press any key to enter the Boot Manager Menu",
 ];

@@ -5,6 +5,7 @@
 //!                     │                                  └─> Mounted ─ attributes::snapshot ─> differences
 //!                     ├─ Emulator ─> login prompt
 //!                     └─ Image ─ Reader ─> the same bytes, or a refusal
+//! boots::covering ─> Cell ─ Bench ─> check's prediction, and what came of the boot
 //! server::Installation ─ start ─> Server <─┬─ Clients (the official ones)
 //!                                          ├─ browser::Session
 //!                                          └─ /openapi.json ─ Validator
@@ -14,6 +15,7 @@
 //! is set, it fails it.
 
 pub mod attributes;
+pub mod boots;
 pub mod browser;
 mod clients;
 pub mod debian;
@@ -34,7 +36,7 @@ pub mod virtualbox;
 
 pub use clients::Clients;
 pub use diskwright_oracle::skip;
-pub use emulator::{Attachment, Emulator, Firmware, MachineModel};
+pub use emulator::{Attachment, Boot, Emulator, End, Firmware, MachineModel, Watched};
 pub use generate::{Generated, diskwright, generate, generate_in, verify};
 pub use mounted::Mounted;
 pub use reader::{READERS, Reader, Readers, Verdict};

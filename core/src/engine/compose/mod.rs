@@ -207,6 +207,7 @@ fn readiness_question<'a>(
     let target = |target: &Arc<dyn TargetFormat>| readiness::Target {
         id: target.info().id,
         hardware: target.hardware(),
+        asked: &order.controllers,
     };
     let [bios, uefi] = loaders.lacks().map(|lack| lack.map(str::to_owned));
     let large_sectors = (settings.sector_size.value == SectorSize::Bytes4096)

@@ -1,0 +1,21 @@
+//! The boot matrix: machines of every pair of values, each foretold by `diskwright check` and then booted.
+//!
+//! ```text
+//! factors ─ covering() ─> cells, the committed list boots.txt ─┐
+//! failures() ──────────────────────────────────────────────────┴> Case ─ Bench ─> Foretold, Outcome ─> docs/boots.md
+//! ```
+//!
+//! The disk of a cell is built from layers of one tree of a release, made by `fixtures/recipes/debian-boot-tree.sh`: the
+//! machine itself, its loaders, and the initial RAM disk.
+
+mod bench;
+mod case;
+mod cell;
+mod page;
+mod pairs;
+
+pub use bench::{Bench, Foretold, Outcome, Prepared};
+pub use case::{Case, Flaw, failures, from_list};
+pub use cell::{Cell, Container, Controller, Layout, Loader, Packing, Ramdisk, Release, Start, Swap};
+pub use page::{Record, page, prediction, result};
+pub use pairs::{Pair, SHORT, covering, pairs, possible_pairs};
