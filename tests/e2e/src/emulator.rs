@@ -51,14 +51,14 @@ pub enum Firmware {
 
 /// A machine that is booted.
 #[derive(Clone, Copy, Debug)]
-pub struct Boot {
+pub struct Boot<'a> {
     /// The machine, and what its disk hangs on.
     pub machine: (MachineModel, Attachment),
     /// What starts it.
     pub firmware: Firmware,
-    /// QEMU's network adapter: `none`, or what stands behind `-nic`.
-    pub adapter: &'static str,
-    /// Bytes of the disk's sectors.
+    /// Its network adapters, each as QEMU's option `-nic` has it; `none` for none.
+    pub adapters: &'a [&'a str],
+    /// Bytes of the disks' sectors.
     pub sector_size: u32,
 }
 
@@ -96,6 +96,9 @@ pub struct Emulator {
 }
 
 impl Emulator {
+    /// The network adapter of [`Emulator::converse`].
+    pub const ADAPTER: &str = "user,model=virtio-net-pci,restrict=on";
+
     /// Finds QEMU and OVMF.
     ///
     /// # Panics
@@ -126,7 +129,7 @@ impl Emulator {
         deadline: Duration,
     ) -> Result<String> {
         // Without an adapter no firmware tries the network where the disk does not boot.
-        self.run(image, (machine, "none"), firmware, &[(text, "")], deadline)
+        self.converse_over(&[image], (machine, &["none"]), firmware, &[(text, "")], deadline)
     }
 
     /// As [`Emulator::boot_until`], then types on the serial console: each step is a text to wait for, after that of the
@@ -142,19 +145,24 @@ impl Emulator {
         steps: &[(&str, &str)],
         deadline: Duration,
     ) -> Result<String> {
-        self.run(image, (machine, "user,model=virtio-net-pci,restrict=on"), firmware, steps, deadline)
+        self.converse_over(&[image], (machine, &[Self::ADAPTER]), firmware, steps, deadline)
     }
 
-    fn run(
+    /// As [`Emulator::converse`], with several disks, from the first of which the machine starts, and with these network adapters, as
+    /// QEMU's option `-nic` has them.
+    ///
+    /// # Errors
+    /// As [`Emulator::converse`].
+    pub fn converse_over(
         &self,
-        image: &Image,
-        (machine, adapter): ((MachineModel, Attachment), &'static str),
+        images: &[&Image],
+        (machine, adapters): ((MachineModel, Attachment), &[&str]),
         firmware: Firmware,
         steps: &[(&str, &str)],
         deadline: Duration,
     ) -> Result<String> {
         let Watched { console, end, .. } =
-            self.watch(image, &Boot { machine, firmware, adapter, sector_size: 512 }, steps, deadline)?;
+            self.watch(images, &Boot { machine, firmware, adapters, sector_size: 512 }, steps, deadline)?;
         let failure = match end {
             End::Reached => return Ok(console),
             End::BrokeDown(sign) => format!("broke down: {sign}"),
@@ -164,8 +172,8 @@ impl Emulator {
         bail!("{machine:?} with {firmware:?} {failure}\nThe console's end:\n{}", end_of(&console));
     }
 
-    /// Boots the disk in `image` as `boot` says and goes through `steps`, as those of [`Emulator::converse`]. That the machine
-    /// does not get there is no error here.
+    /// Boots the disks in `images`, which stay unchanged, from the first, as `boot` says, and goes through `steps`, as those of
+    /// [`Emulator::converse`]. That the machine does not get there is no error here.
     ///
     /// The deadline counts the time in which this process ran, so that one that was stopped meanwhile does not miss it.
     ///
@@ -173,15 +181,17 @@ impl Emulator {
     /// If QEMU cannot be started, or a file cannot be read.
     pub fn watch(
         &self,
-        image: &Image,
-        boot: &Boot,
+        images: &[&Image],
+        boot: &Boot<'_>,
         steps: &[(&str, &str)],
         deadline: Duration,
     ) -> Result<Watched> {
-        let directory = tempfile::tempdir_in(image.path.parent().context("an image without a directory")?)?;
+        let first = images.first().context("a machine without a disk")?;
+        let directory = tempfile::tempdir_in(first.path.parent().context("an image without a directory")?)?;
         let console = directory.path().join("console");
-        let mut command = self.command(image, boot, &directory)?;
-        command.args(["-serial", "stdio", "-nic", boot.adapter]);
+        let mut command = self.command(images, boot, &directory)?;
+        command.args(["-serial", "stdio"]);
+        command.args(boot.adapters.iter().flat_map(|adapter| ["-nic", adapter]));
         // SeaBIOS says there what it does.
         let firmware = directory.path().join("firmware");
         command.args(["-debugcon".into(), format!("file:{}", firmware.display())]);
@@ -223,9 +233,8 @@ impl Emulator {
         Ok(Watched { console, end: End::Reached, was_stopped: clock.was_stopped })
     }
 
-    fn command(&self, image: &Image, boot: &Boot, directory: &TempDir) -> Result<Command> {
+    fn command(&self, images: &[&Image], boot: &Boot<'_>, directory: &TempDir) -> Result<Command> {
         let Boot { machine: (model, attachment), firmware, sector_size, .. } = *boot;
-        let format = image.kind.qemu().with_context(|| format!("QEMU cannot open {:?}", image.kind))?;
         let mut command = self.qemu.command();
         command.env("TMPDIR", directory.path());
         command.args([
@@ -251,31 +260,43 @@ impl Emulator {
             ]);
             command.args(["-drive".into(), format!("if=pflash,format=raw,file={}", own.display())]);
         }
-        let file = image.path.display();
-        command.args(["-drive".into(), format!("if=none,id=disk,format={format},file={file}")]);
-        let (disk, controllers) = attachment.devices();
-        for controller in controllers {
-            command.args(["-device", controller]);
-        }
         let sectors = match sector_size {
             512 => String::new(),
             size => format!(",logical_block_size={size},physical_block_size={size}"),
         };
-        command.args(["-device".into(), format!("{disk}{sectors}")]);
+        command.args(attachment.controller().into_iter().flat_map(|device| ["-device", device]));
+        for (at, image) in images.iter().enumerate() {
+            let format = image.kind.qemu().with_context(|| format!("QEMU cannot open {:?}", image.kind))?;
+            let file = image.path.display();
+            command.args(["-drive".into(), format!("if=none,id=disk{at},format={format},file={file}")]);
+            command.args(["-device".into(), format!("{}{sectors}", attachment.device(at))]);
+        }
         Ok(command)
     }
 }
 
 impl Attachment {
-    /// The disk, and the controller where it is not on board.
-    fn devices(self) -> (&'static str, &'static [&'static str]) {
+    /// The controller, where it is neither on board nor a part of each disk.
+    fn controller(self) -> Option<&'static str> {
         match self {
-            Self::OnBoard => ("ide-hd,drive=disk,bus=ide.0", &[]),
+            Self::LsiSas => Some("mptsas1068,id=scsi"),
+            Self::Pvscsi => Some("pvscsi,id=scsi"),
+            Self::OnBoard | Self::VirtioBlock | Self::Nvme => None,
+        }
+    }
+
+    /// The disk of that number, from 0.
+    fn device(self, at: usize) -> String {
+        match self {
+            // Either model has two of these buses at least.
+            Self::OnBoard => format!("ide-hd,drive=disk{at},bus=ide.{at}"),
             // Linux finds no disk on it that has no world wide name.
-            Self::LsiSas => ("scsi-hd,drive=disk,bus=scsi.0,wwn=0x5000c50000000001", &["mptsas1068,id=scsi"]),
-            Self::Pvscsi => ("scsi-hd,drive=disk,bus=scsi.0", &["pvscsi,id=scsi"]),
-            Self::VirtioBlock => ("virtio-blk-pci,drive=disk", &[]),
-            Self::Nvme => ("nvme,drive=disk,serial=disk", &[]),
+            Self::LsiSas => {
+                format!("scsi-hd,drive=disk{at},bus=scsi.0,scsi-id={at},wwn=0x5000c5000000000{}", at + 1)
+            }
+            Self::Pvscsi => format!("scsi-hd,drive=disk{at},bus=scsi.0,scsi-id={at}"),
+            Self::VirtioBlock => format!("virtio-blk-pci,drive=disk{at}"),
+            Self::Nvme => format!("nvme,drive=disk{at},serial=disk{at}"),
         }
     }
 }

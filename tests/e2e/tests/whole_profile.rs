@@ -15,6 +15,9 @@ use serde_json::{Value, json};
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA8P1ZbQbfYqgm/oNAjCs2QhLlY8VCa+Z4iuRm6g2mFU ann@desk";
 /// The private half of [`KEY`], as OpenSSH keeps it, in base 64 once more: one line to type. It opens this test's machine only.
 const PRIVATE_KEY: &str = "LS0tLS1CRUdJTiBPUEVOU1NIIFBSSVZBVEUgS0VZLS0tLS0KYjNCbGJuTnphQzFyWlhrdGRqRUFBQUFBQkc1dmJtVUFBQUFFYm05dVpRQUFBQUFBQUFBQkFBQUFNd0FBQUF0emMyZ3RaVwpReU5UVXhPUUFBQUNBUEQ5V1cwRzMyS29KdjZEUUl3ck5rSVM1V1BGUW12bWVJcmtadW9OcGhWQUFBQUpBSm55VVZDWjhsCkZRQUFBQXR6YzJndFpXUXlOVFV4T1FBQUFDQVBEOVdXMEczMktvSnY2RFFJd3JOa0lTNVdQRlFtdm1lSXJrWnVvTnBoVkEKQUFBRUFlRm44dGhpZk8wRGpubS9BUjZXSTBGMW5NMkxURnNqdnphS0RjTmhkSVF3OFAxWmJRYmZZcWdtL29OQWpDczJRaApMbFk4VkNhK1o0aXVSbTZnMm1GVUFBQUFDR0Z1YmtCa1pYTnJBUUlEQkFVPQotLS0tLUVORCBPUEVOU1NIIFBSSVZBVEUgS0VZLS0tLS0K";
+/// In the order of the profile's, the second in a network of its own.
+const ADAPTERS: [&str; 2] =
+    ["user,model=virtio-net-pci,restrict=on", "user,model=virtio-net-pci,net=10.9.0.0/24,restrict=on"];
 const ROOT_PASSWORD: &str = "of the root";
 const PASSWORD: &str = "correct horse:battery";
 /// `openssl passwd -6 -salt somesalt 'of bob'`
@@ -39,6 +42,11 @@ fn profile() -> Value {
             {"name": "root", "mount_point": "/", "size": "2G", "grow": true, "label": "all"},
             {"name": "homes", "mount_point": "/home", "file_system": "ext3", "size": "128M", "label": "homes"},
         ]}],
+        "further_disks": [{"size": "1G", "partition_table": "mbr", "partitions": [
+            {"mount_point": "/srv", "file_system": "ext4", "size": "256M", "label": "served"},
+            {"mount_point": "/var/lib/data", "grow": true, "label": "data", "flags": ["active"]},
+            {"role": "lvm", "volume_group": "system", "size": "128M"},
+        ]}],
         "lvm": "keep",
         "kernel_parameters": ["console=ttyS0", "security=selinux", "selinux=1"],
         "hostname": "whole",
@@ -51,16 +59,19 @@ fn profile() -> Value {
             {"name": "carol", "disable_password_login": true, "sudo": "none", "authorized_keys": [KEY]},
         ],
         "timezone": "Asia/Tokyo", "keyboard": "de", "welcome_message": "Welcome to the whole machine.\n",
-        "nics": [{"name": "eth0", "method": "static", "addresses": ["10.0.2.77/24", "fec0::77/64"],
-                  "gateways": ["10.0.2.2", "fec0::2"], "dns": ["10.0.2.3"],
-                  "routes": [{"to": "198.51.100.0/24", "via": "10.0.2.4"}]}],
+        "nics": [
+            {"name": "uplink", "method": "static", "addresses": ["10.0.2.77/24", "fec0::77/64"],
+             "gateways": ["10.0.2.2", "fec0::2"], "dns": ["10.0.2.3"],
+             "routes": [{"to": "198.51.100.0/24", "via": "10.0.2.4"}]},
+            {"addresses": ["10.9.0.5/24"]},
+        ],
         "firewall": true, "selinux": "permissive", "spare": "256M",
         "identity": "clone", "seed": "whole", "timestamp": 1_700_000_000,
     })
 }
 
 /// What is typed as root, and what the answer then holds, its words one blank apart, an empty line's place `|`.
-const QUESTIONS: [(&str, &[&str]); 18] = [
+const QUESTIONS: [(&str, &[&str]); 19] = [
     (
         "id ann; id bob; id carol",
         &[
@@ -79,13 +90,13 @@ const QUESTIONS: [(&str, &[&str]); 18] = [
     ("hostname; getent hosts whole", &["whole |", "127.0.1.1 whole"]),
     ("date +%Z; cat /etc/timezone", &["JST | Asia/Tokyo"]),
     ("dumpkeys -C /dev/tty1 | grep -m1 'keycode *21 ='", &["keycode 21 = +z"]),
-    ("ip -o addr show dev eth0", &["inet 10.0.2.77/24", "inet6 fec0::77/64"]),
+    ("ip -o addr", &["uplink inet 10.0.2.77/24", "uplink inet6 fec0::77/64", "eth1 inet 10.9.0.5/24"]),
     (
         "ip route; ip -6 route",
         &[
-            "default via 10.0.2.2 dev eth0",
-            "198.51.100.0/24 via 10.0.2.4 dev eth0",
-            "default via fec0::2 dev eth0",
+            "default via 10.0.2.2 dev uplink",
+            "198.51.100.0/24 via 10.0.2.4 dev uplink",
+            "default via fec0::2 dev uplink",
         ],
     ),
     ("cat /etc/resolv.conf", &["nameserver 10.0.2.3"]),
@@ -108,16 +119,22 @@ const QUESTIONS: [(&str, &[&str]); 18] = [
         ],
     ),
     (
-        "for at in / /home /boot /boot/efi; do findmnt -nro TARGET,SOURCE,FSTYPE $at; done; swapon --noheadings",
+        "lsblk -nro NAME,SIZE,FSTYPE,LABEL,PARTFLAGS /dev/sdb",
+        &["sdb 1G", "sdb1 256M ext4 served", "sdb2 639M ext4 data 0x80", "sdb3 128M LVM2_member"],
+    ),
+    (
+        "for at in / /home /boot /boot/efi /srv /var/lib/data; do findmnt -nro TARGET,SOURCE,FSTYPE $at; done; swapon --noheadings",
         &[
             "/ /dev/mapper/system-root ext4",
             "/home /dev/mapper/system-homes ext3",
             "/boot /dev/sda3 ext",
             "/boot/efi /dev/sda2 vfat",
+            "/srv /dev/sdb1 ext4",
+            "/var/lib/data /dev/sdb2 ext4",
             "/dev/sda4 partition 96M",
         ],
     ),
-    ("vgs --noheadings -o vg_name,vg_extent_size,vg_free_count,lv_count", &["system 8.00m 0 2"]),
+    ("vgs --noheadings -o vg_name,vg_extent_size,vg_free_count,pv_count,lv_count", &["system 8.00m 0 2 2"]),
     ("cat /home/operator1/note; wc -c /etc/machine-id", &["on a volume of its own", "33 /etc/machine-id"]),
     (
         // That one writes to /tmp while another service clears it, when it makes its tables anew.
@@ -126,11 +143,11 @@ const QUESTIONS: [(&str, &[&str]); 18] = [
     ),
 ];
 
-fn build(tree: &Path, room: &Path) -> Result<Generated> {
+fn build(tree: &Path, room: &Path, format: &str) -> Result<Generated> {
     let file = room.join("profile.json");
     fs::write(&file, profile().to_string())?;
     let arguments = ["--profile", file.to_str().context("a path")?];
-    generate(tree, &["raw", "virtualbox"], &room.join("disk"), &arguments)
+    generate(tree, &[format], &room.join("disk"), &arguments)
 }
 
 #[test]
@@ -188,13 +205,31 @@ fn fields_of_value(value: &Value, path: &str, fields: &mut BTreeSet<String>) {
 }
 
 #[test]
+fn the_machine_of_a_whole_profile_has_its_hardware() -> Result<()> {
+    let Some(tree) = debian_lvm_tree() else { return Ok(()) };
+    let workshop = Workshop::enter("whole-profile-hardware")?;
+    let machine =
+        fs::read_to_string(build(&tree, workshop.path(), "virtualbox")?.output("virtualbox", ".vbox")?)?;
+    for (what, times) in [
+        ("<CPU count=\"2\">", 1),
+        ("<Memory RAMSize=\"1024\"/>", 1),
+        ("<HardDisk uuid=", 2),
+        ("<Adapter slot=", 2),
+    ] {
+        assert_eq!(machine.matches(what).count(), times, "{what} in {machine}");
+    }
+    Ok(())
+}
+
+#[test]
 fn every_field_of_a_profile_is_found_in_the_running_machine() -> Result<()> {
     let (Some(emulator), Some(tree)) = (Emulator::find(), debian_lvm_tree()) else { return Ok(()) };
     let workshop = Workshop::enter("whole-profile")?;
-    let generated = build(&tree, workshop.path())?;
-    let disk = generated.output("raw", ".raw")?;
-    let report = disk.with_file_name("report.json");
-    verify(std::slice::from_ref(&disk), &report, &["--scan".as_ref(), tree.as_os_str()])?;
+    let generated = build(&tree, workshop.path(), "raw")?;
+    let (first, second) =
+        (generated.output("raw", "machine.raw")?, generated.output("raw", "machine-disk2.raw")?);
+    let report = first.with_file_name("report.json");
+    verify(&[first.clone(), second.clone()], &report, &["--scan".as_ref(), tree.as_os_str()])?;
 
     let questions: String = QUESTIONS
         .iter()
@@ -226,8 +261,10 @@ fn every_field_of_a_profile_is_found_in_the_running_machine() -> Result<()> {
         ("# ", "echo in-$((40+2))\n"),
         ("in-42", ""),
     ];
-    let (image, machine) = (Image { path: disk, kind: Kind::Raw }, (MachineModel::Q35, Attachment::OnBoard));
-    let console = emulator.converse(&image, machine, Firmware::Uefi, &steps, Duration::from_secs(900))?;
+    let [first, second] = [first, second].map(|path| Image { path, kind: Kind::Raw });
+    let machine = ((MachineModel::Q35, Attachment::OnBoard), ADAPTERS.as_slice());
+    let deadline = Duration::from_secs(1200);
+    let console = emulator.converse_over(&[&first, &second], machine, Firmware::Uefi, &steps, deadline)?;
     let words: String =
         console.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ") + " | ").collect();
     for (at, (question, answers)) in QUESTIONS.iter().enumerate() {

@@ -107,7 +107,7 @@ impl Bench {
             machine: case.cell.machine(),
             firmware: case.cell.start(),
             // No firmware tries the network where the disk does not boot.
-            adapter: "none",
+            adapters: &["none"],
             sector_size: case.flaw.map_or(512, |flaw| flaw.sector_size),
         };
         let steps =
@@ -118,7 +118,7 @@ impl Bench {
             Some(_) => FLAWED_DEADLINE,
         };
         for _ in 0..ATTEMPTS {
-            let watched = self.emulator.watch(&image, &boot, &steps, deadline)?;
+            let watched = self.emulator.watch(&[&image], &boot, &steps, deadline)?;
             let confirmed = match watched.end {
                 End::Reached => confirm(case, &watched.console),
                 _ => Ok(()),
