@@ -59,9 +59,9 @@ fn every_interface_is_on_the_adapter_in_its_place_under_its_name() -> Result<()>
     let words = console.lines().flat_map(|line| line.split_whitespace().chain(["\n"]));
     let said = words.collect::<Vec<_>>().join(" ");
     for expected in [
-        "\n eth0 52:54:00:00:00:0c \n",
-        "\n uplink7 52:54:00:00:00:0b \n",
-        "\n eth2 52:54:00:00:00:0a \n",
+        " eth0 52:54:00:00:00:0c \n",
+        " uplink7 52:54:00:00:00:0b \n",
+        " eth2 52:54:00:00:00:0a \n",
         "eth0 inet 10.0.2.77/24",
         "uplink7 inet 10.9.0.5/24",
         "default via 10.0.2.2 dev eth0",
