@@ -446,3 +446,6 @@ const MAX_DISK: u64 = 64 * TIB;
 const MAX_GPT_LISTED: usize = 125;
 /// Four primary places, one of them extended; logical ones are numbered as far as fdisk and sfdisk read them.
 const MAX_MBR_LISTED: usize = 57;
+
+#[cfg(test)]
+mod name_tests;

@@ -63,16 +63,23 @@ fn rank(seed: u64, name: &str) -> u64 {
 
 /// A test program, and what it is told: names that are run, or are not after `--skip`.
 pub(crate) struct Tests {
+    /// How the paths begin of what these tests can tell anything of; all, if nothing is named.
+    of: &'static [&'static str],
     /// A file of `tests/`; without one, the library's own.
     pub(crate) program: Option<&'static str>,
     pub(crate) words: &'static [&'static str],
 }
 
-/// The tests that may kill a mutant of the package, the quick ones first. Those beside the mutant come before all.
+impl Tests {
+    pub(crate) fn are_of(&self, file: &str) -> bool {
+        self.of.is_empty() || self.of.iter().any(|start| file.starts_with(start))
+    }
+}
+
+/// The tests of a package, the quick ones first.
 pub(crate) fn tests_of(package: &str) -> &'static [Tests] {
     match package {
         "diskwright-core" => CORE,
-        "diskwright-ovf" => LIBRARY,
         _ => FORMAT,
     }
 }
@@ -201,13 +208,20 @@ pub(crate) const PARTS: &[Part] = &[
 
 /// Slow ones are left out, and what is of no use to these modules: codecs, the queue of orders, initial RAM disks.
 const CORE: &[Tests] = &[
-    Tests { program: Some("partition"), words: &[] },
-    Tests { program: Some("tar_refusals"), words: &[] },
-    Tests { program: Some("tar_formats"), words: &[] },
-    Tests { program: Some("swap"), words: &[] },
-    Tests { program: Some("ext4"), words: &["plain::", "attributes::"] },
-    Tests { program: Some("directory"), words: &[] },
     Tests {
+        of: &[],
+        program: None,
+        words: &["tree::", "layout::", "partition::", "filesystem::", "profile::", "scan::"],
+    },
+    Tests { of: &["core/src/partition"], program: Some("partition"), words: &[] },
+    Tests { of: PATHS, program: Some("tar_refusals"), words: &[] },
+    Tests { of: PATHS, program: Some("tar_formats"), words: &[] },
+    Tests { of: PATHS, program: Some("directory"), words: &[] },
+    Tests { of: &["core/src/filesystem/swap"], program: Some("swap"), words: &[] },
+    Tests { of: EXT4, program: Some("ext4"), words: &["plain::", "attributes::"] },
+    Tests { of: &["core/src/filesystem/fat32"], program: Some("fat32"), words: &[] },
+    Tests {
+        of: &[],
         program: None,
         words: &[
             "--skip=pipeline::deflate",
@@ -220,15 +234,20 @@ const CORE: &[Tests] = &[
             "--skip=scan::tar::stream",
         ],
     },
-    Tests { program: Some("odd_trees"), words: &["layers::", "parents::", "hard_links", "names_and_paths"] },
-    Tests { program: Some("fat32"), words: &[] },
-    Tests { program: Some("ext4"), words: &["classic::", "directories::", "files::"] },
+    Tests {
+        of: PATHS,
+        program: Some("odd_trees"),
+        words: &["layers::", "parents::", "hard_links", "names_and_paths"],
+    },
+    Tests { of: EXT4, program: Some("ext4"), words: &["classic::", "directories::", "files::"] },
 ];
+const EXT4: &[&str] = &["core/src/filesystem/ext4", "core/src/layout"];
+const PATHS: &[&str] = &["core/src/scan", "core/src/tree"];
 
-const LIBRARY: &[Tests] = &[Tests { program: None, words: &[] }];
-
-const FORMAT: &[Tests] =
-    &[Tests { program: None, words: &[] }, Tests { program: Some("conformance"), words: &[] }];
+const FORMAT: &[Tests] = &[
+    Tests { of: &[], program: None, words: &[] },
+    Tests { of: &[], program: Some("conformance"), words: &[] },
+];
 
 #[cfg(test)]
 mod tests {

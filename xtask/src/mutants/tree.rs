@@ -133,6 +133,8 @@ impl<'a> Tree<'a> {
             .current_dir(&self.root)
             .env("CARGO_TARGET_DIR", &self.build)
             .env("CARGO_PROFILE_DEV_DEBUG", "0");
+        // Most mutants die of the first tests: what a build takes matters more than what they take.
+        cargo.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0");
         cargo
     }
 

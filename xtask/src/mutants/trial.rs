@@ -12,7 +12,7 @@ use super::tree::Programs;
 
 /// Runs the tests of a package with the mutant of that number, or with none, until one fails.
 ///
-/// Those of the mutant's own module and of those around it come first.
+/// Those of the mutant's own module come first.
 pub(crate) fn run(
     programs: &Programs,
     package_root: &Path,
@@ -20,10 +20,8 @@ pub(crate) fn run(
     (number, mutant): (u32, &Mutant),
 ) -> Result<Fate> {
     let module = mutant.module();
-    let wider = module.rsplit_once("::").map_or(module.as_str(), |(wider, _)| wider);
-    let near = [(None, vec![module.as_str()]), (None, vec![wider])];
-    let near = near.into_iter().filter(|_| !module.is_empty());
-    let others = tests_of(&mutant.package).iter();
+    let near = [(None, vec![module.as_str()])].into_iter().filter(|_| !module.is_empty());
+    let others = tests_of(&mutant.package).iter().filter(|tests| tests.are_of(&mutant.file));
     let others = others.map(|tests| (tests.program.map(str::to_owned), tests.words.to_vec()));
     for (program, words) in near.chain(others) {
         let path = programs.get(&program).with_context(|| format!("cargo told of no {program:?}"))?;
