@@ -103,7 +103,9 @@ impl<'a> Run<'a> {
     fn all(mut self, options: &Options, chosen: &'a [Vec<Mutant>], records: &mut Records) -> Result<()> {
         let woven: Vec<(u32, &Mutant)> =
             self.woven.iter().map(|(number, mutant)| (*number, *mutant)).collect();
-        for number in self.tree.weave(&woven)? {
+        let is_known = |mutant: &Mutant| records.of(&mutant.name) == Some(Fate::Unviable);
+        let known = woven.iter().filter(|(_, mutant)| is_known(mutant)).map(|(number, _)| *number).collect();
+        for number in self.tree.weave(&woven, known)? {
             records.keep(&self.woven[&number].name, Fate::Unviable)?;
         }
         // Those that need a build of their own come last.

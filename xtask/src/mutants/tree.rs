@@ -23,31 +23,37 @@ pub(crate) struct Tree<'a> {
 pub(crate) type Programs = BTreeMap<Option<String>, PathBuf>;
 
 impl<'a> Tree<'a> {
-    /// Copies what differs, so that cargo builds no more than that. What a stopped run had changed is as it was.
+    /// Copies what differs, so that cargo builds no more than that, but for the files that are changed and the roots of
+    /// their crates: those are written with their changes.
     pub(crate) fn copy(
         workspace: &'a Workspace,
         folder: &Path,
         files: impl Iterator<Item = &'a str>,
     ) -> Result<Self> {
         let root = folder.join("tree");
-        copy_folder(&workspace.root, &root, true)?;
-        let read = |file: &str| {
-            let text = std::fs::read_to_string(root.join(file)).with_context(|| file.to_owned())?;
-            Ok((file.to_owned(), text))
+        let read = |file: String| {
+            let text = std::fs::read_to_string(workspace.root.join(&file)).with_context(|| file.clone())?;
+            Ok((file, text))
         };
-        let originals = files.map(read).collect::<Result<_>>()?;
+        let originals: BTreeMap<String, String> =
+            files.flat_map(|file| [file.to_owned(), crate_root(file)]).map(read).collect::<Result<_>>()?;
+        let but = originals.keys().map(|file| workspace.root.join(file)).collect();
+        copy_folder(&workspace.root, &root, &but, true)?;
         Ok(Self { workspace, root, build: folder.join("build"), originals })
     }
 
     /// Where a package's tests expect to be.
     pub(crate) fn package_root(&self, file: &str) -> PathBuf {
-        self.root.join(file.split_once("/src/").map_or(file, |(package, _)| package))
+        self.root.join(package_of(file))
     }
 
-    /// Puts those of the mutants into the tree that compile, and gives the numbers of the others.
-    pub(crate) fn weave(&self, mutants: &[(u32, &Mutant)]) -> Result<BTreeSet<u32>> {
+    /// Puts those of the mutants into the tree that compile, and gives the numbers of the others, of which some are known.
+    pub(crate) fn weave(
+        &self,
+        mutants: &[(u32, &Mutant)],
+        mut unviable: BTreeSet<u32>,
+    ) -> Result<BTreeSet<u32>> {
         let packages: BTreeSet<&str> = mutants.iter().map(|(_, mutant)| mutant.package.as_str()).collect();
-        let mut unviable = BTreeSet::new();
         for _ in 0..ROUNDS {
             let woven = self.write(mutants, &unviable)?;
             let mut found = BTreeSet::new();
@@ -80,11 +86,9 @@ impl<'a> Tree<'a> {
         for (file, own) in files {
             let woven = weave::weave(self.original(file)?, &own)?;
             write_if_other(&self.root.join(file), woven.text.as_bytes())?;
-            let crate_root = self.package_root(file).join("src/lib.rs");
-            let text = std::fs::read_to_string(&crate_root)?;
-            if !text.contains(weave::CHOICE) {
-                std::fs::write(&crate_root, format!("{}{text}{}", weave::LINTS, weave::CHOICE))?;
-            }
+            let crate_root = crate_root(file);
+            let text = format!("{}{}{}", weave::LINTS, self.original(&crate_root)?, weave::CHOICE);
+            write_if_other(&self.root.join(crate_root), text.as_bytes())?;
             written.insert(file.to_owned(), woven);
         }
         Ok(written)
@@ -166,8 +170,18 @@ fn program_of(message: &Value) -> Option<(Option<String>, PathBuf)> {
     Some((name, PathBuf::from(path)))
 }
 
-/// Copies what differs and removes what is not there any more.
-fn copy_folder(from: &Path, to: &Path, is_root: bool) -> Result<()> {
+/// The folder of the package that a file is of.
+fn package_of(file: &str) -> &str {
+    file.split_once("/src/").map_or(file, |(package, _)| package)
+}
+
+/// The root of the crate that a file is of.
+fn crate_root(file: &str) -> String {
+    format!("{}/src/lib.rs", package_of(file))
+}
+
+/// Copies what differs and removes what is not there any more; `but` are left alone.
+fn copy_folder(from: &Path, to: &Path, but: &BTreeSet<PathBuf>, is_root: bool) -> Result<()> {
     std::fs::create_dir_all(to).with_context(|| to.display().to_string())?;
     let mut names = BTreeSet::new();
     for entry in from.read_dir().with_context(|| from.display().to_string())? {
@@ -179,8 +193,8 @@ fn copy_folder(from: &Path, to: &Path, is_root: bool) -> Result<()> {
         }
         let (from, to) = (entry.path(), to.join(&name));
         if kind.is_dir() {
-            copy_folder(&from, &to, false)?;
-        } else if kind.is_file() {
+            copy_folder(&from, &to, but, false)?;
+        } else if kind.is_file() && !but.contains(&from) {
             write_if_other(&to, &std::fs::read(&from).with_context(|| from.display().to_string())?)?;
             std::fs::set_permissions(&to, from.metadata()?.permissions())?;
         }
@@ -223,12 +237,15 @@ mod tests {
         {
             std::fs::write(folder.join(path), text).unwrap();
         }
-        copy_folder(&from, &to, true).unwrap();
+        let none = BTreeSet::new();
+        copy_folder(&from, &to, &none, true).unwrap();
         assert!(!to.join("target").exists() && !to.join("old").exists());
         let changed = |name: &str| to.join(name).metadata().unwrap().modified().unwrap();
         let before = changed("a/same");
         std::fs::write(to.join("other"), "woven").unwrap();
-        copy_folder(&from, &to, true).unwrap();
+        copy_folder(&from, &to, &BTreeSet::from([from.join("other")]), true).unwrap();
+        assert_eq!(std::fs::read(to.join("other")).unwrap(), b"woven");
+        copy_folder(&from, &to, &none, true).unwrap();
         assert_eq!((changed("a/same"), std::fs::read(to.join("other")).unwrap()), (before, b"2".to_vec()));
         std::fs::remove_dir_all(&folder).unwrap();
     }

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::list::Mutant;
-use super::parts::tests_of;
+use super::parts::{SLOW, tests_of};
 use super::record::Fate;
 use super::tree::Programs;
 
 /// Runs the tests of a package with the mutant of that number, or with none, until one fails.
 ///
-/// Those of the mutant's own module come first.
+/// Those of the mutant's own module come first, then those of the module around it.
 pub(crate) fn run(
     programs: &Programs,
     package_root: &Path,
@@ -20,7 +20,10 @@ pub(crate) fn run(
     (number, mutant): (u32, &Mutant),
 ) -> Result<Fate> {
     let module = mutant.module();
-    let near = [(None, vec![module.as_str()])].into_iter().filter(|_| !module.is_empty());
+    let wider = module.rsplit_once("::").map_or(module.as_str(), |(wider, _)| wider);
+    let wider: Vec<&str> = [wider].into_iter().chain(SLOW.iter().copied()).collect();
+    let near = [(None, vec![module.as_str()]), (None, wider)];
+    let near = near.into_iter().filter(|_| !module.is_empty());
     let others = tests_of(&mutant.package).iter().filter(|tests| tests.are_of(&mutant.file));
     let others = others.map(|tests| (tests.program.map(str::to_owned), tests.words.to_vec()));
     for (program, words) in near.chain(others) {
@@ -41,8 +44,7 @@ fn once(program: &Path, words: &[&str], package_root: &Path, scratch: &Path, num
     std::fs::create_dir_all(scratch)?;
     // Processor time, for the machine may stand still for a while; and memory, which a change may ask for without end.
     let mut limited = Command::new("sh");
-    limited
-        .args(["-c", &format!("ulimit -t {SECONDS}; ulimit -v {KIBIBYTES}; exec nice -n 19 \"$0\" \"$@\"")]);
+    limited.args(["-c", &format!("ulimit -t {SECONDS}; ulimit -v {KIBIBYTES}; exec \"$0\" \"$@\"")]);
     limited.arg(program).args(words).current_dir(package_root);
     limited.env("DISKWRIGHT_MUTANT", number.to_string()).env("DISKWRIGHT_REQUIRE_ORACLES", "1");
     limited.env("TMPDIR", scratch).env("RUST_BACKTRACE", "0");
