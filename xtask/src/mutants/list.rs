@@ -18,9 +18,9 @@ pub(crate) struct Mutant {
     pub(crate) package: String,
     /// Below the workspace's root.
     pub(crate) file: String,
-    /// With its type: `Checksum::of`.
+    /// With its type: `Checksum::of`. Empty for what is in no function, such as a constant.
     pub(crate) function: String,
-    /// The whole function, from its signature to its last brace.
+    /// The whole function, from its signature to its last brace; what is replaced, if it is in no function.
     pub(crate) whole: Span,
     /// What is replaced.
     pub(crate) span: Span,
@@ -45,15 +45,13 @@ pub(crate) fn of_files(workspace: &Workspace, files: &[&str]) -> Result<Vec<Muta
     parse(&command::output(&mut list)?)
 }
 
-/// Reads what `cargo mutants --list --json` says. What is in no function is left out.
+/// Reads what `cargo mutants --list --json` says.
 fn parse(text: &str) -> Result<Vec<Mutant>> {
     let list: Value = serde_json::from_str(text).context("the list of cargo-mutants")?;
     let list = list.as_array().context("the list of cargo-mutants is none")?;
-    let inside =
-        list.iter().filter(|value| value.get("function").is_some_and(|function| !function.is_null()));
-    let mut mutants = inside
-        .map(|value| of_value(value).with_context(|| format!("an odd mutant: {value}")))
-        .collect::<Result<Vec<_>>>()?;
+    let odd = |value: &Value| format!("an odd mutant: {value}");
+    let mut mutants =
+        list.iter().map(|value| of_value(value).with_context(|| odd(value))).collect::<Result<Vec<_>>>()?;
     let mut seen = BTreeMap::<String, usize>::new();
     for mutant in &mut mutants {
         let count = seen.entry(mutant.name.clone()).or_default();
@@ -68,14 +66,18 @@ fn parse(text: &str) -> Result<Vec<Mutant>> {
 fn of_value(value: &Value) -> Option<Mutant> {
     let text = |value: &Value, field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
     let function = value.get("function")?;
+    let (function, whole) = match function.is_null() {
+        true => (String::new(), value.get("span")?),
+        false => (text(function, "function_name")?, function.get("span")?),
+    };
     let file = text(value, "file")?;
     let told = text(value, "name")?;
     let change = told.strip_prefix(&format!("{file}:"))?.splitn(3, ':').nth(2)?.trim().to_owned();
     Some(Mutant {
         name: format!("{file}: {change}"),
         package: text(value, "package")?,
-        function: text(function, "function_name")?,
-        whole: span_of(function.get("span")?)?,
+        function,
+        whole: span_of(whole)?,
         span: span_of(value.get("span")?)?,
         replacement: text(value, "replacement")?,
         file,
@@ -151,6 +153,14 @@ pub(super) mod tests {
         );
         assert_eq!(mutants[1].span, Span { start: (4, 9), end: (4, 10) });
         assert_eq!((mutants[0].module().as_str(), mutants[0].function.as_str()), ("a", "A::f"));
+    }
+
+    #[test]
+    fn what_is_in_no_function_is_a_mutant_too() {
+        let text = r#"[{"name":"a.rs:3:9: replace << with >>","file":"a.rs","package":"p","function":null,
+            "span":{"start":{"line":3,"column":9},"end":{"line":3,"column":11}},"replacement":">>"}]"#;
+        let mutants = parse(text).unwrap();
+        assert_eq!((mutants[0].function.as_str(), mutants[0].whole), ("", mutants[0].span));
     }
 
     #[test]

@@ -92,7 +92,7 @@ const fn functions(file: &'static str, functions: &'static [&'static str]) -> Mo
     Module { file, functions }
 }
 
-pub(crate) const SEED: u64 = 2_026_11_29;
+pub(crate) const SEED: u64 = 20_261_129;
 /// Mutants of a sample that compile.
 pub(crate) const SAMPLE: usize = 150;
 /// As many more may be of no use, for they do not compile.
@@ -284,7 +284,7 @@ mod tests {
         let mut all = many();
         all.push(whole.clone());
         let chosen = choose(SAMPLED, all);
-        assert_eq!(chosen[0], [whole.clone()]);
+        assert_eq!(chosen[0], std::slice::from_ref(&whole));
         assert!(!chosen[1].contains(&whole));
     }
 }

@@ -22,13 +22,13 @@ pub(crate) fn run(
     let module = mutant.module();
     let wider = module.rsplit_once("::").map_or(module.as_str(), |(wider, _)| wider);
     let wider: Vec<&str> = [wider].into_iter().chain(SLOW.iter().copied()).collect();
-    let near = [(None, vec![module.as_str()]), (None, wider)];
+    let near = [(None, vec![module.as_str()], SHORT_TESTS), (None, wider, SHORT_TESTS)];
     let near = near.into_iter().filter(|_| !module.is_empty());
     let others = tests_of(&mutant.package).iter().filter(|tests| tests.are_of(&mutant.file));
-    let others = others.map(|tests| (tests.program.map(str::to_owned), tests.words.to_vec()));
-    for (program, words) in near.chain(others) {
+    let others = others.map(|tests| (tests.program.map(str::to_owned), tests.words.to_vec(), LONG_TESTS));
+    for (program, words, seconds) in near.chain(others) {
         let path = programs.get(&program).with_context(|| format!("cargo told of no {program:?}"))?;
-        let fate = once(path, &words, package_root, scratch, number)?;
+        let fate = once(path, &words, seconds, package_root, scratch, number)?;
         if fate != Fate::Survived {
             return Ok(fate);
         }
@@ -37,14 +37,21 @@ pub(crate) fn run(
 }
 
 /// Runs one test program, in a place of its own for what it writes.
-fn once(program: &Path, words: &[&str], package_root: &Path, scratch: &Path, number: u32) -> Result<Fate> {
+fn once(
+    program: &Path,
+    words: &[&str],
+    seconds: u32,
+    package_root: &Path,
+    scratch: &Path,
+    number: u32,
+) -> Result<Fate> {
     if scratch.exists() {
         std::fs::remove_dir_all(scratch).with_context(|| scratch.display().to_string())?;
     }
     std::fs::create_dir_all(scratch)?;
     // Processor time, for the machine may stand still for a while; and memory, which a change may ask for without end.
     let mut limited = Command::new("sh");
-    limited.args(["-c", &format!("ulimit -t {SECONDS}; ulimit -v {KIBIBYTES}; exec \"$0\" \"$@\"")]);
+    limited.args(["-c", &format!("ulimit -t {seconds}; ulimit -v {KIBIBYTES}; exec \"$0\" \"$@\"")]);
     limited.arg(program).args(words).current_dir(package_root);
     limited.env("DISKWRIGHT_MUTANT", number.to_string()).env("DISKWRIGHT_REQUIRE_ORACLES", "1");
     limited.env("TMPDIR", scratch).env("RUST_BACKTRACE", "0");
@@ -75,8 +82,10 @@ fn fate_of(command: &mut Command, longest: Duration) -> Result<Fate> {
     }
 }
 
-/// Of the processor, for one test program; none takes a third of it.
-const SECONDS: u32 = 90;
+/// Seconds of the processor for one test program with the tests of a few modules; none takes a third of it.
+const SHORT_TESTS: u32 = 20;
+/// As much for all others.
+const LONG_TESTS: u32 = 120;
 const KIBIBYTES: u32 = 12 << 20;
 /// Of the clock, for what waits for ever.
 const LONGEST: Duration = Duration::from_secs(900);

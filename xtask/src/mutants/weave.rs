@@ -23,9 +23,12 @@ pub(crate) struct Woven {
     pub(crate) lines: Vec<(Range<usize>, u32)>,
 }
 
-/// Whether the body of the mutant's function can stand in a choice: it is no constant one, for the choice is made when
+/// Whether the mutant has a function whose body can stand in a choice: it is no constant one, for the choice is made when
 /// the program runs, and gives no type without a name, for each body would give another.
 pub(crate) fn can_be_woven(text: &str, mutant: &Mutant) -> Result<bool> {
+    if mutant.function.is_empty() {
+        return Ok(false);
+    }
     let body = body_of(text, mutant)?;
     let signature = text.get(offset_of(text, mutant.whole.start)?..body.start).unwrap_or_default();
     let is_const = signature.split_whitespace().take_while(|word| *word != "fn").any(|word| word == "const");
@@ -157,6 +160,7 @@ fn g() -> bool { match crate::chosen_mutant() {\n9 => {\n    false\n}\n_ => {\n 
         let constant = change("c", whole, Span { start: (2, 5), end: (2, 6) }, "0");
         assert!(!can_be_woven(TEXT, &constant).unwrap());
         assert!(can_be_woven(TEXT, &truth()).unwrap());
+        assert!(!can_be_woven(TEXT, &change("", whole, whole, "0")).unwrap());
         let unnamed = TEXT.replace("-> bool", "-> impl Copy");
         assert!(!can_be_woven(&unnamed, &truth()).unwrap());
     }
