@@ -83,7 +83,7 @@ fn fate_of(command: &mut Command, longest: Duration) -> Result<Fate> {
 }
 
 /// Seconds of the processor for one test program with the tests of a few modules; none takes a third of it.
-const SHORT_TESTS: u32 = 20;
+const SHORT_TESTS: u32 = 12;
 /// As much for all others.
 const LONG_TESTS: u32 = 120;
 const KIBIBYTES: u32 = 12 << 20;
