@@ -118,7 +118,7 @@ const LISTED: &[Listed] = &[
         partition::run,
         Random::inputs,
     ),
-    ("lint", "the linter's readers", 4 << 10, lint::run, Random::inputs),
+    ("lint", "the linter's readers", 4 << 10, lint::run, lint::seeds),
     ("verify-container", "the verifier's readers of containers", 2 << 10, readers::container, Random::inputs),
     (
         "verify-disk",

@@ -44,8 +44,9 @@ pub(crate) enum Command {
     Formats(FormatsArguments),
     /// Check images against the rules of the products that import them
     ///
-    /// Takes OVA, OVF, VMDK, VMX, VBOX, VDI and QCOW2 files, ours or others', and those beside them that they name. Prints
-    /// a line for each rule broken; exits with 1 if one is whose severity is an error.
+    /// Takes OVA, OVF, VMDK, VMX, VBOX, VDI, QCOW2, VHD and VHDX files, Vagrant's boxes, archives for Compute Engine and disks
+    /// packed by gzip or zstd, ours or others', and the files beside them that they name. Prints a line for each rule broken;
+    /// exits with 1 if one is whose severity is an error.
     Lint(LintArguments),
     /// Read images again and compare them with their scan and report
     ///
@@ -348,6 +349,10 @@ pub(crate) struct SettingArguments {
     #[arg(long, value_parser = named(&["required", "optional", "none"], BootPolicy::from_str))]
     pub(crate) boot: Option<BootPolicy>,
 
+    /// A disk beside the first; repeatable. Keys: size, table (gpt, mbr), and any number of times partition, a mount point,
+    /// `swap` or `lvm:GROUP`, with a size after a colon where it has one (/home, swap:2G)
+    #[arg(long, value_name = "KEY=VALUE[,KEY=VALUE]…")]
+    pub(crate) further_disk: Vec<String>,
     /// Kind of partition table [default: gpt]
     #[arg(long, value_parser = named(&["gpt", "mbr"], TableKind::from_str))]
     pub(crate) partition_table: Option<TableKind>,

@@ -47,8 +47,9 @@ pub(crate) struct GuestArguments {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     welcome_message_file: Option<PathBuf>,
 
-    /// The network interface, in place of the tree's own. Keys: name, method (dhcp, static, none), and any number of
-    /// times address (192.0.2.10/24), gateway, dns, route (198.51.100.0/24@192.0.2.2)
+    /// A network interface, in place of the tree's own, with an adapter of the machine; once for each. Keys: name, method
+    /// (dhcp, static, none), and any number of times address (192.0.2.10/24), gateway, dns, route
+    /// (198.51.100.0/24@192.0.2.2)
     #[arg(long, value_name = "KEY=VALUE[,KEY=VALUE]…")]
     nic: Vec<String>,
 

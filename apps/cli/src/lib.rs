@@ -14,6 +14,7 @@ mod arguments;
 mod capture;
 mod check;
 mod digest_list;
+mod disk_arguments;
 mod failure;
 mod formats;
 mod generate;

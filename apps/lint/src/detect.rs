@@ -1,8 +1,10 @@
 use diskwright_core::{Error, ErrorKind, ReadAt, Result};
 
 use crate::bytes::read_up_to;
+use crate::packed::{Codec, Packed};
 use crate::report::shown;
-use crate::{ova, qcow2, vdi, vmdk};
+use crate::tar::{self, Listing};
+use crate::{ova, qcow2, vagrant, vdi, vhd, vhdx, vmdk};
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,12 +23,37 @@ pub enum Kind {
     Vdi,
     /// A disk of QEMU.
     Qcow2,
+    /// A disk of Virtual PC, Hyper-V's generation 1 and Azure.
+    Vhd,
+    /// A disk of Hyper-V.
+    Vhdx,
+    /// A base box of Vagrant.
+    Vagrant,
+    /// An archive for Google Compute Engine.
+    Gce,
+    /// A raw disk, or a file of no kind that is looked into there, packed by gzip.
+    Gzip,
+    /// The same packed by zstd.
+    Zstd,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 7] =
-        [Self::Ova, Self::Ovf, Self::Vmdk, Self::Vmx, Self::Vbox, Self::Vdi, Self::Qcow2];
+    pub const ALL: [Self; 13] = [
+        Self::Ova,
+        Self::Ovf,
+        Self::Vmdk,
+        Self::Vmx,
+        Self::Vbox,
+        Self::Vdi,
+        Self::Qcow2,
+        Self::Vhd,
+        Self::Vhdx,
+        Self::Vagrant,
+        Self::Gce,
+        Self::Gzip,
+        Self::Zstd,
+    ];
 
     /// The usual name.
     pub fn name(self) -> &'static str {
@@ -38,31 +65,125 @@ impl Kind {
             Self::Vbox => "VBOX",
             Self::Vdi => "VDI",
             Self::Qcow2 => "QCOW2",
+            Self::Vhd => "VHD",
+            Self::Vhdx => "VHDX",
+            Self::Vagrant => "BOX",
+            Self::Gce => "GCE",
+            Self::Gzip => "GZIP",
+            Self::Zstd => "ZSTD",
         }
     }
 
     /// What a file is by its content, whatever its name.
     ///
+    /// Cost: a file packed by gzip or zstd is unpacked once.
+    ///
     /// # Errors
     /// `ErrorKind::Unsupported`, with what was seen, when it is none of these; `ErrorKind::Source` when it cannot be
     /// read.
     pub fn of(source: &dyn ReadAt) -> Result<Self> {
-        let head = read_up_to(source, 0, HEAD)?;
-        if vmdk::is_sparse(&head) {
-            return Ok(Self::Vmdk);
-        }
-        if qcow2::is_qcow2(&head) {
-            return Ok(Self::Qcow2);
-        }
-        if vdi::is_vdi(&head) {
-            return Ok(Self::Vdi);
-        }
-        if ova::is_tar(head.get(..512).unwrap_or(&head)) {
-            return Ok(Self::Ova);
-        }
-        let text = text(&head);
-        text.and_then(of_text).ok_or_else(|| unknown(&head, text))
+        Opened::new(source).map(|opened| opened.kind)
     }
+}
+
+/// A file, what it is, and how to read what is packed in it.
+pub(crate) struct Opened<'a> {
+    pub(crate) kind: Kind,
+    source: &'a dyn ReadAt,
+    pub(crate) packed: Option<Packed<'a>>,
+}
+
+impl<'a> Opened<'a> {
+    /// As [`Kind::of`].
+    pub(crate) fn new(source: &'a dyn ReadAt) -> Result<Self> {
+        let head = read_up_to(source, 0, HEAD)?;
+        match Codec::of(&head) {
+            Some(codec) => {
+                let packed = Packed::open(source, codec)?;
+                let kind = packed_kind(&packed)?;
+                Ok(Self { kind, source, packed: Some(packed) })
+            }
+            None => Ok(Self { kind: plain_kind(source, &head)?, source, packed: None }),
+        }
+    }
+
+    /// The content, unpacked.
+    pub(crate) fn content(&self) -> &dyn ReadAt {
+        self.packed.as_ref().map_or(self.source, |packed| packed)
+    }
+}
+
+fn plain_kind(source: &dyn ReadAt, head: &[u8]) -> Result<Kind> {
+    if let Some(kind) = by_magic(head) {
+        return Ok(kind);
+    }
+    if vhd::ends_as_vhd(source)? {
+        return Ok(Kind::Vhd);
+    }
+    if is_tar(head) {
+        return Ok(archive_kind(&tar::list(source, MAX_MEMBERS)?).unwrap_or(Kind::Ova));
+    }
+    let text = text(head);
+    text.and_then(of_text).ok_or_else(|| unknown(head, text))
+}
+
+/// What is packed, if that is a kind which is used packed.
+fn packed_kind(packed: &Packed<'_>) -> Result<Kind> {
+    let alone = match packed.codec() {
+        Codec::Gzip => Kind::Gzip,
+        Codec::Zstd => Kind::Zstd,
+    };
+    let head = read_up_to(packed, 0, HEAD)?;
+    match by_magic(&head) {
+        Some(kind @ (Kind::Vhd | Kind::Vhdx)) => return Ok(kind),
+        Some(_) => return Ok(alone),
+        None => {}
+    }
+    if vhd::ends_as_vhd(packed)? {
+        return Ok(Kind::Vhd);
+    }
+    if packed.codec() == Codec::Gzip && is_tar(&head) {
+        let listing = tar::list(packed, MAX_MEMBERS)?;
+        return match archive_kind(&listing) {
+            Some(kind) => Ok(kind),
+            None if packed.is_broken() => Ok(alone),
+            None => Err(unknown_archive(&listing)),
+        };
+    }
+    Ok(alone)
+}
+
+fn unknown_archive(listing: &Listing) -> Error {
+    let first = shown(listing.names().next().unwrap_or_default());
+    let text = format!("this is a gzip stream of an archive that begins with \"{first}\"");
+    Error::new(ErrorKind::Unsupported, text + ", no box of Vagrant and nothing for Compute Engine")
+}
+
+/// Whether the first bytes of a file are those of a kind.
+type IsKind = fn(&[u8]) -> bool;
+
+fn by_magic(head: &[u8]) -> Option<Kind> {
+    let magics: [(IsKind, Kind); 5] = [
+        (vmdk::is_sparse, Kind::Vmdk),
+        (qcow2::is_qcow2, Kind::Qcow2),
+        (vdi::is_vdi, Kind::Vdi),
+        (vhd::is_footer, Kind::Vhd),
+        (vhdx::is_vhdx, Kind::Vhdx),
+    ];
+    magics.into_iter().find(|(is_it, _)| is_it(head)).map(|(_, kind)| kind)
+}
+
+fn is_tar(head: &[u8]) -> bool {
+    ova::is_tar(head.get(..512).unwrap_or(head))
+}
+
+/// What an archive is by its members, if it is no appliance.
+fn archive_kind(listing: &Listing) -> Option<Kind> {
+    if listing.names().any(vagrant::is_of_box) {
+        return Some(Kind::Vagrant);
+    }
+    let is_disk = |name: &&str| [".raw", ".img"].iter().any(|end| name.ends_with(end));
+    listing.names().next().filter(is_disk).map(|_| Kind::Gce)
 }
 
 /// The longest beginning that is text.
@@ -133,20 +254,19 @@ fn unknown(head: &[u8], text: Option<&str>) -> Error {
         [] => "an empty file".to_owned(),
         _ => format!("a file that begins with {:02x?}", head.get(..16).unwrap_or(head)),
     });
-    let message = format!("this is {seen}, none of OVA, OVF, VMDK, VMX, VBOX, VDI and QCOW2");
+    let kinds = Kind::ALL.map(Kind::name);
+    let message = format!("this is {seen}, none of {}", kinds.join(", "));
     Error::new(ErrorKind::Unsupported, message)
 }
 
 const HEAD: usize = 64 * 1024;
+/// Boxes have few files; of archives with more the rest says nothing new.
+const MAX_MEMBERS: usize = 64;
 const MAGICS: &[(&[u8], &str)] = &[
-    (b"\x1f\x8b", "a gzip stream"),
-    (b"\x28\xb5\x2f\xfd", "a zstd stream"),
     (b"\xfd7zXZ\0", "an xz stream"),
     (b"BZh", "a bzip2 stream"),
     (b"PK\x03\x04", "a ZIP archive"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
-    (b"conectix", "a VHD"),
-    (b"vhdxfile", "a VHDX"),
     (b"COWD", "a VMDK of ESX's own sparse form"),
     (b"\x7fELF", "a program"),
 ];

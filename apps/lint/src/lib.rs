@@ -4,16 +4,22 @@ mod beside;
 mod bytes;
 mod deflate_reach;
 mod detect;
+mod gce;
 mod inflate;
 mod ova;
 mod ovf;
+mod packed;
 mod qcow2;
 mod report;
 mod rule;
 mod rules;
+mod tar;
 mod uuid;
+mod vagrant;
 mod vbox;
 mod vdi;
+mod vhd;
+mod vhdx;
 mod vmdk;
 mod vmx;
 mod xml;
@@ -27,6 +33,7 @@ pub use detect::Kind;
 pub use report::{Finding, Location, Report};
 pub use rule::{Rule, Severity};
 
+use detect::Opened;
 use report::Findings;
 
 /// Checks the file at `path`, and those beside it that it names.
@@ -53,9 +60,17 @@ pub fn lint(path: &Path) -> Result<Report> {
 /// # Errors
 /// As [`lint`].
 pub fn lint_source(name: &str, source: &dyn ReadAt, beside: &dyn Beside) -> Result<Report> {
-    let kind = Kind::of(source)?;
+    let opened = Opened::new(source)?;
+    let kind = opened.kind;
     let mut findings = Findings::new(name);
     let f = &mut findings;
+    if let Some(packed) = &opened.packed
+        && !packed.check(f)
+    {
+        // What is in it ends where it should not, which says nothing about it.
+        return Ok(findings.into_report(kind));
+    }
+    let (content, packed) = (opened.content(), opened.packed.as_ref());
     match kind {
         Kind::Ova => ova::check(source, f)?,
         Kind::Ovf => check_package(name, source, beside, f)?,
@@ -68,6 +83,11 @@ pub fn lint_source(name: &str, source: &dyn ReadAt, beside: &dyn Beside) -> Resu
             vdi::check(source, f)?;
         }
         Kind::Qcow2 => qcow2::check(source, f)?,
+        Kind::Vhd => vhd::check(content, f)?,
+        Kind::Vhdx => vhdx::check(content, f)?,
+        Kind::Vagrant => vagrant::check(content, packed.is_some(), f)?,
+        Kind::Gce => gce::check(content, packed.is_some(), f)?,
+        Kind::Gzip | Kind::Zstd => packed.into_iter().for_each(|packed| packed.check_disk(f)),
     }
     Ok(findings.into_report(kind))
 }

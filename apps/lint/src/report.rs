@@ -110,16 +110,21 @@ pub(crate) struct Findings {
     file: String,
     list: Vec<Finding>,
     unlisted: u64,
+    /// The product whose rules count, if not all do.
+    product: Option<&'static str>,
 }
 
 impl Findings {
     /// None yet, in the file of that name.
     pub(crate) fn new(file: &str) -> Self {
-        Self { file: shown(file), list: Vec::new(), unlisted: 0 }
+        Self { file: shown(file), list: Vec::new(), unlisted: 0, product: None }
     }
 
     /// One more.
     pub(crate) fn add(&mut self, rule: &'static Rule, location: Location, text: impl Into<String>) {
+        if self.product.is_some_and(|product| !rule.protects.contains(product)) {
+            return;
+        }
         let before =
             self.list.iter().filter(|finding| finding.rule == rule && finding.file == self.file).count();
         if before >= PLACES || self.list.len() >= FINDINGS {
@@ -134,6 +139,14 @@ impl Findings {
         let outer = std::mem::replace(&mut self.file, shown(file));
         let result = check(self);
         self.file = outer;
+        result
+    }
+
+    /// Runs `check` without the findings of rules that protect other products only.
+    pub(crate) fn protecting<T>(&mut self, product: &'static str, check: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = self.product.replace(product);
+        let result = check(self);
+        self.product = outer;
         result
     }
 

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use crate::Kind;
-use crate::rules::{ova, ovf, qcow2, vbox, vdi, vmdk, vmx};
+use crate::rules::{gce, gzip, ova, ovf, qcow2, vagrant, vbox, vdi, vhd, vhdx, vmdk, vmx, zstd};
 
 /// How bad it is to break a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,6 +55,12 @@ impl Rule {
             Kind::Vbox => vbox::TABLE,
             Kind::Vdi => vdi::TABLE,
             Kind::Qcow2 => qcow2::TABLE,
+            Kind::Vhd => vhd::TABLE,
+            Kind::Vhdx => vhdx::TABLE,
+            Kind::Vagrant => vagrant::TABLE,
+            Kind::Gce => gce::TABLE,
+            Kind::Gzip => gzip::TABLE,
+            Kind::Zstd => zstd::TABLE,
         }
     }
 

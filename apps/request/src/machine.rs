@@ -22,6 +22,8 @@ impl InstallProfile {
             sector_size: Some(settings.sector_size.value),
             partition_table: Some(settings.partition_table.value),
             partitions: settings.partitions.value.clone().filter(|_| is_shown),
+            further_disks: Some(settings.further_disks.value.clone())
+                .filter(|disks| is_shown && !disks.is_empty()),
             volume_groups: groups.filter(|_| is_shown),
             kernel_parameters: Some(settings.kernel_parameters.value.clone()).filter(|list| !list.is_empty()),
             ..Profile::default()

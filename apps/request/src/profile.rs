@@ -101,27 +101,45 @@ impl Writer {
 
     fn partition_table(&mut self, profile: &Profile) -> Option<PartitionTable> {
         let is_mbr = profile.partition_table == Some(TableKind::Mbr);
-        let lists = profile.partitions.is_some() || profile.volume_groups.is_some();
+        let further = profile.further_disks.as_deref().unwrap_or_default();
+        let lists = profile.partitions.is_some() || profile.volume_groups.is_some() || !further.is_empty();
         if !lists && !is_mbr && profile.sector_size.is_none() {
             return None;
         }
-        let partitions = profile.partitions.as_ref().map(|partitions| {
-            let numbered = partitions.iter().enumerate();
-            numbered.map(|(at, partition)| self.partition(at, partition)).collect()
-        });
-        let disk = Disk {
-            block_size: profile.sector_size.and_then(|sector| i32::try_from(SectorSize::bytes(sector)).ok()),
+        let block_size = profile.sector_size.and_then(|sector| i32::try_from(SectorSize::bytes(sector)).ok());
+        let mut disks = vec![Disk {
+            block_size,
             name: DiskName::nth(0),
-            partitions,
+            partitions: profile.partitions.as_ref().map(|list| self.partitions(0, list)),
             partition_kind: PartitionKind::named("MSDOS").filter(|_| is_mbr),
             size: profile.disk_size.map(|size| self.mib("disk_size", size)),
             ..Disk::default()
-        };
-        let mut table = PartitionTable { disks: Some(vec![disk]), ..PartitionTable::default() };
+        }];
+        for (number, disk) in (1..).zip(further) {
+            let name = DiskName::nth(number);
+            if name.is_none() {
+                self.refuse(disk_place(number));
+                break;
+            }
+            let is_mbr = disk.partition_table.map_or(is_mbr, |table| table == TableKind::Mbr);
+            disks.push(Disk {
+                block_size,
+                name,
+                partitions: Some(self.partitions(number, &disk.partitions)),
+                partition_kind: PartitionKind::named("MSDOS").filter(|_| is_mbr),
+                size: disk.size.map(|size| self.mib(&format!("{}.size", disk_place(number)), size)),
+                ..Disk::default()
+            });
+        }
+        let mut table = PartitionTable { disks: Some(disks), ..PartitionTable::default() };
         if let Some(groups) = &profile.volume_groups {
             self.volume_groups(profile, groups, &mut table);
         }
         Some(table)
+    }
+
+    fn partitions(&mut self, disk: usize, list: &[PartitionRequest]) -> Vec<Partition> {
+        list.iter().enumerate().map(|(at, partition)| self.partition((disk, at), partition)).collect()
     }
 
     /// Groups name their partitions, and volumes their groups, by URIs that are true within the document.
@@ -131,7 +149,12 @@ impl Writer {
         groups: &[VolumeGroupRequest],
         table: &mut PartitionTable,
     ) {
-        let partitions = profile.partitions.as_deref().unwrap_or_default();
+        let first = profile.partitions.as_deref().unwrap_or_default();
+        let further = profile.further_disks.iter().flatten().map(|disk| disk.partitions.as_slice());
+        let disks = std::iter::once(first).chain(further).enumerate();
+        let places: Vec<((usize, usize), &PartitionRequest)> = disks
+            .flat_map(|(disk, list)| list.iter().enumerate().map(move |(at, one)| ((disk, at), one)))
+            .collect();
         let (mut written, mut volumes) = (Vec::new(), Vec::new());
         for (at, group) in groups.iter().enumerate() {
             let place = |field: &str| format!("volume_groups[{at}].{field}");
@@ -139,11 +162,10 @@ impl Writer {
                 self.refuse(place("extent_size"));
             }
             let uri = format!("logicalGroups/{}", at.saturating_add(1));
-            let members =
-                partitions.iter().enumerate().filter(|(_, p)| p.volume_group.as_ref() == Some(&group.name));
+            let members = places.iter().filter(|(_, p)| p.volume_group.as_ref() == Some(&group.name));
             written.push(LogicalGroup {
                 name: Some(group.name.clone()),
-                partition_uris: Some(members.map(|(at, _)| partition_uri(at)).collect()),
+                partition_uris: Some(members.map(|(at, _)| partition_uri(*at)).collect()),
                 uri: Some(uri.clone()),
                 ..LogicalGroup::default()
             });
@@ -169,8 +191,11 @@ impl Writer {
         table.logical_volumes = Some(volumes);
     }
 
-    fn partition(&mut self, at: usize, partition: &PartitionRequest) -> Partition {
-        let place = |field: &str| format!("partitions[{at}].{field}");
+    fn partition(&mut self, (disk, at): (usize, usize), partition: &PartitionRequest) -> Partition {
+        let place = |field: &str| match disk {
+            0 => format!("partitions[{at}].{field}"),
+            _ => format!("{}.partitions[{at}].{field}", disk_place(disk)),
+        };
         let mbr_boot = match partition.flags.as_deref() {
             None | Some([]) => None,
             Some([PartitionFlag::Active]) => Some(true),
@@ -185,7 +210,7 @@ impl Writer {
                 growable: partition.grow,
                 name: Some(number(at)),
                 size: partition.size.map(|size| self.mib(&place("size"), size)),
-                uri: Some(partition_uri(at)),
+                uri: Some(partition_uri((disk, at))),
                 mbr_boot,
                 ..Partition::default()
             };
@@ -207,9 +232,17 @@ impl Writer {
     }
 }
 
-/// By which a group of the same document names a partition.
-fn partition_uri(at: usize) -> String {
-    format!("partitions/{}", number(at))
+/// By which a group of the same document names a partition of a disk.
+fn partition_uri((disk, at): (usize, usize)) -> String {
+    match disk {
+        0 => format!("partitions/{}", number(at)),
+        _ => format!("disks/{}/partitions/{}", number(disk), number(at)),
+    }
+}
+
+/// What a profile calls a disk; the first has no name there.
+fn disk_place(disk: usize) -> String {
+    format!("further_disks[{}]", disk.saturating_sub(1))
 }
 
 fn number(at: usize) -> String {

@@ -12,6 +12,8 @@ pub struct Finding {
     pub code: &'static str,
     /// Name of the image file, or of the one beside or inside it that is meant.
     pub image: String,
+    /// Number of the disk, from 1, where the image has several.
+    pub disk: Option<usize>,
     /// Number of the partition, as Linux counts, where it is in one.
     pub partition: Option<u32>,
     /// Group and name of the logical volume, joined by a slash, where it is in one.
@@ -39,6 +41,7 @@ impl Finding {
             "found": self.found,
         });
         let optional = [
+            ("disk", self.disk.map(Value::from)),
             ("partition", self.partition.map(Value::from)),
             ("volume", self.volume.clone().map(Value::from)),
             ("path", self.path.clone().map(Value::from)),
@@ -55,9 +58,12 @@ impl Finding {
 }
 
 impl fmt::Display for Finding {
-    /// `image partition 2 /etc/fstab, inode 12 at 0x1234: code: expected …, found …`
+    /// `image disk 2 partition 2 /etc/fstab, inode 12 at 0x1234: code: expected …, found …`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.image)?;
+        if let Some(disk) = self.disk {
+            write!(f, " disk {disk}")?;
+        }
         if let Some(partition) = self.partition {
             write!(f, " partition {partition}")?;
         }
@@ -81,6 +87,7 @@ impl fmt::Display for Finding {
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     pub(crate) image: String,
+    pub(crate) disk: Option<usize>,
     pub(crate) partition: Option<u32>,
     pub(crate) volume: Option<String>,
     /// Path in the guest without leading slash, while an entry is looked at.
@@ -165,6 +172,7 @@ impl Findings {
         self.list.push(Finding {
             code,
             image: self.image.clone(),
+            disk: self.disk,
             partition: self.partition,
             volume: self.volume.clone(),
             path: self.path.as_deref().map(shown),

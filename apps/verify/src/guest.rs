@@ -21,20 +21,31 @@ pub(crate) struct Guest<'a> {
 }
 
 impl Guest<'_> {
-    /// Checks all of a disk.
+    /// Checks all of a disk, from 0 the number `number` of `disks`; with it the volume groups that the report lists at it,
+    /// which may be on others of `disks`, too.
     ///
     /// # Errors
-    /// `ErrorKind::Source` when the disk, the scan or the list cannot be read; `ErrorKind::Unsupported` for a report that
+    /// `ErrorKind::Source` when a disk, the scan or the list cannot be read; `ErrorKind::Unsupported` for a report that
     /// speaks of what is not known here.
-    pub(crate) fn check(&self, disk: &dyn Disk, record: &DiskRecord, findings: &mut Findings) -> Result<()> {
-        partition::check(disk, record, findings)?;
+    pub(crate) fn check(
+        &self,
+        disks: &BTreeMap<usize, &dyn Disk>,
+        number: usize,
+        findings: &mut Findings,
+    ) -> Result<()> {
+        let (Some(disk), Some(record)) = (disks.get(&number), self.report.disks.get(number)) else {
+            let text =
+                format!("the report has {} disks, this is disk {}", self.report.disks.len(), number + 1);
+            return Err(Error::new(ErrorKind::Unsupported, text).with_field("disks"));
+        };
+        partition::check(*disk, record, findings)?;
         for partition in &record.partitions {
             findings.partition = Some(partition.number);
-            self.check_partition(disk, record, partition, findings)?;
+            self.check_partition(*disk, record, partition, findings)?;
         }
         findings.partition = None;
         for group in &record.volume_groups {
-            let volumes = lvm::check(disk, record, group, findings)?;
+            let volumes = lvm::check(disks, &self.report.disks, (number, group), findings)?;
             for (volume, mapped) in group.volumes.iter().zip(volumes) {
                 let Some(mapped) = mapped else { continue };
                 findings.volume = Some(format!("{}/{}", group.name, volume.name));
@@ -43,6 +54,11 @@ impl Guest<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The file systems of all disks.
+    fn file_systems(&self) -> impl Iterator<Item = &FileSystemRecord> {
+        self.report.disks.iter().flat_map(DiskRecord::file_systems)
     }
 
     /// What stands in a logical volume, which is as a partition that is a disk of its own.
@@ -85,7 +101,8 @@ impl Guest<'_> {
             return Ok(());
         }
         let Some(file_system) = &partition.file_system else {
-            if record.volume_groups.iter().any(|group| partition.is_of(&group.name)) {
+            let mut groups = self.report.disks.iter().flat_map(|disk| &disk.volume_groups);
+            if groups.any(|group| partition.is_of(&group.name)) {
                 // With its group.
                 return Ok(());
             }
@@ -113,7 +130,7 @@ impl Guest<'_> {
             "ext4" | "ext3" | "ext2" => {
                 // Each listing has links of its own to follow; mount points are where the first says.
                 let mounts: Vec<Mount> =
-                    self.listings.iter().map(|listing| self.mount(*listing, record, file_system)).collect();
+                    self.listings.iter().map(|listing| self.mount(*listing, file_system)).collect();
                 let pairs = self.listings.iter().zip(&mounts);
                 let comparisons = pairs.map(|(listing, mount)| self.comparison(*listing, mount));
                 let comparisons: Vec<Comparison<'_>> = comparisons.collect::<Result<_>>()?;
@@ -124,7 +141,7 @@ impl Guest<'_> {
                 ext4::check(disk, &place, &mount, comparisons, findings)
             }
             "vfat" => {
-                let files = self.fat_files(record, file_system)?;
+                let files = self.fat_files(file_system)?;
                 let about = (record.sector_size, timestamp);
                 fat32::check(disk, partition, file_system, about, files, findings)
             }
@@ -137,10 +154,9 @@ impl Guest<'_> {
     }
 
     /// Which part of the guest's tree a file system holds.
-    fn mount(&self, listing: &dyn Listing, record: &DiskRecord, own: &FileSystemRecord) -> Mount {
+    fn mount(&self, listing: &dyn Listing, own: &FileSystemRecord) -> Mount {
         let root = listing.resolve(own.mount_point.as_deref().unwrap_or("/"));
-        let points =
-            record.file_systems().flat_map(|other| other.mount_point.iter().chain(&other.taken_from));
+        let points = self.file_systems().flat_map(|other| other.mount_point.iter().chain(&other.taken_from));
         let others: BTreeSet<Vec<u8>> = points.map(|point| listing.resolve(point)).collect();
         let below = |other: &Vec<u8>| *other != root && TreePath(other.clone()).is_within(&root);
         Mount { others: others.into_iter().filter(below).collect(), root }
@@ -170,12 +186,12 @@ impl Guest<'_> {
     }
 
     /// What a FAT file system should hold; `None` where nothing is known.
-    fn fat_files(&self, record: &DiskRecord, own: &FileSystemRecord) -> Result<Option<FatFiles>> {
+    fn fat_files(&self, own: &FileSystemRecord) -> Result<Option<FatFiles>> {
         if let Some(files) = &own.files {
             return self.listed_files(files).map(Some);
         }
         let Some(listing) = self.listings.first() else { return Ok(None) };
-        let mount = self.mount(*listing, record, own);
+        let mount = self.mount(*listing, own);
         let mut files = BTreeMap::new();
         for entry in listing.entries(&mount)? {
             let entry = entry?;

@@ -16,6 +16,7 @@ mod report;
 mod runs;
 mod swap;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,7 +32,7 @@ pub use report::{
     VolumeGroupRecord,
 };
 
-use container::Made;
+use container::{Disks, Made};
 use expect::{Listing, ScanListing};
 use finding::Findings;
 use guest::Guest;
@@ -99,7 +100,8 @@ impl Verifier {
         &self.report
     }
 
-    /// Checks the image in a file, and those beside it that it names.
+    /// Checks the image in a file, and those beside it that it names; of several disks, each in a file of its own, the one in
+    /// this file, with the volume groups that begin on it.
     ///
     /// # Errors
     /// `ErrorKind::Source` when a file, the scan or the list cannot be read, or the image is cut off;
@@ -115,42 +117,74 @@ impl Verifier {
         if self.own_digests == OwnDigests::Check {
             outputs::check(&self.report, path, &mut findings).map_err(located)?;
         }
-        let disk = container::open(path, &Made::new(&self.report, &name), &mut findings).map_err(located)?;
-        self.check_disk(disk.as_ref(), &mut findings).map_err(located)?;
+        let made = Made::new(&self.report, &name);
+        let mut disks = container::open(path, &made, &mut findings).map_err(located)?;
+        let own: Vec<usize> = disks.keys().copied().collect();
+        self.open_partners(path, &made, &mut disks)?;
+        for number in &own {
+            findings.disk = (own.len() > 1).then_some(number.saturating_add(1));
+            self.check_disk(&disks, *number, &mut findings).map_err(located)?;
+        }
         Ok(Outcome::of(findings))
     }
 
-    /// Opens the disk in an image file, with what is wrong with the container around it; what the disk holds is not looked
-    /// at.
+    /// Opens the disks, in files beside that of a bare disk, on which volume groups of the disk go on. What is wrong with their
+    /// containers is found when they are verified.
+    fn open_partners(&self, path: &Path, made: &Made<'_>, disks: &mut Disks) -> Result<()> {
+        let listed = disks.keys().filter_map(|number| self.report.disks.get(*number));
+        let groups = listed.flat_map(|record| &record.volume_groups);
+        let wanted: BTreeSet<usize> =
+            groups.flat_map(|group| lvm::disks_of(group, &self.report.disks)).collect();
+        for number in wanted {
+            let Some(name) = made.partner(number).filter(|_| !disks.contains_key(&number)) else { continue };
+            let (path, partner) = (path.with_file_name(name), Made::new(&self.report, name));
+            let opened = container::open(&path, &partner, &mut Findings::new(name));
+            let opened = opened.map_err(|error| match error.path() {
+                None => error.with_path(path.as_os_str().as_encoded_bytes()),
+                Some(_) => error,
+            })?;
+            disks.extend(opened.into_iter().filter(|(opened, _)| *opened == number));
+        }
+        Ok(())
+    }
+
+    /// Opens the disk in an image file, of a machine's or package's disks the first, with what is wrong with the container
+    /// around it; what the disk holds is not looked at.
     ///
     /// # Errors
     /// As [`Verifier::verify`].
     pub fn open(&self, path: &Path) -> Result<(Arc<dyn Disk>, Outcome)> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let mut findings = Findings::new(&name);
-        let disk = container::open(path, &Made::new(&self.report, &name), &mut findings)?;
+        let disks = container::open(path, &Made::new(&self.report, &name), &mut findings)?;
+        let first = disks.into_values().next();
+        let disk = first.ok_or_else(|| Error::new(ErrorKind::Source, "the image has no disk"))?;
         Ok((disk, Outcome::of(findings)))
     }
 
     /// Checks a disk that is at hand, as the only one of the report; `name` stands in the findings.
     ///
     /// # Errors
-    /// As [`Verifier::verify`].
+    /// As [`Verifier::verify`]; `ErrorKind::Unsupported` when the report has several disks.
     pub fn verify_disk(&self, name: &str, disk: &dyn Disk) -> Result<Outcome> {
+        let [_] = &self.report.disks[..] else {
+            let text = format!("the report has {} disks, this is one", self.report.disks.len());
+            return Err(Error::new(ErrorKind::Unsupported, text).with_field("disks"));
+        };
         let mut findings = Findings::new(name);
-        self.check_disk(disk, &mut findings)?;
+        self.guest().check(&BTreeMap::from([(0, disk)]), 0, &mut findings)?;
         Ok(Outcome::of(findings))
     }
 
-    fn check_disk(&self, disk: &dyn Disk, findings: &mut Findings) -> Result<()> {
-        let [record] = &self.report.disks[..] else {
-            let text = format!("the report has {} disks, images of one are known", self.report.disks.len());
-            return Err(Error::new(ErrorKind::Unsupported, text).with_field("disks"));
-        };
+    fn check_disk(&self, disks: &Disks, number: usize, findings: &mut Findings) -> Result<()> {
+        let disks = disks.iter().map(|(number, disk)| (*number, disk.as_ref())).collect();
+        self.guest().check(&disks, number, findings)
+    }
+
+    fn guest(&self) -> Guest<'_> {
         let scan = self.scan.as_ref().map(|scan| scan as &dyn Listing);
         let digests = self.digests.as_ref().map(|digests| digests as &dyn Listing);
-        let guest = Guest { report: &self.report, listings: scan.into_iter().chain(digests).collect() };
-        guest.check(disk, record, findings)
+        Guest { report: &self.report, listings: scan.into_iter().chain(digests).collect() }
     }
 }
 

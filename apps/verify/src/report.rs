@@ -115,10 +115,12 @@ pub struct LogicalVolumeRecord {
     pub file_system: Option<FileSystemRecord>,
 }
 
-/// A range of the disk that is a part of a logical volume.
+/// A range of a disk that is a part of a logical volume.
 #[derive(Clone, Debug, Deserialize)]
 #[expect(missing_docs, reason = "docs/report.schema.json says it of each")]
 pub struct SegmentRecord {
+    #[serde(default)]
+    pub disk: Option<usize>,
     pub partition: u32,
     pub start: u64,
     pub size: u64,

@@ -49,6 +49,8 @@ pub struct MachineEntry {
     pub memory: u64,
     /// Virtual processors.
     pub cpus: u32,
+    /// Network adapters.
+    pub network_adapters: u32,
     /// What a machine for this disk is set to.
     pub firmware: Firmware,
     /// The firmwares that the disk boots under.
@@ -73,7 +75,7 @@ pub struct DiskEntry {
     pub id: String,
     /// In disk order.
     pub partitions: Vec<PartitionEntry>,
-    /// What the partitions of role `lvm` make up.
+    /// What the partitions of role `lvm` make up; a group that has partitions of several disks stands at the first of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub volume_groups: Vec<VolumeGroupEntry>,
     /// What a BIOS starts, if it starts anything.
@@ -151,16 +153,19 @@ pub struct LogicalVolumeEntry {
     pub uuid: String,
     /// Bytes: whole extents.
     pub size: u64,
-    /// Where it stands on the disk, in its own order.
+    /// Where it stands on the disks, in its own order.
     pub segments: Vec<SegmentEntry>,
     /// What stands in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file_system: Option<FileSystemEntry>,
 }
 
-/// A range of the disk that is a part of a logical volume.
+/// A range of a disk that is a part of a logical volume.
 #[derive(Clone, Debug, Serialize)]
 pub struct SegmentEntry {
+    /// Which disk it is on, from 1, where that is not the one at which the group is listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk: Option<usize>,
     /// Number of the partition that it is in.
     pub partition: u32,
     /// First byte on the disk.

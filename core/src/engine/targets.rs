@@ -1,6 +1,6 @@
 use super::report::hex;
 use super::{Digests, Order, OutputEntry, Report};
-use crate::format::{Access, ImagePlan, Machine, OutputRole, OutputSpec};
+use crate::format::{Access, ImagePlan, Machine, OutputRole, OutputSpec, TargetFormat};
 use crate::layout::DiskLayout;
 use crate::pipeline::{OutputDigest, OutputResult, Target};
 use crate::sink::Sink;
@@ -26,7 +26,9 @@ pub(super) fn plan_targets(
         let mut targets = Vec::new();
         for target in &order.targets {
             let format = target.info().id;
-            let plan = target.plan(&machine(format), disks)?;
+            let machine = machine(format);
+            let plan = target.plan(&machine, disks);
+            let plan = plan.map_err(|refusal| name_disk(refusal, target.as_ref(), &machine, disks))?;
             targets.push(PlannedTarget { format, plan });
         }
         Ok(targets)
@@ -41,6 +43,20 @@ pub(super) fn plan_targets(
         return Err(Error::new(ErrorKind::InvalidProfile, text).with_field("targetFormat"));
     }
     Ok(renamed)
+}
+
+/// A refusal of a disk's size with the field of that disk: of several the first that is refused alone, too.
+fn name_disk(refusal: Error, target: &dyn TargetFormat, machine: &Machine, disks: &[DiskLayout]) -> Error {
+    if refusal.field() != Some("disk_size") {
+        return refusal;
+    }
+    let is_meant = |disk: &DiskLayout| {
+        target.plan(machine, std::slice::from_ref(disk)).is_err_and(|error| error.field() == refusal.field())
+    };
+    match disks.iter().position(is_meant).and_then(|at| at.checked_sub(1)) {
+        None => refusal,
+        Some(further) => refusal.map_fields(&|_| format!("further_disks[{further}].size")),
+    }
 }
 
 fn names_clash(targets: &[PlannedTarget]) -> bool {

@@ -11,6 +11,8 @@ pub struct Machine {
     pub memory: u64,
     /// Virtual processors.
     pub cpus: u32,
+    /// Network adapters, at least one; the guest counts them in the order in which the machine has them.
+    pub adapters: u32,
     /// What the machine must boot with.
     pub firmware: Firmware,
     /// The guest.
@@ -45,12 +47,13 @@ pub struct OperatingSystem {
 }
 
 impl Machine {
-    /// A machine with one processor, 1 GiB of memory, BIOS and sectors of 512 bytes, whose system is unknown.
+    /// A machine with one processor, one network adapter, 1 GiB of memory, BIOS and sectors of 512 bytes, whose system is unknown.
     pub fn new(name: impl Into<String>, seed: Seed, timestamp: Timestamp) -> Self {
         Self {
             name: name.into(),
             memory: 1 << 30,
             cpus: 1,
+            adapters: 1,
             firmware: Firmware::Bios,
             operating_system: OperatingSystem::default(),
             sector_size: SectorSize::default(),

@@ -128,11 +128,16 @@ fn selinux_is_switched_on_with_a_relabelling_and_never_without_a_policy() {
     let (files, _) = made(items(), &on, &["/etc/selinux/config", "/.autorelabel"]).unwrap();
     assert_eq!(files[0].1.as_deref(), Some(config.replace("disabled", "enforcing").as_str()));
     assert_eq!(files[1].1.as_deref(), Some(""));
-    let permissive = vec![
-        ("/etc/selinux/config", file(config.replace("disabled", "permissive"))),
-        ("/etc/selinux/targeted/policy/policy.33", file("x")),
-    ];
-    assert_eq!(text(permissive, &on, "/.autorelabel"), None);
+    let permissive = || {
+        vec![
+            ("/etc/selinux/config", file(config.replace("disabled", "permissive"))),
+            ("/etc/selinux/targeted/policy/policy.33", file("x")),
+        ]
+    };
+    assert_eq!(text(permissive(), &on, "/.autorelabel").as_deref(), Some(""), "no file has a label");
+    let mut labelled = permissive();
+    labelled.push(("/etc", Item::LabelledDirectory("system_u:object_r:etc_t:s0")));
+    assert_eq!(text(labelled, &on, "/.autorelabel"), None);
     assert_eq!(refused(vec![("/etc/selinux/config", file(config))], &on).as_deref(), Some("selinux"));
     assert_eq!(refused(vec![("/a", file("x"))], &on).as_deref(), Some("selinux"));
 }

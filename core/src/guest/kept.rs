@@ -41,6 +41,8 @@ pub struct WantedIdentity {
     pub place: VolumePlace,
     /// What will hold them.
     pub holder: IdentityHolder,
+    /// The partition table of its disk.
+    pub table: TableKind,
 }
 
 /// What limits the identifiers of a file system.
@@ -120,12 +122,7 @@ impl KeptIdentities {
     ///
     /// # Errors
     /// As [`Findings::record`].
-    pub fn assign(
-        &self,
-        wanted: &[WantedIdentity],
-        table: TableKind,
-        findings: &mut Findings,
-    ) -> Result<Vec<UsableIdentity>> {
+    pub fn assign(&self, wanted: &[WantedIdentity], findings: &mut Findings) -> Result<Vec<UsableIdentity>> {
         let mut usable = vec![UsableIdentity::default(); wanted.len()];
         let mut swaps = self.swaps();
         let mut pairs: Vec<(usize, &WantedIdentity, &KeptIdentity)> = Vec::new();
@@ -140,7 +137,7 @@ impl KeptIdentities {
         let mut given = Vec::new();
         for (at, wanted, kept) in pairs {
             let mut assignment = Assignment { given: &mut given, findings };
-            let identity = assignment.of(kept, wanted.holder, table)?;
+            let identity = assignment.of(kept, wanted)?;
             if let Some(slot) = usable.get_mut(at) {
                 *slot = identity;
             }
@@ -194,12 +191,8 @@ struct Assignment<'a> {
 }
 
 impl Assignment<'_> {
-    fn of(
-        &mut self,
-        kept: &KeptIdentity,
-        holder: IdentityHolder,
-        table: TableKind,
-    ) -> Result<UsableIdentity> {
+    fn of(&mut self, kept: &KeptIdentity, wanted: &WantedIdentity) -> Result<UsableIdentity> {
+        let WantedIdentity { holder, table, .. } = *wanted;
         let mut usable = UsableIdentity::default();
         if let Some(text) = self.fresh(kept, "UUID", kept.uuid.as_deref())? {
             match holder {
@@ -239,7 +232,7 @@ impl Assignment<'_> {
         Ok(usable)
     }
 
-    /// The identifier unless another volume of the new disk has it already.
+    /// The identifier unless another volume of the new disks has it already.
     fn fresh<'k>(
         &mut self,
         kept: &KeptIdentity,
@@ -249,7 +242,7 @@ impl Assignment<'_> {
         let Some(text) = text else { return Ok(None) };
         let key = format!("{tag}={}", text.to_ascii_lowercase());
         if self.given.contains(&key) {
-            self.note(kept, tag, text, "another volume of the new disk has it")?;
+            self.note(kept, tag, text, "another volume of the new machine has it")?;
             return Ok(None);
         }
         self.given.push(key);

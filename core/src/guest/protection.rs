@@ -1,6 +1,6 @@
 //! Firewall and SELinux: what the tree has is switched, nothing is installed.
 
-use super::{GuestWorkspace, units};
+use super::{GuestWorkspace, selinux, units};
 use crate::profile::SelinuxMode;
 use crate::{Error, ErrorKind, Result};
 
@@ -68,8 +68,10 @@ pub(super) fn set_selinux(workspace: &mut GuestWorkspace<'_>, mode: SelinuxMode)
     let was_off = assigned(&text, "SELINUX").is_none_or(|old| old.eq_ignore_ascii_case("disabled"));
     let reason = "the profile sets the mode of SELinux";
     workspace.write(SELINUX_CONFIG, with_assignment(&text, "SELINUX", mode.name()), reason)?;
-    if was_off && mode != SelinuxMode::Disabled {
-        let reason = "files made while SELinux was off have no labels: the first start gives them theirs";
+    // A kernel started without SELinux gives none, whatever the configuration says, and neither does an archive without xattrs.
+    let is_unlabelled = selinux::label(workspace, SELINUX_CONFIG, "").is_none();
+    if (was_off || is_unlabelled) && mode != SelinuxMode::Disabled {
+        let reason = "files of the tree have no labels of SELinux: the first start gives them theirs";
         workspace.write(b"/.autorelabel", Vec::new(), reason)?;
     }
     Ok(())

@@ -220,23 +220,24 @@ fn kept_identifiers_go_to_volumes_that_can_hold_them_and_to_each_once() {
     );
     let kept = KeptIdentities::of(&Fstab::parse(fstab.as_bytes()).unwrap(), &[]);
     let places = ["/home", "/", "/boot/efi", "/win", "/long", "/part", "/new"];
-    let mut wanted: Vec<WantedIdentity> = places
-        .iter()
-        .map(|path| WantedIdentity {
+    let wanted = |table| -> Vec<WantedIdentity> {
+        let mounted = places.iter().map(|path| WantedIdentity {
             place: VolumePlace::MountPoint(path.as_bytes().to_vec()),
             holder: if *path == "/boot/efi" { IdentityHolder::Fat } else { IdentityHolder::Ext },
-        })
-        .collect();
-    wanted.push(WantedIdentity { place: VolumePlace::Swap, holder: IdentityHolder::Swap });
+            table,
+        });
+        let swap = WantedIdentity { place: VolumePlace::Swap, holder: IdentityHolder::Swap, table };
+        mounted.chain([swap]).collect()
+    };
     let mut findings = Findings::default();
-    let usable = kept.assign(&wanted, TableKind::Gpt, &mut findings).unwrap();
+    let usable = kept.assign(&wanted(TableKind::Gpt), &mut findings).unwrap();
     let nothing = UsableIdentity::default();
     assert_eq!(usable[0], nothing);
     assert_eq!(usable[1].uuid.map(|uuid| uuid.to_string()).as_deref(), Some(ROOT_ID));
     assert_eq!(usable[2], UsableIdentity { fat_volume_id: Some(0x1234_abcd), ..nothing.clone() });
     assert!(usable[3..].iter().all(|usable| *usable == nothing));
     assert_eq!(findings.into_vec().len(), 5);
-    let usable = kept.assign(&wanted, TableKind::Mbr, &mut Findings::default()).unwrap();
+    let usable = kept.assign(&wanted(TableKind::Mbr), &mut Findings::default()).unwrap();
     assert_eq!(usable[5].mbr_partition, Some(MbrPartitionId { signature: 0x1a2b_3c4d, number: 2 }));
 }
 

@@ -1,10 +1,10 @@
 //! What a resolved profile must fulfil before anything is laid out.
 
-use super::plan::{file_system_of, role_of, volume_minimum};
+use super::plan::{role_of, volume_minimum};
 use super::size::{MIB, TIB, quoted};
 use super::{
-    BootPolicy, ByteSize, FileSystemKind, Firmware, Origin, PartitionFlag, PartitionRequest, PartitionRole,
-    SectorSize, Setting, Settings, TableKind,
+    BootPolicy, ByteSize, FileSystemKind, Firmware, Origin, PartitionRequest, PartitionRole, SectorSize,
+    Setting, Settings, TableKind,
 };
 use crate::{Error, ErrorKind};
 
@@ -14,13 +14,10 @@ pub(super) fn settings_problems(settings: &Settings) -> Vec<Error> {
     text_problems(settings, &mut problems);
     machine_problems(settings, &mut problems);
     super::check_guest::guest_problems(settings, &mut problems);
-    disk_problems(settings, &mut problems);
-    if let Some(list) = &settings.partitions.value {
-        list_problems(settings, list, &mut problems);
-    }
+    super::check_disks::disk_problems(settings, &mut problems);
     super::check_lvm::group_problems(settings, &mut problems);
     if settings.table_origin().is_explicit() {
-        swap_problems(settings, &mut problems);
+        super::check_disks::swap_problems(settings, &mut problems);
     }
     problems.0
 }
@@ -98,45 +95,13 @@ fn machine_problems(settings: &Settings, problems: &mut Problems) {
     }
 }
 
-fn disk_problems(settings: &Settings, problems: &mut Problems) {
-    let sector = settings.sector_size.value;
-    if let Setting { value: Some(size), origin } = settings.disk_size {
-        check_sectors(size, sector, origin, "disk_size", problems);
-        let largest = match settings.partition_table.value {
-            TableKind::Gpt => MAX_DISK,
-            TableKind::Mbr => MAX_DISK.min(sector.bytes().saturating_mul(1 << 32)),
-        };
-        if size.bytes() < MIN_DISK {
-            problems.invalid(origin, "disk_size", format!("{size} is below the least size of a disk, 16M"));
-        } else if size.bytes() > largest {
-            let table = settings.partition_table.value;
-            let largest = ByteSize::from_bytes(largest);
-            problems.invalid(
-                origin,
-                "disk_size",
-                format!("{size} is more than {largest}, the limit with {table}"),
-            );
-        }
-    }
-    let Setting { value: swap, origin } = settings.swap_size;
-    if swap != ByteSize::ZERO {
-        check_sectors(swap, sector, origin, "swap_size", problems);
-        check_least(swap, volume_minimum(PartitionRole::Swap, sector), origin, "swap_size", problems);
-    }
-    if let (Some(disk), false) = (settings.disk_size.value, settings.table_origin().is_explicit())
-        && swap >= disk
-    {
-        let message = format!("{swap} of swap do not fit on a disk of {disk}");
-        problems.push(ErrorKind::DoesNotFit, origin, "swap_size", message);
-    }
-    if let Setting { value: Some(spare), origin } = settings.spare
-        && settings.disk_size.value.is_some_and(|disk| spare >= disk)
-    {
-        problems.push(ErrorKind::DoesNotFit, origin, "spare", format!("{spare} do not fit on the disk"));
-    }
-}
-
-fn check_sectors(size: ByteSize, sector: SectorSize, origin: Origin, field: &str, problems: &mut Problems) {
+pub(super) fn check_sectors(
+    size: ByteSize,
+    sector: SectorSize,
+    origin: Origin,
+    field: &str,
+    problems: &mut Problems,
+) {
     if !size.bytes().is_multiple_of(sector.bytes()) {
         problems.invalid(
             origin,
@@ -146,65 +111,16 @@ fn check_sectors(size: ByteSize, sector: SectorSize, origin: Origin, field: &str
     }
 }
 
-fn check_least(size: ByteSize, least: u64, origin: Origin, field: &str, problems: &mut Problems) {
+pub(super) fn check_least(size: ByteSize, least: u64, origin: Origin, field: &str, problems: &mut Problems) {
     if size.bytes() < least {
         let least = ByteSize::from_bytes(least);
         problems.invalid(origin, field, format!("{size} is below the least size, {least}"));
     }
 }
 
-/// Problems of a custom partition list.
-fn list_problems(settings: &Settings, list: &[PartitionRequest], problems: &mut Problems) {
-    let origin = settings.table_origin();
-    for (at, partition) in list.iter().enumerate() {
-        let field = |name: &str| format!("partitions[{at}].{name}");
-        role_problems(settings, partition, &field, problems);
-        size_problems(settings, partition, &field, problems);
-        if let Some(label) = &partition.label
-            && let Err(message) = check_label(file_system_of(partition), label)
-        {
-            problems.invalid(origin, &field("label"), message);
-        }
-        flag_problems(settings, partition, &field, problems);
-        if let Some(mount_point) = &partition.mount_point {
-            let earlier = list.iter().take(at).position(|p| p.mount_point.as_ref() == Some(mount_point));
-            if let Err(message) = check_mount_point(mount_point) {
-                problems.invalid(origin, &field("mount_point"), message);
-            } else if let Some(earlier) = earlier {
-                let message = format!("{} is also that of partitions[{earlier}]", quoted(mount_point));
-                problems.invalid(origin, &field("mount_point"), message);
-            }
-        }
-    }
-    let groups = settings.volume_groups.value.iter().flatten();
-    let volumes = groups.flat_map(|group| &group.volumes).map(|volume| &volume.mount_point);
-    let mut mount_points = list.iter().map(|partition| &partition.mount_point).chain(volumes);
-    if !mount_points.any(|mount_point| mount_point.as_deref() == Some("/")) {
-        problems.invalid(origin, "partitions", "none has the mount point /");
-    }
-    for role in [PartitionRole::Esp, PartitionRole::BiosBoot] {
-        let mut of_role = list.iter().enumerate().filter(|(_, p)| role_of(p) == role).skip(1);
-        if let Some((at, _)) = of_role.next() {
-            problems.invalid(origin, &format!("partitions[{at}].role"), format!("a second {role} partition"));
-        }
-    }
-    let mut growing = list.iter().enumerate().filter(|(_, p)| p.grow == Some(true)).skip(1);
-    if let Some((at, _)) = growing.next() {
-        problems.invalid(
-            origin,
-            &format!("partitions[{at}].grow"),
-            "only one partition can take the rest of the disk",
-        );
-    }
-    let mut active = list.iter().enumerate().filter(|(_, p)| has_flag(p, PartitionFlag::Active)).skip(1);
-    if let Some((at, _)) = active.next() {
-        problems.invalid(origin, &format!("partitions[{at}].flags"), "only one partition can be active");
-    }
-    sum_problems(settings, list, problems);
-}
-
 pub(super) fn role_problems(
     settings: &Settings,
+    table: TableKind,
     partition: &PartitionRequest,
     field: &dyn Fn(&str) -> String,
     problems: &mut Problems,
@@ -241,7 +157,7 @@ pub(super) fn role_problems(
         _ => {}
     }
     if role == PartitionRole::BiosBoot {
-        if settings.partition_table.value == TableKind::Mbr {
+        if table == TableKind::Mbr {
             let message =
                 "an MBR disk has no BIOS boot partition: the loader stands before the first partition";
             problems.invalid(origin, &field("role"), message);
@@ -280,87 +196,6 @@ pub(super) fn size_problems(
     let no_swap_size = settings.swap_size.value == ByteSize::ZERO && !dropped;
     if role == PartitionRole::Swap && partition.size.is_none() && no_swap_size {
         problems.invalid(origin, &field("size"), "a swap partition needs a size, here or as swap_size");
-    }
-}
-
-fn flag_problems(
-    settings: &Settings,
-    partition: &PartitionRequest,
-    field: &dyn Fn(&str) -> String,
-    problems: &mut Problems,
-) {
-    let origin = settings.table_origin();
-    let table = settings.partition_table.value;
-    for flag in partition.flags.iter().flatten() {
-        let of_mbr = *flag == PartitionFlag::Active;
-        if of_mbr != (table == TableKind::Mbr) {
-            problems.invalid(origin, &field("flags"), format!("a {table} disk has no flag {flag}"));
-        }
-    }
-}
-
-fn has_flag(partition: &PartitionRequest, flag: PartitionFlag) -> bool {
-    partition.flags.iter().flatten().any(|own| *own == flag)
-}
-
-/// Stated sizes must leave room for each other and for the tables.
-fn sum_problems(settings: &Settings, list: &[PartitionRequest], problems: &mut Problems) {
-    let origin = settings.table_origin();
-    let most = match settings.partition_table.value {
-        TableKind::Gpt => MAX_GPT_LISTED,
-        TableKind::Mbr => MAX_MBR_LISTED,
-    };
-    if list.len() > most {
-        let table = settings.partition_table.value;
-        problems.invalid(
-            origin,
-            "partitions",
-            format!("{} are more than the {most} of a {table} disk", list.len()),
-        );
-    }
-    let Some(disk) = settings.disk_size.value else { return };
-    let sector = settings.sector_size.value;
-    let least = |partition: &PartitionRequest| match partition.size {
-        Some(size) => size.bytes(),
-        None => volume_minimum(role_of(partition), sector),
-    };
-    let sum = list.iter().fold(0_u64, |sum, partition| sum.saturating_add(least(partition)));
-    // The first MiB and, with GPT, the backup table at the end.
-    if sum.saturating_add(2 * MIB) > disk.bytes() {
-        let message =
-            format!("{} and the partition table do not fit on a disk of {disk}", ByteSize::from_bytes(sum));
-        problems.push(ErrorKind::DoesNotFit, origin, "partitions", message);
-    }
-}
-
-/// A swap size beside a list: it is that of the one swap partition without its own.
-fn swap_problems(settings: &Settings, problems: &mut Problems) {
-    let Setting { value: swap, origin } = settings.swap_size;
-    if !origin.is_explicit() {
-        return;
-    }
-    let list = settings.partitions.value.iter().flatten().enumerate();
-    let partitions = list
-        .filter(|(_, partition)| role_of(partition) == PartitionRole::Swap)
-        .map(|(at, partition)| (format!("partitions[{at}]"), partition.size));
-    let groups = settings.volume_groups.value.iter().flatten().flat_map(|group| {
-        let swaps = group.volumes.iter().filter(|v| v.file_system == Some(FileSystemKind::Swap));
-        swaps.map(|volume| (format!("volume {}/{}", group.name, volume.name), volume.size))
-    });
-    let swaps: Vec<(String, Option<ByteSize>)> = partitions.chain(groups).collect();
-    let overrides = origin < settings.table_origin();
-    match swaps.as_slice() {
-        [] => {}
-        [(place, stated)] => {
-            if let Some(stated) = stated.filter(|stated| !overrides && *stated != swap) {
-                problems.invalid(origin, "swap_size", format!("{swap}, but {place} has {stated}"));
-            }
-        }
-        _ => problems.invalid(
-            origin,
-            "swap_size",
-            "several swap partitions are listed: state their sizes there",
-        ),
     }
 }
 
@@ -439,13 +274,6 @@ fn is_kernel_parameter(parameter: &str) -> bool {
     }
     !parameter.is_empty() && !in_quotes
 }
-
-const MIN_DISK: u64 = 16 * MIB;
-const MAX_DISK: u64 = 64 * TIB;
-/// 128 table entries, less those that booting and swap may add.
-const MAX_GPT_LISTED: usize = 125;
-/// Four primary places, one of them extended; logical ones are numbered as far as fdisk and sfdisk read them.
-const MAX_MBR_LISTED: usize = 57;
 
 #[cfg(test)]
 mod name_tests;

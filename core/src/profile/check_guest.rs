@@ -1,15 +1,12 @@
-//! What a profile's accounts, interfaces and texts must fulfil, whatever the tree.
-
-use std::net::IpAddr;
+//! What a profile's accounts and texts must fulfil, whatever the tree.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::Settings;
 use super::account::Access;
 use super::check::Problems;
 use super::size::quoted;
-use super::{NicMethod, NicRequest, Settings};
-use crate::ErrorKind;
 
 pub(super) fn guest_problems(settings: &Settings, problems: &mut Problems) {
     if let Some(root) = &settings.root.value {
@@ -19,17 +16,7 @@ pub(super) fn guest_problems(settings: &Settings, problems: &mut Problems) {
     }
     user_problems(settings, problems);
     text_problems(settings, problems);
-    if let Some(nics) = &settings.nics.value {
-        if nics.len() > 1 {
-            let message = "machines have one network adapter";
-            problems.push(ErrorKind::Unsupported, settings.nics.origin, "nics[1]", message);
-        }
-        for (at, nic) in nics.iter().enumerate() {
-            nic_problems(nic, &mut |field, message| {
-                problems.invalid(settings.nics.origin, &format!("nics[{at}].{field}"), message);
-            });
-        }
-    }
+    super::check_nics::problems(settings, problems);
 }
 
 fn user_problems(settings: &Settings, problems: &mut Problems) {
@@ -123,78 +110,6 @@ fn text_problems(settings: &Settings, problems: &mut Problems) {
         let message = "longer than 64 KiB, or control characters in it";
         problems.invalid(settings.welcome_message.origin, "welcome_message", message);
     }
-}
-
-fn nic_problems(nic: &NicRequest, refuse: &mut dyn FnMut(&str, String)) {
-    if let Some(name) = &nic.name {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-        if !(1..=15).contains(&name.len()) || !name.bytes().all(allowed) || name == "lo" {
-            refuse(
-                "name",
-                format!("{} is not an interface's name: 1 to 15 letters and digits", quoted(name)),
-            );
-        }
-    }
-    let addresses = nic.addresses.as_deref().unwrap_or_default();
-    match nic.method {
-        Some(NicMethod::Static) if addresses.is_empty() => {
-            refuse("addresses", "a static interface needs an address".to_owned());
-        }
-        Some(NicMethod::Dhcp | NicMethod::None) if !addresses.is_empty() => {
-            refuse("addresses", "only a static interface has addresses of its own".to_owned());
-        }
-        _ => {}
-    }
-    for address in addresses {
-        if parse_network(address).is_none() {
-            refuse("addresses", format!("{} is not an address with a prefix length", quoted(address)));
-        }
-    }
-    let mut families = Vec::new();
-    for gateway in nic.gateways.iter().flatten() {
-        match gateway.parse::<IpAddr>() {
-            Err(_) => refuse("gateways", format!("{} is not an address", quoted(gateway))),
-            Ok(address) if families.contains(&address.is_ipv4()) => {
-                refuse("gateways", format!("{} is a second gateway of its family", quoted(gateway)));
-            }
-            Ok(address) => {
-                families.push(address.is_ipv4());
-                let of_family = |text: &String| {
-                    parse_network(text).is_some_and(|(own, _)| own.is_ipv4() == address.is_ipv4())
-                };
-                if !addresses.iter().any(of_family) {
-                    refuse("gateways", format!("{address} has no address of its family beside it"));
-                }
-            }
-        }
-    }
-    for server in nic.dns.iter().flatten() {
-        if server.parse::<IpAddr>().is_err() {
-            refuse("dns", format!("{} is not an address", quoted(server)));
-        }
-    }
-    for (at, route) in nic.routes.iter().flatten().enumerate() {
-        let to = parse_network(&route.to);
-        if to.is_none() {
-            let message = format!("{} is not a network with a prefix length", quoted(&route.to));
-            refuse(&format!("routes[{at}].to"), message);
-        }
-        let via = route.via.parse::<IpAddr>().ok();
-        if via.is_none_or(|via| to.is_some_and(|(to, _)| to.is_ipv4() != via.is_ipv4())) {
-            let message = format!("{} is not an address of the network's family", quoted(&route.via));
-            refuse(&format!("routes[{at}].via"), message);
-        }
-    }
-}
-
-/// `192.0.2.10/24` as address and prefix length.
-pub(crate) fn parse_network(text: &str) -> Option<(IpAddr, u8)> {
-    let (address, length) = text.split_once('/')?;
-    let address: IpAddr = address.parse().ok()?;
-    let most = if address.is_ipv4() { 32 } else { 128 };
-    let is_number = !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit());
-    let length: u8 = length.parse().ok().filter(|length| is_number && *length <= most)?;
-    Some((address, length))
 }
 
 /// # Reference

@@ -48,41 +48,35 @@ pub(super) fn group_problems(settings: &Settings, problems: &mut Problems) {
     mount_point_problems(settings, groups, problems);
 }
 
-/// Problems of the partitions that are for groups.
+/// Problems of the partitions that are for groups, on whatever disk.
 fn physical_problems(settings: &Settings, groups: &[VolumeGroupRequest], problems: &mut Problems) {
     let origin = settings.table_origin();
-    let list = settings.partitions.value.as_deref().unwrap_or_default();
-    for (at, partition) in list.iter().enumerate() {
-        let field = |name: &str| format!("partitions[{at}].{name}");
-        match (role_of(partition), &partition.volume_group) {
-            (PartitionRole::Lvm, None) => {
-                problems.invalid(
-                    origin,
-                    &field("volume_group"),
-                    "an lvm partition belongs to a volume group",
-                );
-            }
-            (PartitionRole::Lvm, Some(name)) => {
-                if !groups.iter().any(|group| group.name == *name) {
-                    let message = format!("there is no volume group {}", quoted(name));
+    let mut open: Vec<&str> = Vec::new();
+    for disk in settings.listed_disks() {
+        for (at, partition) in disk.listed().iter().enumerate() {
+            let field = |name: &str| format!("{}partitions[{at}].{name}", disk.place);
+            match (role_of(partition), &partition.volume_group) {
+                (PartitionRole::Lvm, None) => {
+                    let message = "an lvm partition belongs to a volume group";
                     problems.invalid(origin, &field("volume_group"), message);
                 }
-                let mut earlier = list.iter().take(at);
-                if partition.size.is_none()
-                    && earlier.any(|other| other.volume_group.as_ref() == Some(name) && other.size.is_none())
-                {
-                    let message = "only one partition of a volume group can be without a size";
-                    problems.invalid(origin, &field("size"), message);
+                (PartitionRole::Lvm, Some(name)) => {
+                    if !groups.iter().any(|group| group.name == *name) {
+                        let message = format!("there is no volume group {}", quoted(name));
+                        problems.invalid(origin, &field("volume_group"), message);
+                    }
+                    if partition.size.is_none() && open.contains(&name.as_str()) {
+                        let message = "only one partition of a volume group can be without a size";
+                        problems.invalid(origin, &field("size"), message);
+                    }
+                    open.extend(Some(name.as_str()).filter(|_| partition.size.is_none()));
                 }
+                (role, Some(_)) => {
+                    let message = format!("a {role} partition is in no volume group");
+                    problems.invalid(origin, &field("volume_group"), message);
+                }
+                (_, None) => {}
             }
-            (role, Some(_)) => {
-                problems.invalid(
-                    origin,
-                    &field("volume_group"),
-                    format!("a {role} partition is in no volume group"),
-                );
-            }
-            (_, None) => {}
         }
     }
 }
@@ -114,7 +108,7 @@ fn volume_problems(settings: &Settings, volume: &LogicalVolumeRequest, place: &s
     let origin = settings.table_origin();
     let field = |name: &str| format!("{place}.{name}");
     let request = content_request(volume);
-    role_problems(settings, &request, &field, problems);
+    role_problems(settings, settings.partition_table.value, &request, &field, problems);
     size_problems(settings, &request, &field, problems);
     if volume.size == Some(ByteSize::ZERO) {
         problems.invalid(origin, &field("size"), "a volume has at least one extent");
@@ -129,7 +123,8 @@ fn volume_problems(settings: &Settings, volume: &LogicalVolumeRequest, place: &s
 /// A mount point is that of one file system, and one that can be.
 fn mount_point_problems(settings: &Settings, groups: &[VolumeGroupRequest], problems: &mut Problems) {
     let origin = settings.table_origin();
-    let list = settings.partitions.value.iter().flatten();
+    let disks = settings.listed_disks();
+    let list = disks.iter().flat_map(|disk| disk.listed());
     let mut taken: Vec<&str> = list.filter_map(|partition| partition.mount_point.as_deref()).collect();
     for (at, group) in groups.iter().enumerate() {
         for (number, volume) in group.volumes.iter().enumerate() {

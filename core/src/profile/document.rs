@@ -3,9 +3,9 @@ use serde_json::{Map, Value};
 
 use super::size::quoted;
 use super::{
-    BootPolicy, ByteSize, FileSystemKind, Firmware, IdentityPolicy, LogicalVolumeRequest, LvmPolicy,
-    NicRequest, PartitionFlag, PartitionRole, RootAccount, RouteRequest, SectorSize, SelinuxMode, TableKind,
-    UserAccount, VolumeGroupRequest,
+    BootPolicy, ByteSize, DiskRequest, FileSystemKind, Firmware, IdentityPolicy, LogicalVolumeRequest,
+    LvmPolicy, NicRequest, PartitionFlag, PartitionRole, RootAccount, RouteRequest, SectorSize, SelinuxMode,
+    TableKind, UserAccount, VolumeGroupRequest,
 };
 use crate::{Error, ErrorKind, Result, Seed};
 
@@ -25,7 +25,7 @@ pub struct Profile {
     /// Number of CPUs: 1 to 512. Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpus: Option<u32>,
-    /// Exact size of the disk: whole sectors, 16 MiB to 64 TiB. Default: fitted to the tree, with spare room.
+    /// Exact size of the first disk, from which the machine starts: whole sectors, 16 MiB to 64 TiB. Default: fitted to the tree, with spare room.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk_size: Option<ByteSize>,
     /// Size of the swap partition; zero means none. Default: none, unless the tree's fstab names a swap partition:
@@ -41,15 +41,19 @@ pub struct Profile {
     /// What happens if it boots under none: `required`, `optional` or `none`. Default: `required`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<BootPolicy>,
-    /// Kind of partition table: `gpt` or `mbr`. Default: `gpt`.
+    /// Kind of partition table of the first disk: `gpt` or `mbr`. Default: `gpt`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partition_table: Option<TableKind>,
-    /// All partitions, in disk order, in place of the usual ones; the tree is split by their mount points.
+    /// All partitions of the first disk, in disk order, in place of the usual ones; the tree is split by their mount points.
     /// The partitions without which the disk could not boot are added where the list lacks them.
     /// Default: those that booting needs, swap, and one root file system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partitions: Option<Vec<PartitionRequest>>,
-    /// Volume groups with their logical volumes. One that no partition of the list is for gets one, behind the others.
+    /// Disks beside the first, at most 14: the tree is split by the mount points of all. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub further_disks: Option<Vec<DiskRequest>>,
+    /// Volume groups with their logical volumes, on partitions of one disk or of several. One that no partition listed is
+    /// for gets one, behind the others of the first disk.
     /// Default: none where partitions are listed, else those on which the tree has its root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub volume_groups: Option<Vec<VolumeGroupRequest>>,
@@ -125,8 +129,8 @@ pub struct PartitionRequest {
     /// partition of a group can leave open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<ByteSize>,
-    /// Whether it takes the rest of the disk; at most one does. Default: the root file system or the group that has it, if
-    /// it has no size and no other grows.
+    /// Whether it takes the rest of its disk; at most one of a disk does. Default, if it has no size and no other of the
+    /// disk grows: the root file system or the group that has it; on a further disk without these the only one that can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grow: Option<bool>,
     /// Label of the file system: ext 16 bytes, swap 15 bytes, FAT 11 capital letters, digits and the like.
@@ -200,7 +204,16 @@ fn field_problems(fields: Map<String, Value>) -> Vec<Error> {
                 list_problems::<UserAccount>("users", items, &mut problems);
             }
             Value::Array(items) if name == "nics" => nic_problems(items, &mut problems),
-            Value::Array(items) if name == "volume_groups" => group_problems(items, &mut problems),
+            Value::Array(items) if name == "volume_groups" => {
+                nested_problems::<VolumeGroupRequest, LogicalVolumeRequest>(
+                    (&name, "volumes"),
+                    items,
+                    &mut problems,
+                );
+            }
+            Value::Array(items) if name == "further_disks" => {
+                nested_problems::<DiskRequest, PartitionRequest>((&name, "partitions"), items, &mut problems);
+            }
             value @ Value::Object(_) if name == "root" => {
                 item_problems::<RootAccount>("root", value, &mut problems);
             }
@@ -230,18 +243,21 @@ fn nic_problems(items: Vec<Value>, problems: &mut Vec<Error>) {
     }
 }
 
-fn group_problems(items: Vec<Value>, problems: &mut Vec<Error>) {
+/// Of a list whose items have lists themselves.
+fn nested_problems<Outer: for<'de> Deserialize<'de>, Inner: for<'de> Deserialize<'de>>(
+    (list, inner): (&str, &str),
+    items: Vec<Value>,
+    problems: &mut Vec<Error>,
+) {
     for (at, mut item) in items.into_iter().enumerate() {
-        let place = format!("volume_groups[{at}]");
-        let volumes = item.as_object_mut().and_then(|fields| fields.remove("volumes"));
-        item_problems::<VolumeGroupRequest>(&place, item, problems);
-        match volumes {
-            Some(Value::Array(volumes)) => {
-                list_problems::<LogicalVolumeRequest>(&format!("{place}.volumes"), volumes, problems);
+        let place = format!("{list}[{at}]");
+        let nested = item.as_object_mut().and_then(|fields| fields.remove(inner));
+        item_problems::<Outer>(&place, item, problems);
+        match nested {
+            Some(Value::Array(nested)) => {
+                list_problems::<Inner>(&format!("{place}.{inner}"), nested, problems);
             }
-            Some(other) => {
-                try_field::<VolumeGroupRequest>(&format!("{place}.volumes"), "volumes", other, problems);
-            }
+            Some(other) => try_field::<Outer>(&format!("{place}.{inner}"), inner, other, problems),
             None => {}
         }
     }

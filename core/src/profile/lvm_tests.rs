@@ -43,7 +43,7 @@ fn shown(plan: &PartitionPlan) -> (Vec<String>, Vec<String>) {
         SizeRule::AtLeast { grow: true, .. } => "*",
         _ => "",
     };
-    let partitions = plan.partitions.iter().map(|partition| {
+    let partitions = plan.partitions().map(|partition| {
         let about = partition.mount_point.as_ref().or(partition.volume_group.as_ref());
         format!("{} {}{}", partition.role, about.map_or("", String::as_str), grows(partition))
     });

@@ -241,8 +241,8 @@ impl MachineReport {
             .collect();
         if !self.nics.is_empty() {
             notes.push(format!(
-                "machine report: the {} network adapters in nics are not made again: machines have one, with an address of \
-                 its own",
+                "machine report: the {} network adapters in nics are not made again: machines have those that the profile \
+                 lists, else one, with addresses of their own",
                 self.nics.len()
             ));
         }

@@ -26,11 +26,12 @@ named_values! {
     }
 }
 
-/// A network interface as the guest shall configure it.
+/// A network interface as the guest shall configure it; for each the machine has an adapter, in the same order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NicRequest {
-    /// The interface's name in the guest. Default: `eth0`, and the guest is told to count its interfaces so.
+    /// The interface's name in the guest. Default: `eth0` for the first, `eth1` for the second and so on, as the guest's
+    /// kernel is told to call them. Another name is given by systemd-udevd, which the tree needs for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// `dhcp`, `static` or `none`. Default: `static` where there are addresses, else `dhcp`.
@@ -48,6 +49,18 @@ pub struct NicRequest {
     /// Other routes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routes: Option<Vec<RouteRequest>>,
+}
+
+impl NicRequest {
+    /// The name of the interface that stands at this place of the list (from 0).
+    pub(crate) fn name_at(&self, at: usize) -> String {
+        self.name.clone().unwrap_or_else(|| kernel_name(at))
+    }
+}
+
+/// What the kernel calls the adapter at this place (from 0) when nobody names it.
+pub(crate) fn kernel_name(at: usize) -> String {
+    format!("eth{at}")
 }
 
 /// A route of a network interface.

@@ -14,17 +14,27 @@ use super::{
 use crate::lvm::LogicalVolumeName;
 use crate::{Error, ErrorKind, Result};
 
-/// The partitions to lay out, in disk order, before content decides their sizes.
+/// The disks to lay out, before content decides the sizes of what is on them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PartitionPlan {
-    /// Kind of partition table.
-    pub table: TableKind,
     /// Bytes of a logical sector.
     pub sector_size: SectorSize,
-    /// The partitions; of these and the volumes of the groups exactly one has the mount point `/`.
-    pub partitions: Vec<PlannedPartition>,
-    /// The volume groups that the partitions of role `lvm` make up.
+    /// The disks; the machine starts from the first. Of their partitions and the volumes of the groups exactly one has the
+    /// mount point `/`.
+    pub disks: Vec<PlannedDisk>,
+    /// The volume groups that the partitions of role `lvm`, on whatever disk, make up.
     pub volume_groups: Vec<PlannedGroup>,
+}
+
+/// One disk to lay out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlannedDisk {
+    /// Kind of partition table.
+    pub table: TableKind,
+    /// Exact bytes; `None`: fitted to what it holds.
+    pub size: Option<u64>,
+    /// Its partitions, in disk order.
+    pub partitions: Vec<PlannedPartition>,
 }
 
 /// One partition to lay out.
@@ -32,7 +42,7 @@ pub struct PartitionPlan {
 pub struct PlannedPartition {
     /// What it is for.
     pub role: PartitionRole,
-    /// Name of the GPT entry, unique on the disk, at most 36 characters; the label under which a seed gives its
+    /// Name of the GPT entry, unique on all disks, at most 36 characters; the label under which a seed gives its
     /// identifiers, too.
     pub name: String,
     /// Which part of the tree it holds; `None` for an EFI system partition that the tree does not mount.
@@ -79,10 +89,10 @@ pub enum VolumeId {
 }
 
 impl PartitionPlan {
-    /// The partitions for `settings`, with those that the firmwares in `wanted` need
+    /// The disks for `settings`, with the partitions that the firmwares in `wanted` need on the first
     /// (see [`Settings::wanted_firmware`]).
     ///
-    /// Without a custom list: BIOS boot (GPT only), EFI system partition, swap, root, in this order; where the tree has
+    /// The first disk without a custom list: BIOS boot (GPT only), EFI system partition, swap, root, in this order; where the tree has
     /// its root on a logical volume, its volume groups in the place of the latter two. With one, its own order, after
     /// whatever of these it lacks (swap only if a swap size is asked for). The EFI system partition on an MBR disk is an
     /// ordinary partition of type 0xEF.
@@ -90,7 +100,6 @@ impl PartitionPlan {
     /// # Errors
     /// `ErrorKind::Unsupported` when BIOS is wanted on a disk with sectors of 4096 bytes.
     pub fn new(settings: &Settings, wanted: FirmwareParts) -> Result<Self> {
-        let table = settings.partition_table.value;
         let sector_size = settings.sector_size.value;
         if wanted.bios && sector_size == SectorSize::Bytes4096 {
             let message = "a BIOS cannot boot from a disk with sectors of 4096 bytes";
@@ -99,32 +108,27 @@ impl PartitionPlan {
         }
         let division = Division::of(settings);
         let origin = division.origin;
-        let lacks = |role| !division.has_role(role);
-        let mut partitions = Vec::new();
-        if wanted.bios && table == TableKind::Gpt && lacks(PartitionRole::BiosBoot) {
-            partitions.push(plan_one(settings, &of_role(PartitionRole::BiosBoot), Origin::Default, false));
-        }
-        if wanted.uefi && lacks(PartitionRole::Esp) {
-            partitions.push(plan_one(settings, &of_role(PartitionRole::Esp), Origin::Default, false));
-        }
-        if settings.swap_size.value != ByteSize::ZERO && lacks(PartitionRole::Swap) {
-            partitions.push(plan_one(
-                settings,
-                &of_role(PartitionRole::Swap),
-                settings.swap_size.origin,
-                false,
-            ));
-        }
-        let growing = division.default_growth();
-        let mut names = vec![None; partitions.len()];
-        for (at, request) in division.partitions.iter().enumerate() {
-            let is_swap = role_of(request) == PartitionRole::Swap;
-            let origin = match is_swap && division.takes_swap_size(settings) && origin.is_explicit() {
-                true => settings.swap_size.origin,
-                false => origin,
+        let mut disks = Vec::new();
+        let mut names = Vec::new();
+        for listed in settings.listed_disks() {
+            let table = listed.table;
+            let mut partitions = match listed.number {
+                0 => added(settings, &division, table, wanted),
+                _ => Vec::new(),
             };
-            partitions.push(plan_one(settings, request, origin, growing == Some(at)));
-            names.push(division.names.get(&at).cloned());
+            names.resize_with(names.len().saturating_add(partitions.len()), || None);
+            let growing = division.default_growth(listed.number);
+            let requests = division.disks.get(listed.number).map(|requests| requests.iter());
+            for (at, request) in requests.into_iter().flatten().enumerate() {
+                let is_swap = role_of(request) == PartitionRole::Swap;
+                let origin = match is_swap && division.takes_swap_size(settings) && origin.is_explicit() {
+                    true => settings.swap_size.origin,
+                    false => origin,
+                };
+                partitions.push(plan_one(settings, request, origin, growing == Some(at)));
+                names.push(division.names.get(&(listed.number, at)).cloned());
+            }
+            disks.push(PlannedDisk { table, size: listed.size.map(ByteSize::bytes), partitions });
         }
         let mut volume_groups = division.planned_groups(settings);
         for group in &volume_groups {
@@ -132,11 +136,12 @@ impl PartitionPlan {
             names.extend(group.volumes.iter().map(|volume| Some(name(volume))));
         }
         let volumes = volume_groups.iter_mut().flat_map(|group| &mut group.volumes);
+        let partitions = disks.iter_mut().flat_map(|disk| &mut disk.partitions);
         let mut all: Vec<&mut PlannedPartition> =
-            partitions.iter_mut().chain(volumes.map(|volume| &mut volume.content)).collect();
+            partitions.chain(volumes.map(|volume| &mut volume.content)).collect();
         number_names(&mut all);
         keep_volume_ids(settings, &mut all, &names);
-        Ok(Self { table, sector_size, partitions, volume_groups })
+        Ok(Self { sector_size, disks, volume_groups })
     }
 
     /// The root file system, in a partition or a logical volume.
@@ -147,12 +152,17 @@ impl PartitionPlan {
     /// The partitions and what stands in logical volumes.
     pub fn contents(&self) -> impl Iterator<Item = &PlannedPartition> {
         let volumes = self.volume_groups.iter().flat_map(|group| &group.volumes);
-        self.partitions.iter().chain(volumes.map(|volume| &volume.content))
+        self.partitions().chain(volumes.map(|volume| &volume.content))
+    }
+
+    /// The partitions of all disks, in their order.
+    pub fn partitions(&self) -> impl Iterator<Item = &PlannedPartition> {
+        self.disks.iter().flat_map(|disk| &disk.partitions)
     }
 
     /// The first partition of that role.
     pub fn of_role(&self, role: PartitionRole) -> Option<&PlannedPartition> {
-        self.partitions.iter().find(|partition| partition.role == role)
+        self.partitions().find(|partition| partition.role == role)
     }
 }
 
@@ -249,6 +259,27 @@ pub(super) fn volume_minimum(role: PartitionRole, sector: SectorSize) -> u64 {
 
 fn of_role(role: PartitionRole) -> PartitionRequest {
     PartitionRequest { role: Some(role), ..Default::default() }
+}
+
+/// The partitions that the first disk gets beside those that are asked for.
+fn added(
+    settings: &Settings,
+    division: &Division<'_>,
+    table: TableKind,
+    wanted: FirmwareParts,
+) -> Vec<PlannedPartition> {
+    let lacks = |role| !division.has_role(role);
+    let mut roles = Vec::new();
+    if wanted.bios && table == TableKind::Gpt && lacks(PartitionRole::BiosBoot) {
+        roles.push((PartitionRole::BiosBoot, Origin::Default));
+    }
+    if wanted.uefi && lacks(PartitionRole::Esp) {
+        roles.push((PartitionRole::Esp, Origin::Default));
+    }
+    if settings.swap_size.value != ByteSize::ZERO && lacks(PartitionRole::Swap) {
+        roles.push((PartitionRole::Swap, settings.swap_size.origin));
+    }
+    roles.into_iter().map(|(role, origin)| plan_one(settings, &of_role(role), origin, false)).collect()
 }
 
 pub(super) fn plan_one(

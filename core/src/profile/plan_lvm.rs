@@ -30,13 +30,14 @@ pub struct PlannedVolume {
     pub content: PlannedPartition,
 }
 
-/// What the disk is divided into, whoever asks for it.
+/// What the disks are divided into, whoever asks for it.
 pub(super) struct Division<'a> {
-    pub(super) partitions: Cow<'a, [PartitionRequest]>,
+    /// The partitions of each disk, in disk order.
+    pub(super) disks: Vec<Cow<'a, [PartitionRequest]>>,
     pub(super) groups: Cow<'a, [VolumeGroupRequest]>,
     pub(super) origin: Origin,
-    /// Of the partitions that were logical volumes of a group made flat the names, by their places.
-    pub(super) names: BTreeMap<usize, LogicalVolumeName>,
+    /// Of the partitions that were logical volumes of a group made flat the names, by their disks and places there.
+    pub(super) names: BTreeMap<(usize, usize), LogicalVolumeName>,
 }
 
 impl<'a> Division<'a> {
@@ -44,24 +45,28 @@ impl<'a> Division<'a> {
     pub(super) fn of(settings: &'a Settings) -> Self {
         let listed = settings.partitions.value.as_deref();
         let groups = settings.volume_groups.value.as_deref();
-        let division = match (listed, groups) {
-            (None, None) => match of_the_tree(settings) {
+        let further = settings.further_disks.value.as_slice();
+        let division = match (listed, groups, further) {
+            (None, None, []) => match of_the_tree(settings) {
                 Some(division) => division,
                 None => {
                     let root = PartitionRequest { mount_point: Some("/".into()), ..Default::default() };
                     Self {
-                        partitions: Cow::Owned(vec![root]),
+                        disks: vec![Cow::Owned(vec![root])],
                         groups: Cow::Borrowed(&[]),
                         origin: Origin::Default,
                         names: BTreeMap::new(),
                     }
                 }
             },
-            (listed, groups) => {
+            (listed, groups, further) => {
                 let groups = groups.unwrap_or_default();
-                let partitions = with_physical(listed, groups);
+                let further: Vec<&[PartitionRequest]> =
+                    further.iter().map(|disk| disk.partitions.as_slice()).collect();
+                let first = with_physical(listed, &further, groups);
+                let disks = std::iter::once(first).chain(further.into_iter().map(Cow::Borrowed)).collect();
                 let origin = settings.table_origin();
-                Self { partitions, groups: Cow::Borrowed(groups), origin, names: BTreeMap::new() }
+                Self { disks, groups: Cow::Borrowed(groups), origin, names: BTreeMap::new() }
             }
         };
         let division = division.with_swap_of(settings);
@@ -73,28 +78,39 @@ impl<'a> Division<'a> {
 
     pub(super) fn has_role(&self, role: PartitionRole) -> bool {
         let is_swap = |volume: &LogicalVolumeRequest| volume.file_system == Some(FileSystemKind::Swap);
-        self.partitions.iter().any(|request| role_of(request) == role)
+        self.requests().any(|request| role_of(request) == role)
             || (role == PartitionRole::Swap
                 && self.groups.iter().flat_map(|group| &group.volumes).any(is_swap))
     }
 
-    /// Which partition grows by default, as no request says it.
-    pub(super) fn default_growth(&self) -> Option<usize> {
-        if self.partitions.iter().any(|request| request.grow == Some(true)) {
+    /// Which partition of a disk grows by default, as no request says it.
+    pub(super) fn default_growth(&self, disk: usize) -> Option<usize> {
+        let partitions = self.disks.get(disk)?;
+        if partitions.iter().any(|request| request.grow == Some(true)) {
             return None;
         }
         let is_root = |mount_point: &Option<String>| mount_point.as_deref() == Some("/");
         let holds_root = |group: &&VolumeGroupRequest| group.volumes.iter().any(|v| is_root(&v.mount_point));
         let grows = |group: &&VolumeGroupRequest| group.volumes.iter().any(|v| v.grow == Some(true));
         let is_open = |request: &&PartitionRequest| request.size.is_none() && request.grow.is_none();
-        let root = self.partitions.iter().position(|request| is_root(&request.mount_point));
+        let root = partitions.iter().position(|request| is_root(&request.mount_point));
         if let Some(root) = root {
-            return Some(root).filter(|at| self.partitions.get(*at).as_ref().is_some_and(is_open));
+            return Some(root).filter(|at| partitions.get(*at).as_ref().is_some_and(is_open));
         }
-        let group = self.groups.iter().find(holds_root).or_else(|| self.groups.iter().find(grows))?;
-        self.partitions
-            .iter()
-            .position(|request| request.volume_group.as_ref() == Some(&group.name) && is_open(&request))
+        let group = self.groups.iter().find(holds_root).or_else(|| self.groups.iter().find(grows));
+        let of_group = group.and_then(|group| {
+            partitions
+                .iter()
+                .position(|request| request.volume_group.as_ref() == Some(&group.name) && is_open(&request))
+        });
+        if of_group.is_some() || disk == 0 {
+            return of_group;
+        }
+        let can = |request: &PartitionRequest| {
+            is_open(&request) && matches!(role_of(request), PartitionRole::Data | PartitionRole::Lvm)
+        };
+        let mut able = partitions.iter().enumerate().filter(|(_, request)| can(request)).map(|(at, _)| at);
+        able.next().filter(|_| able.next().is_none())
     }
 
     /// The groups as they are planned.
@@ -134,8 +150,11 @@ impl<'a> Division<'a> {
         let decides = |is_swap: bool, size: Option<ByteSize>| is_swap && (overrides || size.is_none());
         let is_swap = |request: &PartitionRequest| role_of(request) == PartitionRole::Swap;
         let is_swap_volume = |volume: &LogicalVolumeRequest| is_swap(&content_request(volume));
-        if self.partitions.iter().any(|request| decides(is_swap(request), request.size)) {
-            let partitions = self.partitions.to_mut();
+        for disk in &mut self.disks {
+            if !disk.iter().any(|request| decides(is_swap(request), request.size)) {
+                continue;
+            }
+            let partitions = disk.to_mut();
             partitions.retain(|request| !(none && decides(is_swap(request), request.size)));
             for request in partitions.iter_mut().filter(|request| decides(is_swap(request), request.size)) {
                 request.size = None;
@@ -152,32 +171,43 @@ impl<'a> Division<'a> {
             }
             groups.retain(|group| !group.volumes.is_empty());
             let is_left = |name: &String| groups.iter().any(|group| group.name == *name);
-            self.partitions.to_mut().retain(|request| request.volume_group.as_ref().is_none_or(is_left));
+            for disk in &mut self.disks {
+                disk.to_mut().retain(|request| request.volume_group.as_ref().is_none_or(is_left));
+            }
         }
         self
     }
 
     /// Partitions in the place of every group's first physical volume.
     fn flattened(self) -> Self {
-        let mut partitions = Vec::new();
         let mut names = BTreeMap::new();
         let mut done: Vec<&str> = Vec::new();
-        for request in self.partitions.iter() {
-            let Some(name) = request.volume_group.as_deref() else {
-                partitions.push(request.clone());
-                continue;
-            };
-            if done.contains(&name) {
-                continue;
+        let mut disks = Vec::new();
+        for (number, disk) in self.disks.iter().enumerate() {
+            let mut partitions = Vec::new();
+            for request in disk.iter() {
+                let Some(name) = request.volume_group.as_deref() else {
+                    partitions.push(request.clone());
+                    continue;
+                };
+                if done.contains(&name) {
+                    continue;
+                }
+                done.push(name);
+                let group = self.groups.iter().find(|group| group.name == name);
+                for volume in group.iter().flat_map(|group| &group.volumes) {
+                    names.insert((number, partitions.len()), LogicalVolumeName::new(name, &volume.name));
+                    partitions.push(content_request(volume));
+                }
             }
-            done.push(name);
-            let group = self.groups.iter().find(|group| group.name == name);
-            for volume in group.iter().flat_map(|group| &group.volumes) {
-                names.insert(partitions.len(), LogicalVolumeName::new(name, &volume.name));
-                partitions.push(content_request(volume));
-            }
+            disks.push(Cow::Owned(partitions));
         }
-        Self { partitions: Cow::Owned(partitions), groups: Cow::Borrowed(&[]), origin: self.origin, names }
+        Self { disks, groups: Cow::Borrowed(&[]), origin: self.origin, names }
+    }
+
+    /// The partitions of all disks.
+    fn requests(&self) -> impl Iterator<Item = &PartitionRequest> {
+        self.disks.iter().flat_map(|disk| disk.iter())
     }
 }
 
@@ -199,20 +229,25 @@ pub(super) fn content_request(volume: &LogicalVolumeRequest) -> PartitionRequest
     }
 }
 
-/// The list, with a root file system where there is no list and no group has it, and a partition for each group that
-/// has none.
+/// The list of the first disk, with a root file system where there is no list and neither a group nor another disk has it,
+/// and a partition for each group that has none on any disk.
 fn with_physical<'a>(
     listed: Option<&'a [PartitionRequest]>,
+    further: &[&[PartitionRequest]],
     groups: &[VolumeGroupRequest],
 ) -> Cow<'a, [PartitionRequest]> {
     let mut partitions = Cow::Borrowed(listed.unwrap_or_default());
-    let mut volumes = groups.iter().flat_map(|group| &group.volumes);
-    if listed.is_none() && !volumes.any(|volume| volume.mount_point.as_deref() == Some("/")) {
+    let others = || further.iter().flat_map(|disk| disk.iter());
+    let volumes = groups.iter().flat_map(|group| &group.volumes).map(|volume| &volume.mount_point);
+    let mut mount_points = volumes.chain(others().map(|partition| &partition.mount_point));
+    if listed.is_none() && !mount_points.any(|mount_point| mount_point.as_deref() == Some("/")) {
         let root = PartitionRequest { mount_point: Some("/".into()), ..Default::default() };
         partitions.to_mut().push(root);
     }
     for group in groups {
-        if !partitions.iter().any(|request| request.volume_group.as_ref() == Some(&group.name)) {
+        let is_for_it = |request: &PartitionRequest| request.volume_group.as_ref() == Some(&group.name);
+        let has_one = partitions.iter().any(is_for_it) || others().any(is_for_it);
+        if !has_one {
             partitions.to_mut().push(physical_volume(&group.name));
         }
     }
@@ -263,7 +298,7 @@ fn of_the_tree(settings: &Settings) -> Option<Division<'static>> {
     let mut partitions: Vec<PartitionRequest> = has_boot.then_some(boot).into_iter().collect();
     partitions.extend(groups.iter().map(|group| physical_volume(&group.name)));
     Some(Division {
-        partitions: Cow::Owned(partitions),
+        disks: vec![Cow::Owned(partitions)],
         groups: Cow::Owned(groups),
         origin: Origin::Tree,
         names: BTreeMap::new(),

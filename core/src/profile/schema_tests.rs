@@ -63,7 +63,13 @@ fn complete() -> Profile {
         extent_size: Some(ByteSize::from_bytes(4 << 20)),
         volumes: vec![volume],
     };
+    let disk = DiskRequest {
+        size: Some(ByteSize::from_bytes(4 << 30)),
+        partition_table: Some(TableKind::Mbr),
+        partitions: vec![PartitionRequest { mount_point: Some("/srv".into()), ..Default::default() }],
+    };
     Profile {
+        further_disks: Some(vec![disk]),
         volume_groups: Some(vec![group]),
         lvm: Some(LvmPolicy::Keep),
         root: Some(root),
@@ -108,6 +114,7 @@ fn schema_and_type_have_the_same_fields() {
     };
     let defined = |name: &str| keys(&schema["$defs"][name]["properties"]);
     assert_eq!(filled(document["partitions"][0].clone(), &["volume_group"]), defined("partition"));
+    assert_eq!(keys(&document["further_disks"][0]), defined("disk"));
     assert_eq!(keys(&document["volume_groups"][0]), defined("volume_group"));
     assert_eq!(keys(&document["volume_groups"][0]["volumes"][0]), defined("logical_volume"));
     let absent = ["password_hash", "disable_password_login"];
@@ -133,6 +140,7 @@ fn schema_and_type_have_the_same_named_values() {
     assert_eq!(listed("/properties/firmware/enum"), names(Firmware::ALL));
     assert_eq!(listed("/properties/boot/enum"), names(BootPolicy::ALL));
     assert_eq!(listed("/properties/partition_table/enum"), names(TableKind::ALL));
+    assert_eq!(listed("/$defs/disk/properties/partition_table/enum"), names(TableKind::ALL));
     assert_eq!(listed("/properties/identity/enum"), names(IdentityPolicy::ALL));
     assert_eq!(listed("/properties/lvm/enum"), names(LvmPolicy::ALL));
     assert_eq!(listed("/$defs/logical_volume/properties/file_system/enum"), names(FileSystemKind::ALL));

@@ -3,8 +3,8 @@ use serde::{Serialize, Serializer};
 use super::check::settings_problems;
 use super::size::{GIB, MIB, quoted};
 use super::{
-    BootPolicy, ByteSize, Firmware, FirmwareParts, IdentityPolicy, LvmPolicy, MachineReport, NicRequest,
-    PartitionRequest, Profile, RootAccount, SectorSize, SelinuxMode, TableKind, UserAccount,
+    BootPolicy, ByteSize, DiskRequest, Firmware, FirmwareParts, IdentityPolicy, LvmPolicy, MachineReport,
+    NicRequest, PartitionRequest, Profile, RootAccount, SectorSize, SelinuxMode, TableKind, UserAccount,
     VolumeGroupRequest,
 };
 use crate::lvm::LogicalVolumeName;
@@ -100,7 +100,7 @@ pub struct Settings {
     pub memory: Setting<ByteSize>,
     /// Number of CPUs.
     pub cpus: Setting<u32>,
-    /// Exact size of the disk; `None`: fitted to the tree by [`super::fitted_disk_size`].
+    /// Exact size of the first disk; `None`: fitted to the tree by [`super::fitted_disk_size`].
     pub disk_size: Setting<Option<ByteSize>>,
     /// Size of the swap partition; zero: none.
     pub swap_size: Setting<ByteSize>,
@@ -110,11 +110,14 @@ pub struct Settings {
     pub firmware: Setting<Firmware>,
     /// What happens if it boots under none.
     pub boot: Setting<BootPolicy>,
-    /// Kind of partition table.
+    /// Kind of partition table of the first disk.
     pub partition_table: Setting<TableKind>,
-    /// The custom partition list; `None`: the usual partitions.
+    /// The custom partition list of the first disk; `None`: the usual partitions.
     pub partitions: Setting<Option<Vec<PartitionRequest>>>,
-    /// The volume groups that stand beside the list.
+    /// The disks beside the first.
+    #[serde(skip_serializing_if = "has_none")]
+    pub further_disks: Setting<Vec<DiskRequest>>,
+    /// The volume groups that stand beside the lists.
     pub volume_groups: Setting<Option<Vec<VolumeGroupRequest>>>,
     /// What becomes of volume groups.
     pub lvm: Setting<LvmPolicy>,
@@ -178,10 +181,8 @@ impl Settings {
         let mut notes = machine.map(MachineReport::notes).unwrap_or_default();
         let reported = Reported::from(machine, &mut notes);
         let (volumes, swaps) = known_volumes(machine, tree);
-        // A list and the groups beside it are one thing: one layer has both.
-        let divides =
-            |layer: &&Layer<'_>| layer.profile.partitions.is_some() || layer.profile.volume_groups.is_some();
-        let table = layers.iter().find(divides).copied();
+        // Lists of partitions and the groups beside them are one thing: one layer has all.
+        let table = layers.iter().find(|layer| divides(layer)).copied();
         let memory = first(layers, reported.memory, ByteSize::from_bytes(DEFAULT_MEMORY), |p| p.memory);
         let settings = Self {
             name: optional(layers, None, |p| p.name.clone()),
@@ -193,6 +194,7 @@ impl Settings {
             boot: first(layers, None, BootPolicy::Required, |p| p.boot),
             partition_table: first(layers, reported.table, TableKind::Gpt, |p| p.partition_table),
             partitions: optional(table.as_slice(), None, |p| p.partitions.clone()),
+            further_disks: first(table.as_slice(), None, Vec::new(), |p| p.further_disks.clone()),
             volume_groups: optional(table.as_slice(), None, |p| p.volume_groups.clone()),
             lvm: first(layers, None, LvmPolicy::Keep, |p| p.lvm),
             kernel_parameters: first(layers, None, Vec::new(), |p| p.kernel_parameters.clone()),
@@ -260,135 +262,14 @@ impl Settings {
         }
     }
 
-    /// Who gave the list of partitions, and the groups beside it.
+    /// Who gave the lists of partitions, and the groups beside them.
     pub(super) fn table_origin(&self) -> Origin {
         match self.partitions.value {
             Some(_) => self.partitions.origin,
+            None if !self.further_disks.value.is_empty() => self.further_disks.origin,
             None => self.volume_groups.origin,
         }
     }
-
-    /// The disk size's field as its user wrote it.
-    pub(crate) fn field_of_disk_size(&self) -> String {
-        Self::field(self.disk_size.origin, "disk_size")
-    }
-
-    /// A refusal by a format or the tree, which names settings of the machine as [`crate::format::Machine`] and
-    /// [`Profile`] do, with their fields as the user wrote them.
-    pub(crate) fn as_written(&self, refusal: Error) -> Error {
-        refusal.map_fields(&|field| {
-            let top = field.split(['.', '[']).next().unwrap_or_default();
-            let origin = match top {
-                "hostname" => self.hostname.origin,
-                "partitions" => self.partitions.origin,
-                "volume_groups" => self.volume_groups.origin,
-                "lvm" => self.lvm.origin,
-                "root" => self.root.origin,
-                "users" => self.users.origin,
-                "timezone" => self.timezone.origin,
-                "keyboard" => self.keyboard.origin,
-                "welcome_message" => self.welcome_message.origin,
-                "nics" => self.nics.origin,
-                "firewall" => self.firewall.origin,
-                "selinux" => self.selinux.origin,
-                "name" => self.name.origin,
-                "memory" => self.memory.origin,
-                "cpus" => self.cpus.origin,
-                "firmware" => self.firmware.origin,
-                "disk_size" => self.disk_size.origin,
-                "sector_size" => self.sector_size.origin,
-                "timestamp" => self.timestamp.origin,
-                _ => return field,
-            };
-            Self::field(origin, &field)
-        })
-    }
-
-    /// A field as its user wrote it: `--disk-size`, `diskSize`, `disk_size`.
-    pub(super) fn field(origin: Origin, field: &str) -> String {
-        match origin {
-            Origin::Flag if field == "kernel_parameters" => "--kernel-parameter".into(),
-            Origin::Flag => flag(field),
-            Origin::Request => match field {
-                "memory" => "memorySize".into(),
-                "disk_size" => "diskSize".into(),
-                "swap_size" => "swapSize".into(),
-                "kernel_parameters" => "kernelParameters".into(),
-                "partition_table" => "partitionTable".into(),
-                other if other.starts_with("volume_groups") => groups_in_document(other),
-                "welcome_message" => "welcomeMsg".into(),
-                "firewall" => "firewallEnabled".into(),
-                "selinux" => "seLinuxMode".into(),
-                other => match other.strip_prefix("root.") {
-                    Some(below) => format!("rootUser.{}", in_document(below)),
-                    None if other.starts_with("users[") || other.starts_with("nics[") => in_document(other),
-                    None => other.into(),
-                },
-            },
-            Origin::Machine => format!("machine report, {field}"),
-            Origin::Tree => format!("fstab, {field}"),
-            Origin::Profile | Origin::Default => field.into(),
-        }
-    }
-}
-
-/// `volume_groups[0].volumes[1].mount_point`: groups and volumes stand apart in the document.
-fn groups_in_document(field: &str) -> String {
-    let below = field.strip_prefix("volume_groups").unwrap_or(field);
-    let (group, below) = below.split_once('.').unwrap_or((below, ""));
-    if group.is_empty() {
-        return "partitionTable.logicalGroups".into();
-    }
-    let Some(volume) = below.strip_prefix("volumes[") else {
-        return match below {
-            "" => format!("partitionTable.logicalGroups.logicalGroup{group}"),
-            "volumes" => format!("partitionTable.logicalVolumes (of logicalGroup{group})"),
-            _ => format!("partitionTable.logicalGroups.logicalGroup{group}.{below}"),
-        };
-    };
-    let (number, name) = volume.split_once("].").unwrap_or((volume.trim_end_matches(']'), ""));
-    let name = match name {
-        "mount_point" => "mpoint",
-        "file_system" => "fstype",
-        "grow" => "growable",
-        other => other,
-    };
-    let dot = if name.is_empty() { "" } else { "." };
-    format!("partitionTable.logicalVolumes (volume[{number}] of logicalGroup{group}){dot}{name}")
-}
-
-/// `--disk-size`, `--root-password`; of an item of a list the option that gives it and the rest in words: `--user [0] shell`.
-fn flag(field: &str) -> String {
-    let option = |name: &str| format!("--{}", name.replace('_', "-"));
-    let list = [("users", "--user"), ("nics", "--nic")];
-    for (name, flag) in list {
-        if let Some(rest) = field.strip_prefix(name).filter(|rest| rest.starts_with('[')) {
-            return format!("{flag} {}", rest.replace('.', " ").replace('_', "-"));
-        }
-    }
-    match field {
-        "root.authorized_keys" => "--root-ssh-key-file".into(),
-        "root.password" => "--root-password-file".into(),
-        _ => option(&field.replace('.', "-")),
-    }
-}
-
-/// The names of an account's and an interface's fields in the API's document.
-fn in_document(field: &str) -> String {
-    let names = [
-        ("authorized_keys", "sshKeys"),
-        ("disable_password_login", "disablePasswordLogin"),
-        ("password_hash", "password"),
-        ("full_name", "fullName"),
-        ("primary_group", "primaryGroup"),
-        (".groups", ".secondaryGroups"),
-        (".home", ".homeDir"),
-        (".uid", ".userId"),
-        (".addresses", ".ipAddresses"),
-        (".gateways", ".ipAddresses"),
-        (".method", ".ipv4Method"),
-    ];
-    names.iter().fold(field.to_owned(), |field, (ours, theirs)| field.replace(ours, theirs))
 }
 
 fn root_without_secrets<S: Serializer>(
@@ -463,6 +344,16 @@ impl Reported {
     }
 }
 
+/// Whether a layer says what the disks are divided into.
+fn divides(layer: &Layer<'_>) -> bool {
+    let Profile { partitions, further_disks, volume_groups, .. } = layer.profile;
+    partitions.is_some() || further_disks.is_some() || volume_groups.is_some()
+}
+
+fn has_none(further: &Setting<Vec<DiskRequest>>) -> bool {
+    further.value.is_empty()
+}
+
 fn whole_mib(bytes: u64) -> Option<ByteSize> {
     bytes.checked_next_multiple_of(MIB).map(ByteSize::from_bytes)
 }
@@ -502,10 +393,7 @@ fn swap_size(
     memory: ByteSize,
 ) -> Setting<ByteSize> {
     let asked = first(layers, None, ByteSize::ZERO, |profile| profile.swap_size);
-    let has_list = layers
-        .iter()
-        .any(|layer| layer.profile.partitions.is_some() || layer.profile.volume_groups.is_some());
-    if asked.origin.is_explicit() || has_list {
+    if asked.origin.is_explicit() || layers.iter().any(divides) {
         return asked;
     }
     if let Some(value) = reported.swap_size {

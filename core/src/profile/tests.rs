@@ -70,7 +70,7 @@ fn swap_follows_the_fstab_up_to_8_gib_and_keeps_its_uuid() {
 fn the_usual_plan_is_bios_boot_esp_swap_and_a_growing_root() {
     let settings = resolve(r#"{"swap_size": "256M"}"#).unwrap();
     let plan = PartitionPlan::new(&settings, BOTH).unwrap();
-    let roles: Vec<_> = plan.partitions.iter().map(|p| (p.role, p.name.as_str(), p.size)).collect();
+    let roles: Vec<_> = plan.partitions().map(|p| (p.role, p.name.as_str(), p.size)).collect();
     let root = SizeRule::AtLeast { minimum: 8 << 20, grow: true };
     assert_eq!(
         roles,
@@ -84,7 +84,7 @@ fn the_usual_plan_is_bios_boot_esp_swap_and_a_growing_root() {
     let settings = resolve(r#"{"partition_table": "mbr"}"#).unwrap();
     let plan = PartitionPlan::new(&settings, BOTH).unwrap();
     assert_eq!(
-        plan.partitions.iter().map(|p| p.role).collect::<Vec<_>>(),
+        plan.partitions().map(|p| p.role).collect::<Vec<_>>(),
         [PartitionRole::Esp, PartitionRole::Data]
     );
 }
@@ -134,7 +134,7 @@ fn a_custom_list_keeps_its_order_after_the_partitions_that_booting_adds() {
         {"file_system": "swap", "size": "1G"},
         {"mount_point": "/home", "grow": true, "label": "home"}]}"#;
     let plan = PartitionPlan::new(&resolve(json).unwrap(), BOTH).unwrap();
-    let names: Vec<_> = plan.partitions.iter().map(|p| (p.name.as_str(), p.size, p.origin)).collect();
+    let names: Vec<_> = plan.partitions().map(|p| (p.name.as_str(), p.size, p.origin)).collect();
     let (own, added) = (Origin::Profile, Origin::Default);
     assert_eq!(
         names,
@@ -281,7 +281,7 @@ fn names_of_partitions_are_unique_and_short() {
     let layers = [Layer { origin: Origin::Profile, profile: &profile }];
     let settings = Settings::resolve(&layers, None, &TreeFacts::default()).unwrap();
     let plan = PartitionPlan::new(&settings, FirmwareParts::default()).unwrap();
-    let mut names: Vec<_> = plan.partitions.iter().map(|p| p.name.clone()).collect();
+    let mut names: Vec<_> = plan.partitions().map(|p| p.name.clone()).collect();
     assert!(names.iter().all(|name| name.encode_utf16().count() <= 36));
     names.sort();
     names.dedup();
@@ -382,7 +382,6 @@ fn accounts_and_interfaces_are_refused_by_the_name_of_the_field() {
             "timezone",
             "keyboard",
             "welcome_message",
-            "nics[1]",
             "nics[0].name",
             "nics[0].addresses",
             "nics[0].gateways",
@@ -397,6 +396,32 @@ fn accounts_and_interfaces_are_refused_by_the_name_of_the_field() {
     let fields: Vec<&str> =
         std::iter::once(&wrong).chain(wrong.also()).filter_map(|error| error.field()).collect();
     assert_eq!(fields, ["root.password", "users[0].nam", "users[0].sudo"]);
+}
+
+#[test]
+fn interfaces_have_names_and_default_gateways_of_their_own() {
+    let refused = |nics: &str| -> Vec<String> {
+        let profile = Profile::from_json(format!(r#"{{"nics": {nics}}}"#).as_bytes()).unwrap();
+        let layers = [Layer { origin: Origin::Profile, profile: &profile }];
+        match Settings::resolve(&layers, None, &TreeFacts::default()) {
+            Ok(_) => Vec::new(),
+            Err(error) => {
+                let all = std::iter::once(&error).chain(error.also());
+                all.filter_map(|error| error.field().map(str::to_owned)).collect()
+            }
+        }
+    };
+    let address = r#""addresses": ["10.0.0.2/8"], "gateways": ["10.0.0.1"]"#;
+    let of_v6 = r#""addresses": ["2001:db8::2/64"], "gateways": ["2001:db8::1"]"#;
+    assert!(refused("[]").is_empty());
+    assert!(
+        refused(&format!(r#"[{{{address}}}, {{"name": "lan0", {of_v6}}}, {{"name": "eth2"}}]"#)).is_empty()
+    );
+    assert_eq!(refused(&format!("[{{{address}}}, {{{of_v6}}}, {{{address}}}]")), ["nics[2].gateways"]);
+    assert_eq!(refused(r#"[{"name": "lan0"}, {}, {"name": "lan0"}]"#), ["nics[2].name"]);
+    assert_eq!(refused(r#"[{"name": "eth1"}, {}]"#), ["nics[0].name", "nics[1].name"]);
+    assert!(refused(&format!("[{}]", ["{}"; 10].join(","))).is_empty());
+    assert_eq!(refused(&format!("[{}]", ["{}"; 11].join(","))), ["nics"]);
 }
 
 #[test]

@@ -29,8 +29,10 @@ pub struct Envelope {
     pub virtualbox_os: String,
     /// The logical network: VirtualBox takes `NAT` by its word, and bridges those of other names.
     pub network: &'static str,
-    /// `rasd:ResourceSubType` of the network adapter.
+    /// `rasd:ResourceSubType` of the network adapters.
     pub nic: &'static str,
+    /// Network adapters.
+    pub adapters: u32,
     /// What the disks hang on.
     pub controller: Controller,
     /// In order.
@@ -265,15 +267,19 @@ impl Envelope {
                 ..Item::new(instance, 17)
             });
         }
-        items.push(Item {
-            address_on_parent: Some(7),
-            automatic_allocation: Some(true),
-            connection: Some(self.network),
-            description: Some("Network adapter".to_owned()),
-            element_name: "Network adapter 1".to_owned(),
-            sub_type: Some(self.nic),
-            ..Item::new(instance + 1, 10)
-        });
+        // Importers make the adapters in the order of their addresses.
+        for (number, address) in (1..=self.adapters).zip(FIRST_ADAPTER..) {
+            instance += 1;
+            items.push(Item {
+                address_on_parent: Some(address),
+                automatic_allocation: Some(true),
+                connection: Some(self.network),
+                description: Some("Network adapter".to_owned()),
+                element_name: format!("Network adapter {number}"),
+                sub_type: Some(self.nic),
+                ..Item::new(instance, 10)
+            });
+        }
         Ok(items)
     }
 
@@ -372,6 +378,8 @@ const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 const STREAM_OPTIMIZED: &str = "http://www.vmware.com/interfaces/specifications/vmdk.html#streamOptimized";
 /// `rasd:InstanceID` of the disk controller.
 const CONTROLLER_ID: u32 = 3;
+/// `rasd:AddressOnParent` of the first network adapter, as VMware has it.
+const FIRST_ADAPTER: u32 = 7;
 /// The SCSI id that the controller has itself.
 const SCSI_OWN: u32 = 7;
 

@@ -49,6 +49,7 @@ impl TargetFormat for Toy {
             virtualbox_os: "Debian_64".to_owned(),
             network: "NAT",
             nic: "E1000",
+            adapters: 1,
             controller: self.controller,
             disks: disks.iter().map(|disk| EnvelopeDisk { capacity: disk.size(), uuid: None }).collect(),
             extension: None,

@@ -48,6 +48,7 @@ impl Vagrant {
             virtualbox_os: guest.virtualbox.to_owned(),
             network: "NAT",
             nic: "E1000",
+            adapters: 1,
             controller: Controller::Ahci,
             disks: envelope_disks.collect(),
             extension: None,
@@ -105,6 +106,11 @@ impl TargetFormat for Vagrant {
     }
 
     fn plan(&self, machine: &Machine, disks: &[DiskLayout]) -> Result<Box<dyn ImagePlan>> {
+        if machine.adapters > 1 {
+            let text = "Vagrant gives a machine one network adapter, and those after it as the Vagrantfile of the box's user \
+                        says (config.vm.network)";
+            return Err(Error::new(ErrorKind::Unsupported, text).with_field("nics[1]"));
+        }
         Ok(match self.provider {
             Provider::VirtualBox => Box::new(self.plan_virtualbox(machine, disks)?),
             Provider::Libvirt => Box::new(self.plan_libvirt(machine, disks)?),
@@ -120,8 +126,12 @@ const METADATA: &str = "metadata.json";
 const VAGRANTFILE: &str = "Vagrantfile";
 /// A grain of VMDK. Boxes of both providers hold the same disks.
 const UNIT: u64 = 64 << 10;
-const VIRTUALBOX: MachineLimits =
-    MachineLimits { product: "VirtualBox", memory_step_mib: 1, memory_max_mib: 2 << 20, cpus_max: 64 };
+const VIRTUALBOX: MachineLimits = MachineLimits {
+    product: "VirtualBox",
+    memory_step_mib: 1,
+    memory_max_mib: 2 << 20,
+    cpus_max: 64,
+    adapters_max: 1,
+};
 /// Of QEMU's machine type pc.
-const LIBVIRT: MachineLimits =
-    MachineLimits { product: "libvirt", memory_step_mib: 1, memory_max_mib: 2 << 20, cpus_max: 255 };
+const LIBVIRT: MachineLimits = MachineLimits { product: "libvirt", cpus_max: 255, ..VIRTUALBOX };

@@ -8,7 +8,7 @@ use diskwright_conformance::corpus::Disk;
 use diskwright_core::ErrorKind;
 use diskwright_core::format::{FormatOptions, Machine};
 use diskwright_format_vagrant::{ENTRY, INFO, Provider, Vagrant, VagrantOptions};
-use diskwright_oracle::{assert_converts_back, check, machine, path, run, tool, uefi, write};
+use diskwright_oracle::{altered, assert_converts_back, check, machine, path, run, tool, uefi, write};
 use serde_json::{Value, json};
 
 fn vagrant(provider: Provider) -> Vagrant {
@@ -132,6 +132,17 @@ fn uefi_is_asked_of_virtualbox_and_refused_for_libvirt() {
     let format = vagrant(Provider::Libvirt);
     let error = write(&format, &machine, &[disks[0].layout()], folder.path(), 1).unwrap_err();
     assert_eq!((error.kind(), error.field()), (ErrorKind::Unsupported, Some("firmware")));
+}
+
+#[test]
+fn a_box_has_one_adapter_and_the_others_are_the_users_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let machine = altered("web-1", |machine| machine.adapters = 2);
+    for provider in [Provider::VirtualBox, Provider::Libvirt] {
+        let disk = Disk::mixed(3 << 20).layout();
+        let error = write(&vagrant(provider), &machine, &[disk], folder.path(), 1).unwrap_err();
+        assert_eq!((error.kind(), error.field()), (ErrorKind::Unsupported, Some("nics[1]")));
+    }
 }
 
 #[test]

@@ -18,8 +18,8 @@ pub(crate) struct MachineSettings {
     pub(crate) firmware: Firmware,
     pub(crate) controller: StorageController,
     pub(crate) nic: Nic,
-    /// Twelve upper-case digits.
-    pub(crate) mac: String,
+    /// The address of each adapter, as twelve upper-case digits.
+    pub(crate) macs: Vec<String>,
     /// Port and UUID of each disk.
     pub(crate) disks: Vec<AttachedDisk>,
 }
@@ -109,13 +109,15 @@ impl MachineSettings {
             Nic::E1000 => "82545EM",
             Nic::Virtio => "virtio",
         };
-        let adapter = Element::new("Adapter")
-            .with("slot", "0")
-            .with("enabled", "true")
-            .with("MACAddress", &self.mac)
-            .with("type", nic)
-            .child(Element::new("NAT"));
-        Element::new("Network").child(adapter)
+        let adapter = |(slot, mac): (usize, &String)| {
+            Element::new("Adapter")
+                .with("slot", slot.to_string())
+                .with("enabled", "true")
+                .with("MACAddress", mac)
+                .with("type", nic)
+                .child(Element::new("NAT"))
+        };
+        Element::new("Network").children(self.macs.iter().enumerate().map(adapter))
     }
 
     /// Before version 1.17 these stand beside the hardware, not in it.

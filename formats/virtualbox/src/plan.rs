@@ -61,7 +61,8 @@ impl VirtualBox {
         let settings = self.attach(settings, disk_uuid, vec![String::new(); count])?;
         // OVF alone cannot ask VirtualBox for UEFI. Where BIOS will do, an envelope without VirtualBox's element is the one
         // that most importers understand.
-        let is_extended = machine.firmware == Firmware::Uefi;
+        // Of OVF's adapters only the first is on NAT in VirtualBox, those after it are on nothing.
+        let is_extended = machine.firmware == Firmware::Uefi || machine.adapters > 1;
         let envelope_disks = settings.disks.iter().zip(disks).map(|(attached, disk)| EnvelopeDisk {
             capacity: disk.size(),
             uuid: is_extended.then_some(attached.uuid),
@@ -82,6 +83,7 @@ impl VirtualBox {
                 Nic::E1000 => "E1000",
                 Nic::Virtio => "VirtioNet",
             },
+            adapters: machine.adapters,
             controller: self.controller(),
             disks: envelope_disks.collect(),
             extension: is_extended.then(|| settings.to_envelope_element()),
@@ -142,7 +144,7 @@ impl TargetFormat for VirtualBox {
             firmware: machine.firmware,
             controller: self.options.controller,
             nic: self.options.nic,
-            mac: mac(machine),
+            macs: (0..machine.adapters).map(|number| mac(machine, number)).collect(),
             disks: Vec::new(),
         };
         Ok(match self.options.form {
@@ -157,15 +159,25 @@ fn uuid(machine: &Machine, what: &str) -> Uuid {
     machine.seed.uuid(&format!("virtualbox {} {what}", machine.name))
 }
 
-/// VirtualBox's own prefix and three bytes from the seed.
-fn mac(machine: &Machine) -> String {
-    let [_, a, b, c] = machine.seed.u32(&format!("virtualbox {} mac", machine.name)).to_be_bytes();
+/// VirtualBox's own prefix and three bytes from the seed, for the adapter of that number (from 0).
+fn mac(machine: &Machine, number: u32) -> String {
+    let label = match number {
+        0 => format!("virtualbox {} mac", machine.name),
+        _ => format!("virtualbox {} mac {number}", machine.name),
+    };
+    let [_, a, b, c] = machine.seed.u32(&label).to_be_bytes();
     format!("080027{a:02X}{b:02X}{c:02X}")
 }
 
 /// A hardware family of VMware's that VirtualBox takes as well as its own, which VMware refuses.
 const SYSTEM_TYPE: &str = "vmx-13";
-const LIMITS: MachineLimits =
-    MachineLimits { product: "VirtualBox", memory_step_mib: 1, memory_max_mib: 2 << 20, cpus_max: 64 };
+/// Its default chipset, PIIX3, has slots for eight adapters.
+const LIMITS: MachineLimits = MachineLimits {
+    product: "VirtualBox",
+    memory_step_mib: 1,
+    memory_max_mib: 2 << 20,
+    cpus_max: 64,
+    adapters_max: 8,
+};
 /// 10000-01-01T00:00:00Z.
 const MAX_SECONDS: i64 = 253_402_300_800;

@@ -238,6 +238,42 @@ fn options_change_the_machine() {
 }
 
 #[test]
+fn a_machine_has_as_many_adapters_as_the_profile_lists() {
+    let Some(judges) = Judges::find() else { return };
+    let disks = [Disk { size: MIB, parts: vec![] }];
+    let folder = tempfile::tempdir().unwrap();
+    let with_three = |mut machine: Machine| {
+        machine.adapters = 3;
+        machine
+    };
+    for options in [VirtualBoxOptions::default(), package()] {
+        let format = VirtualBox::new(options);
+        write(&format, &with_three(uefi("img")), &layouts(&disks), folder.path(), 1).unwrap();
+    }
+    write(&VirtualBox::new(package()), &with_three(machine("bios")), &layouts(&disks), folder.path(), 1)
+        .unwrap();
+    let vbox = judges.xml(&folder.path().join("img.vbox"));
+    let uefi = judges.ova(&folder.path().join("img.ova"), Some("SHA256"), &disks);
+    let bios = judges.ova(&folder.path().join("bios.ova"), Some("SHA256"), &disks);
+    // OVF's own adapters are not enough: VirtualBox leaves those after the first without a network.
+    let packaged = [&uefi, &bios].map(|ova| ova.ovf.only("VirtualSystem/Machine"));
+    for machine in packaged.into_iter().chain([vbox.only("Machine")]) {
+        let adapters = machine.all("Hardware/Network/Adapter");
+        let of_each = |name: &str| adapters.iter().map(|one| one.attribute(name)).collect::<Vec<_>>();
+        assert_eq!(of_each("slot"), ["0", "1", "2"]);
+        assert_eq!(of_each("enabled"), ["true"; 3]);
+        let mut macs = of_each("MACAddress");
+        macs.dedup();
+        assert_eq!(macs.len(), 3);
+    }
+    for ova in [uefi, bios] {
+        let places: Vec<String> =
+            ova.items(10).iter().map(|item| item.text_of("AddressOnParent").unwrap()).collect();
+        assert_eq!(places, ["7", "8", "9"]);
+    }
+}
+
+#[test]
 fn a_level_makes_packages_smaller_and_needs_one() {
     let disks = layouts(&[Disk { size: 4 * MIB, parts: vec![(0, text(4 << 20))] }]);
     let lengths = ["1", "9"].map(|level| {
@@ -270,6 +306,9 @@ fn what_virtualbox_cannot_have_is_refused_by_name() {
         let many = altered("img", |machine| machine.cpus = 65);
         let expected = (ErrorKind::LimitExceeded, "cpus".to_owned());
         assert_eq!(refusal(&many, std::slice::from_ref(&disk), options.clone()), expected);
+        let wired = altered("img", |machine| machine.adapters = 9);
+        let expected = (ErrorKind::LimitExceeded, "nics[8]".to_owned());
+        assert_eq!(refusal(&wired, std::slice::from_ref(&disk), options.clone()), expected);
         let mut arm = machine("img");
         arm.operating_system.architecture = "aarch64".to_owned();
         let expected = (ErrorKind::Unsupported, "targetFormat".to_owned());

@@ -17,6 +17,7 @@ pub(crate) struct MachineSettings {
     pub(crate) firmware: Firmware,
     pub(crate) controller: DiskController,
     pub(crate) nic: Nic,
+    pub(crate) adapters: u32,
     /// Place on the controller, and the file's name beside the settings.
     pub(crate) disks: Vec<(u32, String)>,
 }
@@ -44,26 +45,39 @@ impl MachineSettings {
         vmx.set("numvcpus", self.cpus);
         // Without root ports, PCIe devices (vmxnet3, pvscsi, nvme, SATA) find no slot and are absent.
         vmx.set("pciBridge0.present", "TRUE");
-        for port in ["pciBridge4", "pciBridge5"] {
+        for number in self.root_ports() {
+            let port = format!("pciBridge{number}");
             vmx.set(&format!("{port}.present"), "TRUE");
             vmx.set(&format!("{port}.virtualDev"), "pcieRootPort");
             vmx.set(&format!("{port}.functions"), 8);
         }
         vmx.set("vmci0.present", "TRUE");
         self.put_disks(&mut vmx);
-        vmx.set("ethernet0.present", "TRUE");
-        let nic = match self.nic {
-            Nic::E1000 => "e1000",
-            Nic::Vmxnet3 => "vmxnet3",
-        };
-        vmx.set("ethernet0.virtualDev", nic);
-        vmx.set("ethernet0.connectionType", "nat");
-        vmx.set("ethernet0.addressType", "generated");
-        vmx.set("ethernet0.startConnected", "TRUE");
+        self.put_adapters(&mut vmx);
         vmx.set("floppy0.present", "FALSE");
         // Suppresses the question whether the machine was moved or copied.
         vmx.set("uuid.action", "create");
         vmx.0.into_bytes()
+    }
+
+    /// Several vmxnet3 get ports of their own: Linux counts those that share a port before those of the next.
+    fn root_ports(&self) -> std::ops::RangeInclusive<u8> {
+        if self.nic == Nic::Vmxnet3 && self.adapters > 1 { 4..=7 } else { 4..=5 }
+    }
+
+    fn put_adapters(&self, vmx: &mut Vmx) {
+        let nic = match self.nic {
+            Nic::E1000 => "e1000",
+            Nic::Vmxnet3 => "vmxnet3",
+        };
+        for number in 0..self.adapters {
+            let adapter = format!("ethernet{number}");
+            vmx.set(&format!("{adapter}.present"), "TRUE");
+            vmx.set(&format!("{adapter}.virtualDev"), nic);
+            vmx.set(&format!("{adapter}.connectionType"), "nat");
+            vmx.set(&format!("{adapter}.addressType"), "generated");
+            vmx.set(&format!("{adapter}.startConnected"), "TRUE");
+        }
     }
 
     fn put_disks(&self, vmx: &mut Vmx) {
@@ -109,6 +123,7 @@ mod tests {
             firmware: Firmware::Uefi,
             controller: DiskController::LsiLogic,
             nic: Nic::E1000,
+            adapters: 1,
             disks: vec![(0, "img.vmdk".to_owned()), (1, "img-disk2.vmdk".to_owned())],
         }
     }
@@ -150,6 +165,20 @@ uuid.action = "create"
     }
 
     #[test]
+    fn every_adapter_has_keys_of_its_own_and_several_vmxnet3_ports_of_their_own() {
+        let settings = MachineSettings { nic: Nic::Vmxnet3, adapters: 3, ..settings() };
+        let text = String::from_utf8(settings.to_vmx()).unwrap();
+        for number in 0..3 {
+            assert!(text.contains(&format!(
+                "ethernet{number}.present = \"TRUE\"\nethernet{number}.virtualDev = \"vmxnet3\"\n\
+                 ethernet{number}.connectionType = \"nat\"\nethernet{number}.addressType = \"generated\"\n\
+                 ethernet{number}.startConnected = \"TRUE\"\n"
+            )));
+        }
+        assert!(!text.contains("ethernet3") && text.contains("pciBridge7.virtualDev = \"pcieRootPort\"\n"));
+    }
+
+    #[test]
     fn controllers_have_their_own_names() {
         let text = |controller| {
             let settings =
@@ -161,6 +190,7 @@ uuid.action = "create"
         assert!(nvme.contains("firmware = \"bios\"\nmemsize"));
         assert!(nvme.contains("ethernet0.virtualDev = \"vmxnet3\"\n"));
         assert!(text(DiskController::Ahci).contains("sata0:1.fileName = \"img-disk2.vmdk\"\n"));
+        assert_eq!(nvme.matches("pcieRootPort").count(), 2);
         assert!(text(DiskController::ParaVirtual).contains("scsi0.virtualDev = \"pvscsi\"\n"));
     }
 }

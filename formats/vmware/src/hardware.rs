@@ -51,7 +51,8 @@ impl HardwareVersion {
         // The BIOS brings up no more.
         let cpus_max = if firmware == Firmware::Bios { 128 } else { cpus };
         let product = "VMware with this hardware version and firmware";
-        MachineLimits { product, memory_step_mib: 4, memory_max_mib: memory_gib << 10, cpus_max }
+        let memory_max_mib = memory_gib << 10;
+        MachineLimits { product, memory_step_mib: 4, memory_max_mib, cpus_max, adapters_max: 10 }
     }
 }
 

@@ -58,6 +58,20 @@ pub enum Nic {
     Vmxnet3,
 }
 
+impl Nic {
+    /// Refuses more adapters than the guest counts in the machine's order.
+    pub(crate) fn check_count(self, count: u32) -> Result<()> {
+        if self == Self::Vmxnet3 && count > VMXNET3_MAX {
+            let text = format!(
+                "VMware puts the adapters after the third vmxnet3 before it, so that the guest takes one for another: \
+                 {count} of them need nic=e1000"
+            );
+            return Err(Error::new(ErrorKind::Unsupported, text).with_field(format!("nics[{VMXNET3_MAX}]")));
+        }
+        Ok(())
+    }
+}
+
 impl VmwareOptions {
     /// Sets what is written.
     pub fn with_form(mut self, form: Form) -> Self {
@@ -166,3 +180,7 @@ fn form(options: &FormatOptions, hardware: HardwareVersion) -> Result<Form> {
 fn invalid(key: &str, text: String) -> Error {
     Error::new(ErrorKind::InvalidOption, text).with_field(format!("vmware.{key}"))
 }
+
+/// Of the four root ports that VMware's products make, the disks' controller may have the first; what comes after the last
+/// shares the first again.
+const VMXNET3_MAX: u32 = 3;

@@ -49,6 +49,7 @@ impl Vmware {
             firmware: machine.firmware,
             controller: self.options.controller,
             nic: self.options.nic,
+            adapters: machine.adapters,
             disks: places.collect(),
         };
         Ok(WithDescriptor::new(vmdk, format!("{}.vmx", machine.name), settings.to_vmx()))
@@ -81,6 +82,7 @@ impl Vmware {
                 Nic::E1000 => "E1000",
                 Nic::Vmxnet3 => "VmxNet3",
             },
+            adapters: machine.adapters,
             controller: self.controller(),
             disks: disks.iter().map(|disk| EnvelopeDisk { capacity: disk.size(), uuid: None }).collect(),
             extension: None,
@@ -125,6 +127,7 @@ impl TargetFormat for Vmware {
 
     fn plan(&self, machine: &Machine, disks: &[DiskLayout]) -> Result<Box<dyn ImagePlan>> {
         self.options.check()?;
+        self.options.nic.check_count(machine.adapters)?;
         let memory_mib = self.options.hardware.limits(machine.firmware).memory_mib(machine)?;
         Ok(match self.options.form {
             Form::Machine => Box::new(self.plan_machine(machine, disks, memory_mib)?),

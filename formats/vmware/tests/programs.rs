@@ -7,7 +7,9 @@ use diskwright_conformance::corpus::{Disk, text};
 use diskwright_core::ErrorKind;
 use diskwright_core::format::{FormatOptions, Machine};
 use diskwright_core::layout::DiskLayout;
-use diskwright_format_vmware::{DiskController, ENTRY, Form, HardwareVersion, INFO, Vmware, VmwareOptions};
+use diskwright_format_vmware::{
+    DiskController, ENTRY, Form, HardwareVersion, INFO, Nic, Vmware, VmwareOptions,
+};
 use diskwright_oracle::{Judges, Ova, altered, assert_converts_back, machine, write};
 
 const MIB: u64 = 1 << 20;
@@ -143,6 +145,28 @@ fn a_vmx_file_names_the_disks_beside_it() {
 }
 
 #[test]
+fn a_machine_has_as_many_adapters_as_the_profile_lists() {
+    let Some(judges) = Judges::find() else { return };
+    let machine = altered("img", |machine| machine.adapters = 3);
+    for (nic, name) in [("e1000", "E1000"), ("vmxnet3", "VmxNet3")] {
+        let ova = package(&judges, &[("nic", nic)], &machine, Some("SHA256"));
+        let items = ova.items(10);
+        let of_each = |name: &str| items.iter().map(|item| item.text_of(name).unwrap()).collect::<Vec<_>>();
+        assert_eq!(of_each("ResourceSubType"), [name; 3]);
+        assert_eq!(of_each("AddressOnParent"), ["7", "8", "9"]);
+        let folder = tempfile::tempdir().unwrap();
+        let format = configured(false, &[("nic", nic)]).unwrap();
+        write(format.as_ref(), &machine, &layouts(&pair()), folder.path(), 1).unwrap();
+        let vmx = vmx(&folder.path().join("img.vmx"));
+        for number in 0..3 {
+            assert_eq!(vmx[&format!("ethernet{number}.present")], "TRUE");
+            assert_eq!(vmx[&format!("ethernet{number}.virtualDev")], nic);
+        }
+        assert!(!vmx.contains_key("ethernet3.present"));
+    }
+}
+
+#[test]
 fn any_number_of_threads_gives_the_same_bytes() {
     let disks = layouts(&[Disk::mixed(30 * MIB), Disk::mixed(5 * MIB)]);
     for compress in [false, true] {
@@ -222,6 +246,14 @@ fn what_vmware_cannot_have_is_refused_by_name() {
         let mut arm = machine("img");
         arm.operating_system.architecture = "aarch64".to_owned();
         assert_eq!(refusal(&arm, &disks, &options), (ErrorKind::Unsupported, "targetFormat".to_owned()));
+        let wired = altered("img", |machine| machine.adapters = 11);
+        assert_eq!(refusal(&wired, &disks, &options), (ErrorKind::LimitExceeded, "nics[10]".to_owned()));
+        let wired = altered("img", |machine| machine.adapters = 4);
+        let options_of_vmxnet3 = options.clone().with_nic(Nic::Vmxnet3);
+        assert_eq!(
+            refusal(&wired, &disks, &options_of_vmxnet3),
+            (ErrorKind::Unsupported, "nics[3]".to_owned())
+        );
         let sixteen = vec![disk.clone(); 16];
         assert_eq!(refusal(&machine("img"), &sixteen, &options), (ErrorKind::LimitExceeded, String::new()));
     }

@@ -58,6 +58,9 @@ pub struct Emulator {
 }
 
 impl Emulator {
+    /// The network adapter of [`Emulator::converse`].
+    pub const ADAPTER: &str = "user,model=virtio-net-pci,restrict=on";
+
     /// Finds QEMU and OVMF.
     ///
     /// # Panics
@@ -88,7 +91,7 @@ impl Emulator {
         deadline: Duration,
     ) -> Result<String> {
         // Without an adapter no firmware tries the network where the disk does not boot.
-        self.run(image, (machine, "none"), firmware, &[(text, "")], deadline)
+        self.converse_over(&[image], (machine, &["none"]), firmware, &[(text, "")], deadline)
     }
 
     /// As [`Emulator::boot_until`], then types on the serial console: each step is a text to wait for, after that of the
@@ -104,21 +107,27 @@ impl Emulator {
         steps: &[(&str, &str)],
         deadline: Duration,
     ) -> Result<String> {
-        self.run(image, (machine, "user,model=virtio-net-pci,restrict=on"), firmware, steps, deadline)
+        self.converse_over(&[image], (machine, &[Self::ADAPTER]), firmware, steps, deadline)
     }
 
-    fn run(
+    /// As [`Emulator::converse`], with several disks, from the first of which the machine starts, and with these network adapters, as
+    /// QEMU's option `-nic` has them.
+    ///
+    /// # Errors
+    /// As [`Emulator::converse`].
+    pub fn converse_over(
         &self,
-        image: &Image,
-        (machine, adapter): ((MachineModel, Attachment), &str),
+        images: &[&Image],
+        (machine, adapters): ((MachineModel, Attachment), &[&str]),
         firmware: Firmware,
         steps: &[(&str, &str)],
         deadline: Duration,
     ) -> Result<String> {
-        let directory = tempfile::tempdir_in(image.path.parent().context("an image without a directory")?)?;
+        let first = images.first().context("a machine without a disk")?;
+        let directory = tempfile::tempdir_in(first.path.parent().context("an image without a directory")?)?;
         let console = directory.path().join("console");
-        let mut command = self.command(image, machine, firmware, &directory)?;
-        command.args(["-serial", "stdio", "-nic", adapter]);
+        let mut command = self.command(images, machine, firmware, &directory)?;
+        command.args(["-serial", "stdio"]).args(adapters.iter().flat_map(|adapter| ["-nic", adapter]));
         let errors = directory.path().join("errors");
         command.stdin(Stdio::piped()).stdout(File::create(&console)?).stderr(File::create(&errors)?);
         let _seat = Seat::take();
@@ -152,12 +161,11 @@ impl Emulator {
 
     fn command(
         &self,
-        image: &Image,
+        images: &[&Image],
         (model, attachment): (MachineModel, Attachment),
         firmware: Firmware,
         directory: &TempDir,
     ) -> Result<Command> {
-        let format = image.kind.qemu().with_context(|| format!("QEMU cannot open {:?}", image.kind))?;
         let mut command = self.qemu.command();
         command.env("TMPDIR", directory.path());
         command.args([
@@ -183,25 +191,39 @@ impl Emulator {
             ]);
             command.args(["-drive".into(), format!("if=pflash,format=raw,file={}", own.display())]);
         }
-        let file = image.path.display();
-        command.args(["-drive".into(), format!("if=none,id=disk,format={format},file={file}")]);
-        for device in attachment.devices() {
-            command.args(["-device", device]);
+        command.args(attachment.controller().into_iter().flat_map(|device| ["-device", device]));
+        for (at, image) in images.iter().enumerate() {
+            let format = image.kind.qemu().with_context(|| format!("QEMU cannot open {:?}", image.kind))?;
+            let file = image.path.display();
+            command.args(["-drive".into(), format!("if=none,id=disk{at},format={format},file={file}")]);
+            command.args(["-device".into(), attachment.device(at)]);
         }
         Ok(command)
     }
 }
 
 impl Attachment {
-    /// The controller, where it is not on board, and the disk.
-    fn devices(self) -> &'static [&'static str] {
+    /// The controller, where it is neither on board nor a part of each disk.
+    fn controller(self) -> Option<&'static str> {
         match self {
-            Self::OnBoard => &["ide-hd,drive=disk,bus=ide.0"],
+            Self::LsiSas => Some("mptsas1068,id=scsi"),
+            Self::Pvscsi => Some("pvscsi,id=scsi"),
+            Self::OnBoard | Self::VirtioBlock | Self::Nvme => None,
+        }
+    }
+
+    /// The disk of that number, from 0.
+    fn device(self, at: usize) -> String {
+        match self {
+            // Either model has two of these buses at least.
+            Self::OnBoard => format!("ide-hd,drive=disk{at},bus=ide.{at}"),
             // Linux finds no disk on it that has no world wide name.
-            Self::LsiSas => &["mptsas1068,id=scsi", "scsi-hd,drive=disk,bus=scsi.0,wwn=0x5000c50000000001"],
-            Self::Pvscsi => &["pvscsi,id=scsi", "scsi-hd,drive=disk,bus=scsi.0"],
-            Self::VirtioBlock => &["virtio-blk-pci,drive=disk"],
-            Self::Nvme => &["nvme,drive=disk,serial=disk"],
+            Self::LsiSas => {
+                format!("scsi-hd,drive=disk{at},bus=scsi.0,scsi-id={at},wwn=0x5000c5000000000{}", at + 1)
+            }
+            Self::Pvscsi => format!("scsi-hd,drive=disk{at},bus=scsi.0,scsi-id={at}"),
+            Self::VirtioBlock => format!("virtio-blk-pci,drive=disk{at}"),
+            Self::Nvme => format!("nvme,drive=disk{at},serial=disk{at}"),
         }
     }
 }

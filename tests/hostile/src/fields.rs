@@ -247,9 +247,10 @@ const UNSUPPORTED_PROFILE: &[(&str, &str, &str)] = &[
         "installProfile.partitionTable.btrfsStoragePools",
     ),
     (
-        "asks-for-second-disk",
-        "<partitionTable><disks><disk/><disk/></disks></partitionTable>",
-        "installProfile.partitionTable.disks.disk[1]",
+        "asks-for-two-sector-sizes",
+        "<partitionTable><disks><disk><blockSize>512</blockSize></disk><disk><blockSize>4096</blockSize><partitions>\
+         <partition><mpoint>/srv</mpoint></partition></partitions></disk></disks></partitionTable>",
+        "installProfile.partitionTable.disks.disk[1].blockSize",
     ),
     (
         "asks-for-lvm-disk",

@@ -134,13 +134,15 @@ fn name(block: &[u8]) -> String {
     }
 }
 
-fn checksum(block: &[u8]) -> u64 {
+/// The sum of a header's bytes.
+pub(crate) fn checksum(block: &[u8]) -> u64 {
     let sum = |bytes: &[u8]| bytes.iter().map(|byte| u64::from(*byte)).sum::<u64>();
     // The field itself counts as spaces.
     sum(block.get(..148).unwrap_or_default()) + sum(block.get(156..BLOCK).unwrap_or_default()) + 8 * 32
 }
 
-fn octal(field: &[u8]) -> Option<u64> {
+/// A number in octal digits, with zeros or spaces around.
+pub(crate) fn octal(field: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(field).ok()?.trim_matches(['\0', ' ']);
     u64::from_str_radix(text, 8).ok().filter(|_| !text.starts_with('+'))
 }

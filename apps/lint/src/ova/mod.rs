@@ -1,7 +1,7 @@
 //! OVA: a tar archive of a descriptor, its manifest and its disks.
 
 pub(crate) mod manifest;
-mod members;
+pub(crate) mod members;
 
 use std::io;
 

@@ -7,7 +7,7 @@ use diskwright_lint::{Severity, lint};
 use diskwright_oracle::tool;
 use tempfile::TempDir;
 
-use crate::support::{broken, data, ova};
+use crate::support::{broken, data, ova, qcow2, vagrant};
 
 /// A disk of 10 MiB, of which the first 3 and the last are not zero, and a place for images of it.
 struct Room {
@@ -125,4 +125,112 @@ fn archives_of_gnu_tar_are_clean_but_with_pax_headers() {
         assert_eq!(packed(&tar, flavour), [""; 0], "{flavour}");
     }
     assert_eq!(packed(&tar, "pax"), ["ova-pax-header"]);
+}
+
+#[test]
+fn qemus_vhds_break_the_rules_of_azure_alone_where_they_do() {
+    let Some(room) = Room::new() else { return };
+    // A size of 10 MiB is rounded up to what a geometry holds, unless that is turned off.
+    assert_eq!(room.converted("vpc", "", &[]), ["vhd-azure-type"]);
+    assert_eq!(room.converted("vpc", "force_size=on", &[]), ["vhd-azure-type"]);
+    assert_eq!(room.converted("vpc", "subformat=fixed", &[]), ["vhd-azure-alignment", "vhd-azure-minimum"]);
+    assert_eq!(room.converted("vpc", "subformat=fixed,force_size=on", &[]), ["vhd-azure-minimum"]);
+    for (size, rules) in [("64M", vec!["vhd-azure-alignment"]), ("127G", vec!["vhd-azure-alignment"])] {
+        room.run(&["create", "-f", "vpc", "-o", "subformat=fixed", "empty", size]);
+        assert_eq!(room.broken("empty"), rules, "{size}");
+        room.run(&["create", "-f", "vpc", "-o", "subformat=fixed,force_size=on", "exact", size]);
+        assert_eq!(room.broken("exact"), [""; 0], "{size}");
+        room.run(&["create", "-f", "vpc", "dynamic", size]);
+        assert_eq!(room.broken("dynamic"), ["vhd-azure-type"], "{size}");
+    }
+}
+
+#[test]
+fn qemus_vhdx_are_clean_in_every_shape() {
+    let Some(room) = Room::new() else { return };
+    let clean: [&str; 0] = [];
+    for options in
+        ["", "subformat=fixed", "block_size=1M", "block_size=256M", "log_size=3M", "block_state_zero=off"]
+    {
+        assert_eq!(room.converted("vhdx", options, &[]), clean, "{options}");
+    }
+    for size in ["1M", "10000K", "65G"] {
+        room.run(&["create", "-f", "vhdx", "empty", size]);
+        assert_eq!(room.broken("empty"), clean, "{size}");
+    }
+    // Whole sectors, but no whole pages of 4096 bytes.
+    room.run(&["create", "-f", "vhdx", "uneven", "10241536"]);
+    assert_eq!(room.broken("uneven"), ["vhdx-disk-pages"]);
+}
+
+/// Files packed by a tar with those arguments.
+fn archived(tar: &Path, arguments: &[&str], files: &[(&str, &[u8])]) -> Vec<&'static str> {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        let file = std::fs::File::create(directory.path().join(name)).unwrap();
+        // What is zero is a hole.
+        for (at, piece) in
+            bytes.chunks(4096).enumerate().filter(|(_, piece)| piece.iter().any(|byte| *byte != 0))
+        {
+            std::os::unix::fs::FileExt::write_all_at(&file, piece, at as u64 * 4096).unwrap();
+        }
+        file.set_len(bytes.len() as u64).unwrap();
+    }
+    let mut command = Command::new(tar);
+    command.args(arguments).arg("-f").arg("archive").args(files.iter().map(|(name, _)| *name));
+    run(command.current_dir(directory.path()));
+    broken(&lint(&directory.path().join("archive")).unwrap())
+}
+
+#[test]
+fn boxes_of_any_tar_are_clean() {
+    let (Some(tar), Some(bsdtar)) = (tool("tar"), tool("bsdtar")) else { return };
+    let clean: [&str; 0] = [];
+    let long = "n".repeat(150);
+    // A disk with holes among its clusters.
+    let image = [&qcow2::deflate().files["disk.qcow2"][..], &[0; 1 << 20]].concat();
+    for members in [vagrant::virtualbox(), vagrant::libvirt()] {
+        let mut files: Vec<(&str, &[u8])> =
+            members.iter().map(|member| (member.name.as_str(), member.bytes.as_slice())).collect();
+        if let [_, ("box.img", bytes)] = &mut files[..] {
+            *bytes = &image;
+        }
+        files.insert(0, (&long, b"text"));
+        for format in ["ustar", "gnu", "oldgnu", "pax"] {
+            // A name of 150 bytes and no slash does not go into a header of ustar.
+            let files = if format == "ustar" { &files[1..] } else { &files[..] };
+            let format = format!("--format={format}");
+            assert_eq!(archived(&tar, &["-c", &format], files), clean, "{format}");
+            assert_eq!(archived(&tar, &["-c", "-z", &format], files), clean, "{format} with gzip");
+            if format != "--format=ustar" {
+                assert_eq!(archived(&tar, &["-c", "-S", "-z", &format], files), clean, "{format} with holes");
+            }
+        }
+        assert_eq!(archived(&bsdtar, &["-c", "-z"], &files), clean);
+    }
+}
+
+#[test]
+fn archives_for_compute_engine_are_clean_if_they_are_of_the_old_gnu_kind() {
+    let Some(tar) = tool("tar") else { return };
+    let mut disk = vec![0; 1 << 30];
+    disk[510..512].copy_from_slice(&[0x55, 0xaa]);
+    disk[(1 << 29) + 5] = 1;
+    let files: [(&str, &[u8]); 1] = [("disk.raw", &disk)];
+    assert_eq!(archived(&tar, &["-c", "-S", "-z", "--format=oldgnu"], &files), [""; 0]);
+    assert_eq!(archived(&tar, &["-c", "-z", "--format=oldgnu"], &files), [""; 0]);
+    assert_eq!(archived(&tar, &["-c", "-S", "--format=gnu"], &files), ["gce-gzip"]);
+    assert_eq!(archived(&tar, &["-c", "-S", "-z", "--format=pax"], &files), ["gce-tar-format"]);
+    let small: [(&str, &[u8]); 1] = [("disk.raw", &disk[..1 << 20])];
+    assert_eq!(archived(&tar, &["-c", "-z", "--format=ustar"], &small), ["gce-disk-size", "gce-tar-format"]);
+}
+
+#[test]
+fn disks_packed_by_gzip_and_zstd_are_clean() {
+    let (Some(gzip), Some(zstd)) = (tool("gzip"), tool("zstd")) else { return };
+    let Some(room) = Room::new() else { return };
+    let at = room.directory.path();
+    run(Command::new(gzip).args(["-k", "disk.raw"]).current_dir(at));
+    run(Command::new(zstd).args(["-q", "-k", "disk.raw"]).current_dir(at));
+    assert_eq!((room.broken("disk.raw.gz"), room.broken("disk.raw.zst")), (vec![], vec![]));
 }

@@ -1,6 +1,6 @@
-//! Accounts, locale, network and protection of an install profile.
+//! Accounts, locale and protection of an install profile.
 
-use diskwright_core::profile::{NicMethod, NicRequest, Profile, RootAccount, Secret, SudoRight, UserAccount};
+use diskwright_core::profile::{Profile, RootAccount, Secret, SudoRight, UserAccount};
 
 use super::element::Element;
 use super::fields::{Fields, Findings};
@@ -15,10 +15,7 @@ pub(super) fn read(fields: &mut Fields<'_>, profile: &mut Profile, findings: &mu
     let users: Vec<UserAccount> =
         users.iter().filter_map(|(place, user)| read_user(place, user, findings)).collect();
     profile.users = Some(users).filter(|users| !users.is_empty());
-    let nics = fields.list("nics", "nic", findings);
-    let nics: Vec<NicRequest> =
-        nics.iter().filter_map(|(place, nic)| read_nic(place, nic, findings)).collect();
-    profile.nics = Some(nics).filter(|nics| !nics.is_empty());
+    profile.nics = super::nics::read(fields, findings);
     profile.timezone = fields.short_text("timezone", findings);
     profile.keyboard = fields.short_text("keyboard", findings);
     profile.welcome_message = fields.text("welcomeMsg", findings).map(str::to_owned);
@@ -131,80 +128,4 @@ fn read_sudo(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<SudoRig
             None
         }
     }
-}
-
-/// An interface; one that says neither how nor where is the scan's own, sent back.
-fn read_nic(path: &str, element: &Element, findings: &mut Findings) -> Option<NicRequest> {
-    let mut fields = Fields::new(path, element, findings);
-    let mut nic = NicRequest { name: fields.short_text("name", findings), ..NicRequest::default() };
-    let mut methods = Vec::new();
-    for (name, none) in [("ipv4Method", "DISABLED"), ("ipv6Method", "IGNORE")] {
-        let Some(text) = fields.short_text(name, findings) else { continue };
-        let known = ["AUTOMATIC", "MANUAL", none].into_iter().find(|known| text.eq_ignore_ascii_case(known));
-        match known {
-            Some(known) => methods.push(known),
-            None => {
-                let message = format!("{} is not supported: AUTOMATIC, MANUAL, {none}", quoted(&text));
-                findings.unsupported(&fields.place(name), message);
-            }
-        }
-    }
-    for (place, address) in fields.list("ipAddresses", "ipAddress", findings) {
-        read_address(&place, address, &mut nic, findings);
-    }
-    if let Some(kind) = fields.short_text("type", findings)
-        && !kind.eq_ignore_ascii_case("ETHERNET")
-    {
-        findings.unsupported(&fields.place("type"), format!("{} is not supported: ETHERNET", quoted(&kind)));
-    }
-    fields.refuse_when(false, &["autoConnect"], findings);
-    fields.refuse(&["routes", "dhcpClientId", "macAddress"], findings);
-    fields.finish(&["order", "default", "ipAddressesUri", "routesUri"], findings);
-    let has_addresses = nic.addresses.is_some();
-    nic.method = match methods.as_slice() {
-        [] if !has_addresses => {
-            findings.note(format!(
-                "request: {path} says nothing of addresses: the network stays as the tree has it"
-            ));
-            return None;
-        }
-        _ if has_addresses => Some(NicMethod::Static),
-        methods if methods.contains(&"AUTOMATIC") => Some(NicMethod::Dhcp),
-        methods if methods.contains(&"MANUAL") => Some(NicMethod::Static),
-        _ => Some(NicMethod::None),
-    };
-    Some(nic)
-}
-
-/// Address, mask (255.255.255.0, /24 or 24) and gateway.
-fn read_address(path: &str, element: &Element, nic: &mut NicRequest, findings: &mut Findings) {
-    let mut fields = Fields::new(path, element, findings);
-    let address = fields.needed("address", findings);
-    let mask = fields.short_text("netmask", findings);
-    let gateway = fields.short_text("gateway", findings);
-    fields.finish(&["type"], findings);
-    if address.is_empty() {
-        return;
-    }
-    let network = match mask {
-        None if address.contains('/') => Some(address.clone()),
-        None => None,
-        Some(mask) => prefix_length(&mask).map(|length| format!("{address}/{length}")),
-    };
-    match network {
-        Some(network) => nic.addresses.get_or_insert_default().push(network),
-        None => findings.invalid(&fields.place("netmask"), "is no mask, as in 255.255.255.0 or 24"),
-    }
-    if let Some(gateway) = gateway {
-        nic.gateways.get_or_insert_default().push(gateway);
-    }
-}
-
-fn prefix_length(mask: &str) -> Option<u32> {
-    let plain = mask.trim_start_matches('/');
-    if let Ok(length) = plain.parse::<u32>() {
-        return Some(length).filter(|length| *length <= 128);
-    }
-    let bits = u32::from(plain.parse::<std::net::Ipv4Addr>().ok()?);
-    Some(bits.leading_ones()).filter(|length| length.saturating_add(bits.trailing_zeros()) >= 32)
 }

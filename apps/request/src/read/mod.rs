@@ -5,6 +5,7 @@ mod fields;
 mod guest;
 mod image;
 mod json;
+mod nics;
 mod partitions;
 mod scan;
 mod scanned_instance;
@@ -73,6 +74,10 @@ fn invalid(message: impl Into<String>) -> Error {
 
 #[cfg(test)]
 mod client_tests;
+#[cfg(test)]
+mod disk_tests;
+#[cfg(test)]
+mod nic_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

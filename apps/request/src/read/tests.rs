@@ -226,28 +226,6 @@ fn the_guests_own_configuration_is_read_in_both_syntaxes() {
 }
 
 #[test]
-fn an_interface_of_the_scan_sent_back_changes_nothing() {
-    let echo = "<image><installProfile><nics><nic><name>eth0</name><order>1</order></nic></nics></installProfile></image>";
-    let request = parse(echo).unwrap();
-    assert_eq!(request.profile, Profile::default());
-    assert!(request.notes[0].contains("stays as the tree has it"), "{:?}", request.notes);
-    for (mask, length) in [("255.255.255.0", Some("24")), ("/16", Some("16")), ("255.0.255.0", None)] {
-        let body = format!(
-            "<image><installProfile><nics><nic><ipAddresses><ipAddress><address>10.0.0.1</address>
-             <netmask>{mask}</netmask></ipAddress></ipAddresses></nic></nics></installProfile></image>"
-        );
-        match (parse(&body), length) {
-            (Ok(request), Some(length)) => {
-                let nics = request.profile.nics.unwrap();
-                assert_eq!(nics[0].addresses.as_ref().unwrap()[0], format!("10.0.0.1/{length}"));
-            }
-            (Err(error), None) => assert!(error.field().unwrap().ends_with("netmask")),
-            (other, _) => panic!("{mask}: {other:?}"),
-        }
-    }
-}
-
-#[test]
 fn malformed_values_and_repetitions_are_named() {
     for (content, field) in [
         ("<memorySize>-1</memorySize>", "installProfile.memorySize"),

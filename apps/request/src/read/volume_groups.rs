@@ -2,14 +2,25 @@ use diskwright_core::profile::{LogicalVolumeRequest, PartitionRequest, VolumeGro
 
 use super::element::Element;
 use super::fields::{Fields, Findings};
-use super::partitions::{content, file_system_name};
+use super::partitions::{ListedDisk, content, file_system_name};
 use crate::text::quoted;
 
-/// Partitions of the kind lvm2 that were read: the place in the list of requests, and the URI by which groups name them.
+/// A partition of the kind lvm2, or a disk of the kind LVM, that was read: the disk, the place among its partitions, and the
+/// URI by which groups name it.
 pub(super) struct Physical<'e> {
+    pub(super) disk: usize,
     pub(super) at: usize,
+    /// Whether the URI is that of the disk.
+    pub(super) is_disk: bool,
     pub(super) place: String,
     pub(super) uri: Option<&'e str>,
+}
+
+impl Physical<'_> {
+    /// What was read of it.
+    fn request_in<'a>(&self, disks: &'a mut [ListedDisk]) -> Option<&'a mut PartitionRequest> {
+        disks.get_mut(self.disk)?.request.partitions.get_mut(self.at)
+    }
 }
 
 /// Reads the groups and volumes of a partition table; the partitions of the kind lvm2 get their group.
@@ -18,18 +29,19 @@ pub(super) struct Physical<'e> {
 pub(super) fn read(
     table: &mut Fields<'_>,
     physical: &[Physical<'_>],
-    partitions: &mut [PartitionRequest],
+    disks: &mut [ListedDisk],
     findings: &mut Findings,
 ) -> Vec<VolumeGroupRequest> {
     let listed = table.list("logicalGroups", "logicalGroup", findings);
     let only = listed.len() == 1;
     let mut groups: Vec<(Option<&str>, VolumeGroupRequest)> = Vec::new();
     for (place, element) in &listed {
-        groups.push(read_group(place, element, only, physical, partitions, findings));
+        groups.push(read_group(place, element, only, physical, disks, findings));
     }
     for one in physical {
-        if partitions.get(one.at).is_some_and(|partition| partition.volume_group.is_none()) {
-            findings.invalid(&one.place, "a partition of the kind lvm2 that no volume group names");
+        if one.request_in(disks).is_some_and(|partition| partition.volume_group.is_none()) {
+            let what = if one.is_disk { "a disk of the kind LVM" } else { "a partition of the kind lvm2" };
+            findings.invalid(&one.place, format!("{what} that no volume group names"));
         }
     }
     for (place, element) in table.list("logicalVolumes", "logicalVolume", findings) {
@@ -43,7 +55,7 @@ fn read_group<'e>(
     element: &'e Element,
     only: bool,
     physical: &[Physical<'_>],
-    partitions: &mut [PartitionRequest],
+    disks: &mut [ListedDisk],
     findings: &mut Findings,
 ) -> (Option<&'e str>, VolumeGroupRequest) {
     let mut fields = Fields::new(place, element, findings);
@@ -62,22 +74,28 @@ fn read_group<'e>(
     let mut uris: Vec<&str> = fields.text("partitionUri", findings).into_iter().collect();
     let listed = fields.list("partitionUris", "uri", findings);
     uris.extend(listed.iter().map(|(_, element)| element.text.as_str()));
-    for field in ["diskUri", "diskUris"] {
-        if fields.one(field, findings).is_some() {
-            let message =
-                "a whole disk as physical volume has no room for a boot loader: give the group a partition";
-            findings.unsupported(&fields.place(field), message);
-        }
-    }
     for wanted in &uris {
-        if !physical.iter().any(|one| one.uri == Some(wanted)) {
+        if !physical.iter().any(|one| !one.is_disk && one.uri == Some(wanted)) {
             let message = format!("{} is the URI of no partition of the kind lvm2", quoted(wanted));
             findings.invalid(&fields.place("partitionUris"), message);
         }
     }
+    let mut of_disks: Vec<(&str, &str)> =
+        fields.text("diskUri", findings).map(|uri| ("diskUri", uri)).into_iter().collect();
+    let listed = fields.list("diskUris", "uri", findings);
+    of_disks.extend(listed.iter().map(|(_, element)| ("diskUris", element.text.as_str())));
+    for (field, wanted) in &of_disks {
+        if !physical.iter().any(|one| one.is_disk && one.uri == Some(wanted)) {
+            let message = "only a disk of the kind LVM beside the first is a physical volume as a whole: the first has no room \
+                           for a boot loader then";
+            findings.unsupported(&fields.place(field), message);
+        }
+    }
+    let none_named = uris.is_empty() && of_disks.is_empty();
+    uris.extend(of_disks.iter().map(|(_, uri)| uri));
     for one in physical {
-        let is_meant = one.uri.is_some_and(|uri| uris.contains(&uri)) || (only && uris.is_empty());
-        let Some(partition) = partitions.get_mut(one.at).filter(|_| is_meant) else { continue };
+        let is_meant = one.uri.is_some_and(|uri| uris.contains(&uri)) || (only && none_named);
+        let Some(partition) = one.request_in(disks).filter(|_| is_meant) else { continue };
         if partition.volume_group.is_some() {
             findings.invalid(&one.place, "two volume groups name the partition");
         }

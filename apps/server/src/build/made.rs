@@ -1,5 +1,6 @@
 use diskwright::profile::{
-    ByteSize, NicRequest, PartitionRequest, Profile, RootAccount, SelinuxMode, TableKind, UserAccount,
+    ByteSize, DiskRequest, NicRequest, PartitionRequest, Profile, RootAccount, SelinuxMode, TableKind,
+    UserAccount,
 };
 use serde::Deserialize;
 
@@ -18,6 +19,8 @@ struct Settings {
     swap_size: Setting<ByteSize>,
     partition_table: Setting<TableKind>,
     partitions: Setting<Option<Vec<PartitionRequest>>>,
+    /// Left out where there are none.
+    further_disks: Option<Setting<Vec<DiskRequest>>>,
     kernel_parameters: Setting<Vec<String>>,
     root: Setting<Option<RootAccount>>,
     users: Setting<Vec<UserAccount>>,
@@ -77,6 +80,7 @@ impl Made {
             swap_size: Some(settings.swap_size.value),
             partition_table: Some(settings.partition_table.value),
             partitions: settings.partitions.value.clone(),
+            further_disks: settings.further_disks.as_ref().map(|disks| disks.value.clone()),
             kernel_parameters: Some(settings.kernel_parameters.value.clone()).filter(|list| !list.is_empty()),
             root: settings.root.value.clone(),
             users: Some(settings.users.value.clone()).filter(|users| !users.is_empty()),

@@ -3,9 +3,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use diskwright::engine::Order;
-use diskwright::format::{FormatEntry, Registry};
+use diskwright::format::{FormatEntry, Machine, OutputRole, Registry, TargetFormat};
+use diskwright::layout::LayoutBuilder;
 use diskwright::profile::{BootPolicy, MachineReport, Profile, Settings};
 use diskwright::scan::{DirectorySource, OneFileSystem, ScanSource, TarSource};
+use diskwright::tree::{Findings, TreeBuilder};
 use diskwright::{Error, ErrorKind, Files, Result, Seed, Timestamp};
 use diskwright_request::{FormatOptionList, ImageRequest};
 use serde::{Deserialize, Serialize};
@@ -39,7 +41,11 @@ impl Recipe {
         let entry = request.format(registry)?;
         let options = request.options(&[entry])?.pop().unwrap_or_default();
         let compress = request.compress == Some(true);
-        registry.configure(entry.info.id, compress, &options)?;
+        let target = registry.configure(entry.info.id, compress, &options)?;
+        let further = request.profile.further_disks.as_ref().map_or(0, Vec::len);
+        if compress && further > 0 {
+            check_one_file(target.as_ref(), further.saturating_add(1))?;
+        }
         let format = entry.info.id.to_owned();
         Ok((Self { format, compress, options, profile: request.profile.clone(), boot }, entry))
     }
@@ -83,13 +89,15 @@ impl Recipe {
 pub(crate) fn effective(asked: &Profile, scan: Option<Profile>, settings: &Settings) -> Profile {
     let scan = scan.unwrap_or_default();
     // The disk of the scan's profile is that of its own partitions.
-    let is_as_scanned = asked.partitions.is_none() && asked.swap_size.is_none();
+    let is_as_scanned =
+        asked.partitions.is_none() && asked.further_disks.is_none() && asked.swap_size.is_none();
     Profile {
         memory: asked.memory.or(scan.memory).or(Some(settings.memory.value)),
         disk_size: asked.disk_size.or(scan.disk_size.filter(|_| is_as_scanned)).or(settings.disk_size.value),
         swap_size: asked.swap_size.or(scan.swap_size).or(Some(settings.swap_size.value)),
         partition_table: Some(settings.partition_table.value),
         partitions: settings.partitions.value.clone(),
+        further_disks: Some(settings.further_disks.value.clone()).filter(|disks| !disks.is_empty()),
         kernel_parameters: asked.kernel_parameters.clone().filter(|list| !list.is_empty()),
         root: asked.root.clone(),
         users: asked.users.clone(),
@@ -102,6 +110,26 @@ pub(crate) fn effective(asked: &Profile, scan: Option<Profile>, settings: &Setti
         ..Profile::default()
     }
     .without_secrets()
+}
+
+/// Refuses several disks where the format makes a file of each: one is downloaded.
+fn check_one_file(target: &dyn TargetFormat, disks: usize) -> Result<()> {
+    let (tree, _) = TreeBuilder::new(Findings::default()).finish()?;
+    // A size that every format takes.
+    let disk = LayoutBuilder::new(Arc::new(tree)).finish(1 << 30)?;
+    let machine = Machine::new("disks", Seed::from_text("disks"), Timestamp::from_seconds(0));
+    // What it refuses itself is told when the order is planned.
+    let Ok(plan) = target.plan(&machine, &vec![disk; disks]) else { return Ok(()) };
+    let packages = plan.outputs().iter().filter(|output| output.role == OutputRole::Package).count();
+    if packages <= 1 {
+        return Ok(());
+    }
+    let text = format!(
+        "{} makes a file of each of the {disks} disks, and one can be downloaded: a machine of VirtualBox or VMware, or a box of \
+         Vagrant, has all in one",
+        target.info().id
+    );
+    Err(Error::new(ErrorKind::Unsupported, text).with_field("compress"))
 }
 
 fn open(tree: &Path, spool_directory: &Path, limits: Limits) -> Result<Arc<dyn ScanSource>> {

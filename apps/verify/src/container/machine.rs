@@ -6,8 +6,7 @@ use std::sync::Arc;
 use diskwright_core::{Error, ErrorKind, ReadAt, Result};
 use quick_xml::events::{BytesStart, Event};
 
-use super::Made;
-use super::{HostFile, open_file};
+use super::{Disks, HostFile, Made, open_file};
 use crate::bytes::len;
 use crate::disk::{Disk, read};
 use crate::finding::Findings;
@@ -22,11 +21,11 @@ pub(super) fn is_vmx(head: &[u8]) -> bool {
     head.starts_with(b".encoding") || String::from_utf8_lossy(head).contains("virtualHW.version")
 }
 
-/// The disk that a `.vbox` file names.
+/// The disks that a `.vbox` file names.
 ///
 /// # Errors
-/// `ErrorKind::Source` when it names none, or files cannot be read.
-pub(super) fn open_vbox(path: &Path, machine: &Made<'_>, findings: &mut Findings) -> Result<Arc<dyn Disk>> {
+/// `ErrorKind::Source` when it names others than the report, or files cannot be read.
+pub(super) fn open_vbox(path: &Path, machine: &Made<'_>, findings: &mut Findings) -> Result<Disks> {
     let text = text(path)?;
     let mut disks = Vec::new();
     let mut attached = Vec::new();
@@ -47,24 +46,22 @@ pub(super) fn open_vbox(path: &Path, machine: &Made<'_>, findings: &mut Findings
             _ => {}
         }
     }
-    let uuid = machine.uuid(&format!("vdi {} 1 creation", machine.name));
-    let wanted = Some(format!("{{{uuid}}}"));
-    let [(Some(location), found)] = &disks[..] else {
-        return Err(Error::new(
-            ErrorKind::Source,
-            format!("the machine has {} disks with a place, not one", disks.len()),
-        ));
-    };
     let shown = |value: &Option<String>| value.clone().unwrap_or_default();
-    for (what, found) in [("HardDisk", found), ("Image", attached.first().unwrap_or(&None))] {
-        if *found != wanted {
-            findings.add("vbox", what, None, shown(&wanted), shown(found));
+    let mut locations = Vec::new();
+    for (at, (location, found)) in disks.iter().enumerate() {
+        let uuid = machine.uuid(&machine.of_disk(at).label("vdi", "creation"));
+        let wanted = Some(format!("{{{uuid}}}"));
+        for (what, found) in [("HardDisk", found), ("Image", attached.get(at).unwrap_or(&None))] {
+            if *found != wanted {
+                findings.add("vbox", what, None, shown(&wanted), shown(found));
+            }
         }
+        locations.extend(location.clone());
     }
     if name.as_deref() != Some(&machine.name) {
         findings.add("vbox", "Machine", None, machine.name.clone(), shown(&name));
     }
-    beside(path, location, machine, findings)
+    all_beside(path, &locations, machine, findings)
 }
 
 fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
@@ -72,11 +69,11 @@ fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
     Some(attribute.value.into_owned())
 }
 
-/// The disk that a `.vmx` file names.
+/// The disks that a `.vmx` file names.
 ///
 /// # Errors
 /// As [`open_vbox`].
-pub(super) fn open_vmx(path: &Path, machine: &Made<'_>, findings: &mut Findings) -> Result<Arc<dyn Disk>> {
+pub(super) fn open_vmx(path: &Path, machine: &Made<'_>, findings: &mut Findings) -> Result<Disks> {
     let text = text(path)?;
     let value = |line: &str| line.split_once('=').map(|(_, value)| value.trim().trim_matches('"').to_owned());
     let is_disk = |line: &&str| {
@@ -84,14 +81,30 @@ pub(super) fn open_vmx(path: &Path, machine: &Made<'_>, findings: &mut Findings)
         key.ends_with(".filename") && line.contains(".vmdk")
     };
     let disks: Vec<String> = text.lines().filter(is_disk).filter_map(value).collect();
-    let [location] = &disks[..] else {
-        return Err(Error::new(ErrorKind::Source, format!("the machine has {} disks, not one", disks.len())));
-    };
     let name = text.lines().find(|line| line.to_ascii_lowercase().starts_with("displayname")).and_then(value);
     if name.as_deref() != Some(&machine.name) {
         findings.add("vmx", "displayName", None, machine.name.clone(), name.unwrap_or_default());
     }
-    beside(path, location, machine, findings)
+    all_beside(path, &disks, machine, findings)
+}
+
+/// The disks of a machine, each in a file beside its description.
+fn all_beside(
+    path: &Path,
+    locations: &[String],
+    machine: &Made<'_>,
+    findings: &mut Findings,
+) -> Result<Disks> {
+    let (found, wanted) = (locations.len(), machine.count());
+    if found != wanted {
+        let text = format!("the machine has {found} disks with a place, not {wanted}");
+        return Err(Error::new(ErrorKind::Source, text));
+    }
+    let mut disks = Disks::new();
+    for (at, location) in locations.iter().enumerate() {
+        disks.insert(at, beside(path, location, &machine.of_disk(at), findings)?);
+    }
+    Ok(disks)
 }
 
 /// A file of the same directory; no other is opened.

@@ -16,6 +16,7 @@ mod vhd;
 mod vhdx;
 mod vmdk;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -26,18 +27,24 @@ use uuid::Uuid;
 use crate::bytes::{first_difference, hex, len, len64};
 use crate::disk::Disk;
 use crate::finding::Findings;
-use crate::report::ImageReport;
+use crate::report::{DiskRecord, ImageReport};
 
 pub(crate) use raw::HostFile;
 
-/// The machine that an image was made for.
+/// The machine that an image was made for, and which of its disks is looked at.
+#[derive(Clone)]
 pub(crate) struct Made<'a> {
     pub(crate) report: &'a ImageReport,
     /// The format of the file of that name.
     format: Option<&'a str>,
     /// Its name in this image: where formats of one order would have written the same file, each has its own.
     name: String,
+    /// The disk, from 0; of a file that holds all of them the first.
+    pub(crate) disk: usize,
 }
+
+/// The disks in an image by their numbers, from 0.
+pub(crate) type Disks = BTreeMap<usize, Arc<dyn Disk>>;
 
 impl<'a> Made<'a> {
     /// The machine in the image of that file name.
@@ -45,13 +52,47 @@ impl<'a> Made<'a> {
         let name = &report.machine.name;
         let output = report.outputs.iter().find(|output| output.path == file_name);
         let own = output.map(|output| format!("{name}-{}", output.format));
-        let has_own = |own: &String| {
-            file_name
-                .strip_prefix(own.as_str())
-                .is_some_and(|rest| rest.starts_with('.') || rest.starts_with("-flat."))
-        };
+        let number = |name: &str| disk_number(file_name.strip_prefix(name)?);
         let format = output.map(|output| output.format.as_str());
-        Self { report, format, name: own.filter(has_own).unwrap_or_else(|| name.clone()) }
+        match own.as_deref().and_then(|own| Some((own, number(own)?))) {
+            Some((own, disk)) => Self { report, format, name: own.to_owned(), disk },
+            None => Self { report, format, name: name.clone(), disk: number(name).unwrap_or(0) },
+        }
+    }
+
+    /// The same for another disk.
+    fn of_disk(&self, disk: usize) -> Self {
+        Self { disk, ..self.clone() }
+    }
+
+    /// The file of the same format that has another disk.
+    pub(crate) fn partner(&self, disk: usize) -> Option<&'a str> {
+        let of_format =
+            self.report.outputs.iter().filter(|output| Some(output.format.as_str()) == self.format);
+        // Of a flat VMDK the descriptor, which comes after its data, is what is opened.
+        let mut names =
+            of_format.map(|output| output.path.as_str()).filter(|name| !name.ends_with("-flat.vmdk"));
+        names.find(|name| Self::new(self.report, name).disk == disk && *name != "report.json")
+    }
+
+    /// What the report says of the disk.
+    fn record(&self) -> Option<&'a DiskRecord> {
+        self.report.disks.get(self.disk)
+    }
+
+    /// Bytes that the report says the disk has.
+    fn size(&self) -> u64 {
+        self.record().map_or(0, |disk| disk.size)
+    }
+
+    /// The label under which the seed gives an identifier of the disk.
+    fn label(&self, format: &str, what: &str) -> String {
+        format!("{format} {} {} {what}", self.name, self.disk.saturating_add(1))
+    }
+
+    /// How many disks an image that holds all of them has; one where the report has none.
+    fn count(&self) -> usize {
+        self.report.disks.len().max(1)
     }
 
     /// The identifier that the seed gives for a label (UUIDv5).
@@ -65,21 +106,36 @@ impl<'a> Made<'a> {
     }
 }
 
-/// The disk in an image.
+/// The number, from 0, of the disk in a file of whose name this is what follows the machine's; `None` where it is no such name.
+fn disk_number(rest: &str) -> Option<usize> {
+    let is_end = |rest: &str| rest.starts_with('.') || rest.starts_with("-flat.");
+    if is_end(rest) {
+        return Some(0);
+    }
+    let rest = rest.strip_prefix("-disk")?;
+    let digits = rest.split(['.', '-']).next().unwrap_or_default();
+    let number =
+        digits.parse::<usize>().ok().filter(|number| *number > 1 && !digits.starts_with(['0', '+']))?;
+    rest.strip_prefix(digits).is_some_and(is_end).then(|| number - 1)
+}
+
+/// The disks in an image: that of the file, or all of a machine's or package's.
 ///
 /// # Errors
 /// `ErrorKind::Source` when a file cannot be read or is cut off; `ErrorKind::Unsupported` for what is of no known kind, or of a
 /// kind that Diskwright does not write.
-pub(crate) fn open(path: &Path, machine: &Made<'_>, findings: &mut Findings) -> Result<Arc<dyn Disk>> {
+pub(crate) fn open(path: &Path, machine: &Made<'_>, findings: &mut Findings) -> Result<Disks> {
+    let single = |disk: Arc<dyn Disk>| Disks::from([(machine.disk, disk)]);
     let file = HostFile::open(path)?;
     let head = head(&file)?;
     if head.starts_with(b"\x1f\x8b") || head.starts_with(b"\x28\xb5\x2f\xfd") {
         let is_gzip = head.starts_with(b"\x1f\x8b");
         let unpacked = raw::unpack(&file, path, findings)?;
-        return if is_gzip { open_unpacked(unpacked, machine, findings) } else { Ok(unpacked) };
+        let disk = if is_gzip { open_unpacked(unpacked, machine, findings)? } else { unpacked };
+        return Ok(single(disk));
     }
     if vmdk::is_descriptor(&head) {
-        return vmdk::open_flat(path, machine, findings);
+        return vmdk::open_flat(path, machine, findings).map(single);
     }
     if machine::is_vbox(&head) {
         return machine::open_vbox(path, machine, findings);
@@ -88,7 +144,14 @@ pub(crate) fn open(path: &Path, machine: &Made<'_>, findings: &mut Findings) -> 
         return machine::open_vmx(path, machine, findings);
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    open_file(Arc::new(file), &name, machine, findings)
+    let file: Arc<dyn Disk> = Arc::new(file);
+    if tar::is_archive(&head) {
+        return match name.ends_with(".box") {
+            true => vagrant::open(file, machine, findings),
+            false => ova::open(file, machine, findings),
+        };
+    }
+    open_file(file, &name, machine, findings).map(single)
 }
 
 /// The disk in a file that needs no other.
@@ -104,13 +167,6 @@ pub(crate) fn open_file(
     }
     if vmdk::is_sparse(&head) {
         return vmdk::open(file, name, machine, findings);
-    }
-    if tar::is_archive(&head) {
-        return if name.ends_with(".box") {
-            vagrant::open(file, machine, findings)
-        } else {
-            ova::open(file, machine, findings)
-        };
     }
     if head.starts_with(b"<<< Oracle VM VirtualBox Disk Image >>>") {
         return vdi::open(file, machine, findings);
@@ -152,7 +208,7 @@ fn head(file: &dyn ReadAt) -> Result<Vec<u8>> {
 
 /// Refuses a disk that is not of the size that the report says, before tables are read that grow with it.
 fn check_size(size: u64, machine: &Made<'_>) -> Result<()> {
-    let wanted = machine.report.disks.first().map_or(0, |disk| disk.size);
+    let wanted = machine.size();
     if size == wanted {
         return Ok(());
     }
@@ -210,3 +266,26 @@ fn read_pieces(
 
 /// Bytes by which kinds are told.
 const HEAD: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::disk_number;
+
+    #[test]
+    fn names_tell_the_number_of_the_disk() {
+        for (rest, number) in [
+            (".raw", Some(0)),
+            ("-flat.vmdk", Some(0)),
+            ("-disk2.vmdk", Some(1)),
+            ("-disk12-flat.vmdk", Some(11)),
+            ("-disk2.tar.gz", Some(1)),
+            ("-disk1.raw", None),
+            ("-disk02.raw", None),
+            ("-disk2", None),
+            ("-diskette.raw", None),
+            ("2.raw", None),
+        ] {
+            assert_eq!(disk_number(rest), number, "{rest}");
+        }
+    }
+}

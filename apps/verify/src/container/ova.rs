@@ -1,4 +1,4 @@
-//! OVA: a tar archive of envelope, manifest and stream-optimised disk.
+//! OVA: a tar archive of envelope, manifest and stream-optimised disks.
 //!
 //! # Reference
 //! DMTF DSP0243 (OVF 1.1).
@@ -7,56 +7,52 @@ use std::sync::Arc;
 
 use diskwright_core::{Error, ErrorKind, Result};
 
-use super::Made;
 use super::tar::{Codes, Member};
+use super::{Disks, Made};
 use crate::bytes::len;
 use crate::disk::{Disk, read};
 use crate::finding::Findings;
 
-/// The disk in an archive.
+/// The disks in an archive.
 ///
 /// # Errors
 /// `ErrorKind::Source` when the file cannot be read or is cut off; `ErrorKind::Unsupported` for what is not written here.
-pub(super) fn open(
-    file: Arc<dyn Disk>,
-    machine: &Made<'_>,
-    findings: &mut Findings,
-) -> Result<Arc<dyn Disk>> {
+pub(super) fn open(file: Arc<dyn Disk>, machine: &Made<'_>, findings: &mut Findings) -> Result<Disks> {
     let members = super::tar::members(&file, &CODES, machine, findings)?;
     let name = &machine.name;
     let find = |suffix: &str| members.iter().position(|member| member.name == format!("{name}{suffix}"));
-    let (Some(envelope), Some(disk)) = (find(".ovf"), find("-disk1.vmdk")) else {
+    let suffixes: Vec<String> = (1..=machine.count()).map(|number| format!("-disk{number}.vmdk")).collect();
+    let places: Option<Vec<usize>> = suffixes.iter().map(|suffix| find(suffix)).collect();
+    let (Some(envelope), Some(places)) = (find(".ovf"), places) else {
         let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
-        findings.add(
-            "ova-members",
-            "archive",
-            None,
-            format!("{name}.ovf and {name}-disk1.vmdk"),
-            format!("{names:?}"),
-        );
-        return Err(Error::new(ErrorKind::Source, "the archive has no disk of the machine's name"));
+        let wanted = format!("{name}.ovf and {name}{}", suffixes.join(&format!(", {name}")));
+        findings.add("ova-members", "archive", None, wanted, format!("{names:?}"));
+        return Err(Error::new(ErrorKind::Source, "the archive has not the disks of the machine's name"));
     };
-    let known = 2 + usize::from(find(".mf").is_some());
-    if envelope != 0 || disk != members.len() - 1 || members.len() != known {
+    let before = 1 + usize::from(find(".mf").is_some());
+    let is_in_order = places.iter().enumerate().all(|(at, place)| *place == before + at);
+    if envelope != 0 || !is_in_order || members.len() != before + places.len() {
         findings.add(
             "ova-members",
             "archive",
             None,
-            "envelope, manifest if there is one, disk",
+            "envelope, manifest if there is one, disks",
             format!("{} members", members.len()),
         );
     }
     if let Some(manifest) = find(".mf").and_then(|at| members.get(at)) {
         check_manifest(manifest, &members, findings)?;
     }
-    let mut members = members;
-    let disk = members.swap_remove(disk);
-    let disk_size = disk.content.size;
-    if let Some(envelope) = members.iter().find(|member| member.name.ends_with(".ovf")) {
-        check_envelope(envelope, (&disk.name, disk_size), machine, findings)?;
+    let disks: Vec<&Member> = places.iter().filter_map(|place| members.get(*place)).collect();
+    if let Some(envelope) = members.get(envelope) {
+        check_envelope(envelope, &disks, machine, findings)?;
     }
-    let name = disk.name.clone();
-    super::vmdk::open(Arc::new(disk.content), &name, machine, findings)
+    let mut opened = Disks::new();
+    for (at, member) in disks.into_iter().enumerate() {
+        let content: Arc<dyn Disk> = Arc::new(member.content.clone());
+        opened.insert(at, super::vmdk::open(content, &member.name, &machine.of_disk(at), findings)?);
+    }
+    Ok(opened)
 }
 
 /// Every member but the manifest has its digest there, in order.
@@ -95,10 +91,10 @@ fn check_manifest(manifest: &Member, members: &[Member], findings: &mut Findings
     Ok(())
 }
 
-/// The envelope names machine and disk, the disk's length and its capacity.
+/// The envelope names machine and disks, the disks' lengths and their capacities.
 fn check_envelope(
     envelope: &Member,
-    (disk, disk_size): (&str, u64),
+    disks: &[&Member],
     machine: &Made<'_>,
     findings: &mut Findings,
 ) -> Result<()> {
@@ -107,13 +103,17 @@ fn check_envelope(
     }
     let bytes = read(&envelope.content, 0, len(envelope.content.size))?;
     let text = String::from_utf8_lossy(&bytes);
-    let size = machine.report.disks.first().map_or(0, |disk| disk.size);
-    let wanted = [
-        format!("ovf:href=\"{disk}\""),
-        format!("ovf:size=\"{disk_size}\""),
-        format!("ovf:capacity=\"{size}\""),
-        format!("ovf:id=\"{}\"", machine.name),
-    ];
+    let mut wanted = vec![format!("ovf:id=\"{}\"", machine.name)];
+    for (at, disk) in disks.iter().enumerate() {
+        let (file, disk_id) = (format!("file{}", at + 1), format!("vmdisk{}", at + 1));
+        wanted
+            .push(format!("ovf:href=\"{}\" ovf:id=\"{file}\" ovf:size=\"{}\"", disk.name, disk.content.size));
+        let capacity = machine.of_disk(at).size();
+        wanted.push(format!(
+            "ovf:capacity=\"{capacity}\" ovf:capacityAllocationUnits=\"byte\" ovf:diskId=\"{disk_id}\" ovf:fileRef=\"{file}\""
+        ));
+        wanted.push(format!("ovf:/disk/{disk_id}<"));
+    }
     for wanted in wanted.iter().filter(|wanted| !text.contains(wanted.as_str())) {
         findings.add(
             "ova-envelope",

@@ -8,6 +8,7 @@ use crate::bytes::{len, len64};
 use crate::disk::{Disk, PIECE, read_into};
 
 /// A part of a file, as a file.
+#[derive(Clone)]
 pub(super) struct Section {
     pub(super) file: Arc<dyn Disk>,
     /// Where it begins in the file.

@@ -128,4 +128,4 @@ fn check_header(
 const BLOCK: u64 = 512;
 /// An archive is whole records.
 const RECORD: u64 = 10_240;
-const MAX_MEMBERS: usize = 16;
+const MAX_MEMBERS: usize = 32;

@@ -8,48 +8,65 @@ use std::sync::Arc;
 use diskwright_core::{Error, ErrorKind, Result};
 
 use super::tar::{Codes, Member};
-use super::{Made, expect_bytes, qcow2, vmdk};
+use super::{Disks, Made, expect_bytes, qcow2, vmdk};
 use crate::bytes::len;
 use crate::disk::{Disk, read};
 use crate::finding::Findings;
 use crate::report::MachineRecord;
 
-/// The disk in a box.
+/// The disks in a box.
 ///
 /// # Errors
 /// `ErrorKind::Source` when the file cannot be read or is cut off; `ErrorKind::Unsupported` for what is not written here.
-pub(super) fn open(
-    file: Arc<dyn Disk>,
-    machine: &Made<'_>,
-    findings: &mut Findings,
-) -> Result<Arc<dyn Disk>> {
-    let mut members = super::tar::members(&file, &CODES, machine, findings)?;
+pub(super) fn open(file: Arc<dyn Disk>, machine: &Made<'_>, findings: &mut Findings) -> Result<Disks> {
+    let members = super::tar::members(&file, &CODES, machine, findings)?;
     let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
-    let is_libvirt = names.contains(&LIBVIRT[2]);
-    let wanted: &[&str] = if is_libvirt { &LIBVIRT } else { &VIRTUALBOX };
+    let is_libvirt = names.contains(&LIBVIRT_DISK);
+    let disk_names: Vec<String> = match is_libvirt {
+        true => vec![LIBVIRT_DISK.to_owned()],
+        false => (1..=machine.count()).map(|number| format!("box-disk{number}.vmdk")).collect(),
+    };
+    let texts: &[&str] =
+        if is_libvirt { &[METADATA, VAGRANTFILE] } else { &[ENVELOPE_NAME, METADATA, VAGRANTFILE] };
+    let wanted: Vec<&str> = texts.iter().copied().chain(disk_names.iter().map(String::as_str)).collect();
     if names != wanted {
         findings.add("box-members", "archive", None, format!("{wanted:?}"), format!("{names:?}"));
     }
     let (metadata, vagrantfile) = if is_libvirt { libvirt(machine) } else { virtualbox(machine) };
-    for (name, expected) in [("metadata.json", metadata), ("Vagrantfile", vagrantfile)] {
+    for (name, expected) in [(METADATA, metadata), (VAGRANTFILE, vagrantfile)] {
         if let Some(member) = members.iter().find(|member| member.name == name) {
             check_text(member, &expected, findings)?;
         }
     }
-    let disk_name = wanted.last().copied().unwrap_or_default();
-    let Some(at) = members.iter().position(|member| member.name == disk_name) else {
-        return Err(Error::new(ErrorKind::Source, format!("the box has no {disk_name}")));
-    };
-    let disk = members.swap_remove(at);
-    if is_libvirt {
-        return qcow2::open(Arc::new(disk.content), machine, findings);
+    let mut disks = Disks::new();
+    let mut sizes = Vec::new();
+    for (at, name) in disk_names.iter().enumerate() {
+        let Some(member) = members.iter().find(|member| member.name == *name) else {
+            return Err(Error::new(ErrorKind::Source, format!("the box has no {name}")));
+        };
+        let (content, machine): (Arc<dyn Disk>, _) = (Arc::new(member.content.clone()), machine.of_disk(at));
+        let disk = match is_libvirt {
+            true => qcow2::open(content, &machine, findings)?,
+            false => vmdk::open(content, name, &machine, findings)?,
+        };
+        sizes.push((member.content.size, machine.size(), disk.clone()));
+        disks.insert(at, disk);
     }
-    let size = disk.content.size;
-    let disk = vmdk::open(Arc::new(disk.content), disk_name, machine, findings)?;
-    if let Some(envelope) = members.iter().find(|member| member.name == VIRTUALBOX[0]) {
-        check_envelope(envelope, (size, stored(disk.as_ref())), machine, findings)?;
+    if let Some(envelope) = members.iter().find(|member| !is_libvirt && member.name == ENVELOPE_NAME) {
+        let sizes: Vec<DiskSizes> = sizes
+            .into_iter()
+            .map(|(file, capacity, disk)| DiskSizes { file, capacity, populated: stored(disk.as_ref()) })
+            .collect();
+        check_envelope(envelope, &sizes, machine, findings)?;
     }
-    Ok(disk)
+    Ok(disks)
+}
+
+/// What an envelope says of a disk, in bytes.
+struct DiskSizes {
+    file: u64,
+    capacity: u64,
+    populated: u64,
 }
 
 /// Bytes of the grains that are stored.
@@ -66,7 +83,7 @@ fn stored(disk: &dyn Disk) -> u64 {
 /// longer numbers.
 fn check_envelope(
     envelope: &Member,
-    (file_size, populated): (u64, u64),
+    sizes: &[DiskSizes],
     machine: &Made<'_>,
     findings: &mut Findings,
 ) -> Result<()> {
@@ -88,11 +105,12 @@ fn check_envelope(
     } else {
         setting("firmware", "bios")
     };
-    let capacity = machine.report.disks.first().map_or(0, |disk| disk.size);
     let values = [
-        ("{file size}", file_size.to_string()),
-        ("{capacity}", capacity.to_string()),
-        ("{populated}", populated.to_string()),
+        ("{files}", for_each(FILE, sizes)),
+        ("{disks}", for_each(DISK, sizes)),
+        ("{hard disks}", for_each(HARD_DISK, sizes)),
+        // Behind processors, memory, controller and disks.
+        ("{adapter id}", (4 + sizes.len()).to_string()),
         ("{cpus}", about.cpus.to_string()),
         ("{memory}", (about.memory >> 20).to_string()),
         ("{firmware}", firmware),
@@ -110,6 +128,24 @@ fn check_envelope(
     expected.insert_str(last, &" ".repeat(room));
     expect_bytes((&found, expected.as_bytes()), content.start, ("box-envelope", &envelope.name), findings);
     Ok(())
+}
+
+/// Lines of the envelope for each disk.
+fn for_each(lines: &str, sizes: &[DiskSizes]) -> String {
+    let mut all = String::new();
+    for (at, size) in sizes.iter().enumerate() {
+        let values = [
+            ("{number}", (at + 1).to_string()),
+            ("{unit}", at.to_string()),
+            ("{id}", (4 + at).to_string()),
+            ("{file size}", size.file.to_string()),
+            ("{capacity}", size.capacity.to_string()),
+            ("{populated}", size.populated.to_string()),
+        ];
+        let filled = values.iter().fold(lines.to_owned(), |text, (key, value)| text.replace(key, value));
+        all.push_str(&filled);
+    }
+    all
 }
 
 /// The file, which is not larger than it may be.
@@ -142,7 +178,7 @@ fn virtualbox(machine: &Made<'_>) -> (String, String) {
 
 /// `metadata.json`, whose `virtual_size` is in GiB, and `Vagrantfile` of a box for libvirt.
 fn libvirt(machine: &Made<'_>) -> (String, String) {
-    let size = machine.report.disks.first().map_or(0, |disk| disk.size).div_ceil(1 << 30);
+    let size = machine.size().div_ceil(1 << 30);
     let metadata = format!(
         "{{\n  \"provider\": \"libvirt\",\n  \"format\": \"qcow2\",\n  \"virtual_size\": {size}\n}}\n"
     );
@@ -166,9 +202,26 @@ fn vagrantfile(address: &str, provider: &str, machine: &MachineRecord, firmware:
 }
 
 const CODES: Codes = Codes { header: "box-header", gap: "box-gap", members: "box-members" };
-const VIRTUALBOX: [&str; 4] = ["box.ovf", "metadata.json", "Vagrantfile", "box-disk1.vmdk"];
-const LIBVIRT: [&str; 3] = ["metadata.json", "Vagrantfile", "box.img"];
-/// The envelope of a machine with a disk, an adapter and, for VirtualBox, the controller that every version knows.
+const METADATA: &str = "metadata.json";
+const VAGRANTFILE: &str = "Vagrantfile";
+const ENVELOPE_NAME: &str = "box.ovf";
+const LIBVIRT_DISK: &str = "box.img";
+/// Of each disk in the envelope's references, in its disk section, and in the machine.
+const FILE: &str = r#"    <File ovf:href="box-disk{number}.vmdk" ovf:id="file{number}" ovf:size="{file size}"/>
+"#;
+const DISK: &str = r#"    <Disk ovf:capacity="{capacity}" ovf:capacityAllocationUnits="byte" ovf:diskId="vmdisk{number}" ovf:fileRef="file{number}" ovf:format="http://www.vmware.com/interfaces/specifications/vmdk.html#streamOptimized" ovf:populatedSize="{populated}"/>
+"#;
+const HARD_DISK: &str = "      <Item>
+        <rasd:AddressOnParent>{unit}</rasd:AddressOnParent>
+        <rasd:Description>Hard disk</rasd:Description>
+        <rasd:ElementName>Hard disk {number}</rasd:ElementName>
+        <rasd:HostResource>ovf:/disk/vmdisk{number}</rasd:HostResource>
+        <rasd:InstanceID>{id}</rasd:InstanceID>
+        <rasd:Parent>3</rasd:Parent>
+        <rasd:ResourceType>17</rasd:ResourceType>
+      </Item>
+";
+/// The envelope of a machine with disks, an adapter and, for VirtualBox, the controller that every version knows.
 ///
 /// # Reference
 /// DMTF DSP0243 (OVF 1.1).

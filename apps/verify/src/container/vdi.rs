@@ -117,7 +117,7 @@ fn header(machine: &Made<'_>) -> Vec<u8> {
         put(&mut to, at, &word.to_le_bytes());
     }
     for (at, what) in [(0x188, "creation"), (0x198, "modification")] {
-        put(&mut to, at, &machine.uuid(&format!("vdi {} 1 {what}", machine.name)).to_bytes_le());
+        put(&mut to, at, &machine.uuid(&machine.label("vdi", what)).to_bytes_le());
     }
     to
 }

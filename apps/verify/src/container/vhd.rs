@@ -32,7 +32,7 @@ pub(super) fn open(
     machine: &Made<'_>,
     findings: &mut Findings,
 ) -> Result<Arc<dyn Disk>> {
-    let size = machine.report.disks.first().map_or(0, |disk| disk.size);
+    let size = machine.size();
     if size == 0 || size > LARGEST {
         return Err(Error::new(ErrorKind::Unsupported, format!("no VHD is of a disk of {size} bytes")));
     }
@@ -162,7 +162,7 @@ fn footer(size: u64, kind: u32, machine: &Made<'_>) -> Vec<u8> {
     put(&mut to, 48, &size.to_be_bytes());
     put(&mut to, 56, &geometry(size / SECTOR));
     put(&mut to, 60, &kind.to_be_bytes());
-    put(&mut to, 68, machine.uuid(&format!("vhd {} 1", machine.name)).as_bytes());
+    put(&mut to, 68, machine.uuid(machine.label("vhd", "").trim_end()).as_bytes());
     put_checksum(&mut to, 64);
     to
 }

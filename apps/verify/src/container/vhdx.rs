@@ -104,7 +104,7 @@ fn check_headers(file: &dyn Disk, table_len: u64, machine: &Made<'_>, findings: 
 /// 2.6 "Metadata Region".
 fn check_metadata(file: &dyn Disk, machine: &Made<'_>, findings: &mut Findings) -> Result<Parameters> {
     let found = read(file, METADATA, METADATA_TABLE + METADATA_ITEMS)?;
-    let record = machine.report.disks.first();
+    let record = machine.record();
     let sector = record.map_or(0, |disk| disk.sector_size);
     let (block, flags) = (u64::from(u32_le(&found, METADATA_TABLE)), u32_le(&found, METADATA_TABLE + 4));
     let size = u64_le(&found, METADATA_TABLE + 8);
@@ -261,7 +261,7 @@ fn with_checksum(mut structure: Vec<u8>) -> Vec<u8> {
 }
 
 fn guid_of(machine: &Made<'_>, what: &str) -> [u8; 16] {
-    machine.uuid(&format!("vhdx {} 1 {what}", machine.name)).to_bytes_le()
+    machine.uuid(&machine.label("vhdx", what)).to_bytes_le()
 }
 
 const MIB: u64 = 1 << 20;

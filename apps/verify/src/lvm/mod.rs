@@ -3,48 +3,78 @@
 mod label;
 mod text;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use diskwright_core::{ReadAt, Result};
+use diskwright_core::{Error, ErrorKind, ReadAt, Result};
 
 use crate::disk::{Disk, expect_zeros};
+use crate::escape::escape;
 use crate::finding::Findings;
 use crate::report::{DiskRecord, LogicalVolumeRecord, PartitionRecord, VolumeGroupRecord};
 use crate::runs::Runs;
 use label::DATA_START;
 use text::{Node, Section};
 
-/// A logical volume as a guest sees it: a disk of its own, made of ranges of another.
+/// A logical volume as a guest sees it: a disk of its own, made of ranges of others.
 pub(crate) struct MappedVolume<'a> {
-    disk: &'a dyn Disk,
     size: u64,
-    pieces: Vec<Piece>,
+    pieces: Vec<Piece<'a>>,
 }
 
-/// A range of a logical volume, and where it is on the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Piece {
+/// A range of a logical volume, and where it is.
+#[derive(Clone, Copy)]
+struct Piece<'a> {
     /// First byte in the volume.
     inside: u64,
+    /// The disk's number, from 0.
+    number: usize,
+    disk: &'a dyn Disk,
     /// First byte on the disk.
     start: u64,
     len: u64,
 }
 
+/// A partition of the group, on its disk.
+#[derive(Clone, Copy)]
+struct Member<'a> {
+    /// The disk's number, from 0.
+    number: usize,
+    disk: &'a dyn Disk,
+    partition: &'a PartitionRecord,
+}
+
+/// The numbers, from 0, of the disks that have a part of a group.
+pub(crate) fn disks_of(group: &VolumeGroupRecord, records: &[DiskRecord]) -> BTreeSet<usize> {
+    let has_part = |record: &DiskRecord| record.partitions.iter().any(|one| one.is_of(&group.name));
+    records.iter().enumerate().filter(|(_, record)| has_part(record)).map(|(number, _)| number).collect()
+}
+
 /// Checks a group's physical volumes and its metadata against the report; gives its volumes as the metadata places them, in
-/// the report's order, `None` for one that is not there.
+/// the report's order, `None` for one that is not there. `home` is the number, from 0, of the disk at which the report lists
+/// the group; of `disks` those of [`disks_of`] are read.
 ///
 /// # Errors
-/// `ErrorKind::Source` when the disk cannot be read.
+/// `ErrorKind::Source` when a disk cannot be read or is none of `disks`.
 pub(crate) fn check<'a>(
-    disk: &'a dyn Disk,
-    record: &DiskRecord,
-    group: &VolumeGroupRecord,
+    disks: &BTreeMap<usize, &'a dyn Disk>,
+    records: &'a [DiskRecord],
+    (home, group): (usize, &VolumeGroupRecord),
     findings: &mut Findings,
 ) -> Result<Vec<Option<MappedVolume<'a>>>> {
-    let members: Vec<&PartitionRecord> = record.partitions.iter().filter(|p| p.is_of(&group.name)).collect();
+    let mut members: Vec<Member<'a>> = Vec::new();
+    for number in disks_of(group, records) {
+        let Some(disk) = disks.get(&number).copied() else {
+            let text =
+                format!("volume group {}: disk {} is missing", escape(group.name.as_bytes()), number + 1);
+            return Err(Error::new(ErrorKind::Source, text));
+        };
+        let partitions = records.get(number).into_iter().flat_map(|record| &record.partitions);
+        let own = partitions.filter(|partition| partition.is_of(&group.name));
+        members.extend(own.map(|partition| Member { number, disk, partition }));
+    }
     let mut texts = Vec::new();
-    for partition in &members {
+    for Member { disk, partition, .. } in members.iter().copied() {
         findings.partition = Some(partition.number);
         let end = partition.start.checked_add(partition.size).filter(|end| *end <= disk.size());
         let physical = match end {
@@ -58,12 +88,13 @@ pub(crate) fn check<'a>(
             texts.extend(physical.text);
         }
     }
-    let first = members.first().map_or(0, |partition| partition.start.saturating_add(4608));
-    findings.partition = members.first().map(|partition| partition.number);
+    let first = members.first().map(|member| member.partition);
+    findings.partition = first.map(|partition| partition.number);
+    let first = first.map_or(0, |partition| partition.start.saturating_add(4608));
     let mut check = Check { at: first, findings };
     let volumes = match texts.first().map(|text| Section::parse(text)) {
         Some(Ok(text)) if texts.iter().all(|other| Some(other) == texts.first()) => {
-            check.metadata(disk, &text, group, &members)
+            check.metadata(&text, (home, group), &members)
         }
         Some(Ok(_)) => {
             check.wrong("the same on all physical volumes", "different texts");
@@ -76,7 +107,7 @@ pub(crate) fn check<'a>(
         None => None,
     };
     let volumes = volumes.unwrap_or_default();
-    check_free(disk, &members, &volumes, findings)?;
+    check_free(&members, &volumes, findings)?;
     findings.partition = None;
     let mut volumes: Vec<Option<MappedVolume<'a>>> = volumes.into_iter().collect();
     volumes.resize_with(group.volumes.len(), || None);
@@ -85,26 +116,25 @@ pub(crate) fn check<'a>(
 
 /// Extents that no volume has, and what is behind the last.
 fn check_free(
-    disk: &dyn Disk,
-    members: &[&PartitionRecord],
+    members: &[Member<'_>],
     volumes: &[Option<MappedVolume<'_>>],
     findings: &mut Findings,
 ) -> Result<()> {
     if volumes.iter().any(Option::is_none) || volumes.is_empty() {
         return Ok(());
     }
-    let mut taken = Runs::default();
+    let mut taken: BTreeMap<usize, Runs> = BTreeMap::new();
     for piece in volumes.iter().flatten().flat_map(|volume| &volume.pieces) {
-        if taken.take(piece.start, piece.len).is_err() {
+        if taken.entry(piece.number).or_default().take(piece.start, piece.len).is_err() {
             let found = format!("{} bytes from {}", piece.len, piece.start);
             findings.add("lvm-metadata", STRUCTURE, Some(piece.start), "extents of one volume", found);
         }
     }
-    for partition in members {
+    for Member { number, disk, partition } in members.iter().copied() {
         findings.partition = Some(partition.number);
         let from = partition.start.saturating_add(DATA_START);
         let to = partition.start.saturating_add(partition.size).min(disk.size());
-        let gaps: Vec<(u64, u64)> = taken.gaps(from.min(to), to).collect();
+        let gaps: Vec<(u64, u64)> = taken.entry(number).or_default().gaps(from.min(to), to).collect();
         for (from, to) in gaps {
             expect_zeros(disk, from, to, ("free-space", "extents of no volume"), findings)?;
         }
@@ -145,10 +175,9 @@ impl Check<'_> {
     /// The volumes, in the report's order; `None` where no group is found.
     fn metadata<'a>(
         &mut self,
-        disk: &'a dyn Disk,
         text: &Section,
-        record: &VolumeGroupRecord,
-        members: &[&PartitionRecord],
+        (home, record): (usize, &VolumeGroupRecord),
+        members: &[Member<'a>],
     ) -> Option<Vec<Option<MappedVolume<'a>>>> {
         self.text(text, "contents", "Text Format Volume Group");
         self.number(text, "version", 1);
@@ -168,7 +197,7 @@ impl Check<'_> {
             self.wrong(format!("{} physical volumes", members.len()), physical.len().to_string());
             return None;
         }
-        for ((_, section), partition) in physical.iter().zip(members) {
+        for ((_, section), Member { partition, .. }) in physical.iter().zip(members) {
             let uuid = partition.physical_volume.as_ref().map_or("", |physical| &physical.uuid);
             self.text(section, "id", uuid);
             self.flags(section, "status", &["ALLOCATABLE"]);
@@ -177,7 +206,7 @@ impl Check<'_> {
             let extents = partition.size.saturating_sub(DATA_START).checked_div(record.extent_size);
             self.number(section, "pe_count", extents.unwrap_or(0));
         }
-        let places: Vec<(&str, &PartitionRecord)> =
+        let places: Vec<(&str, Member<'a>)> =
             physical.iter().map(|(name, _)| *name).zip(members.iter().copied()).collect();
         let logical = group.section("logical_volumes").unwrap_or(&none);
         let names: Vec<&str> = logical.sections().map(|(name, _)| name).collect();
@@ -187,18 +216,17 @@ impl Check<'_> {
         }
         let volumes = record.volumes.iter().map(|volume| {
             let section = logical.section(&volume.name)?;
-            self.volume(disk, section, volume, record.extent_size, &places)
+            self.volume(section, (home, volume), record.extent_size, &places)
         });
         Some(volumes.collect())
     }
 
     fn volume<'a>(
         &mut self,
-        disk: &'a dyn Disk,
         section: &Section,
-        record: &LogicalVolumeRecord,
+        (home, record): (usize, &LogicalVolumeRecord),
         extent: u64,
-        places: &[(&str, &PartitionRecord)],
+        places: &[(&str, Member<'a>)],
     ) -> Option<MappedVolume<'a>> {
         self.text(section, "id", &record.uuid);
         self.flags(section, "status", &["READ", "WRITE", "VISIBLE"]);
@@ -208,42 +236,47 @@ impl Check<'_> {
         let mut pieces = Vec::new();
         let mut size = 0_u64;
         for segment in segments {
-            let Some(piece) = piece_of(segment, size, extent, places, disk.size()) else {
+            let Some(piece) = piece_of(segment, size, extent, places) else {
                 self.wrong("a segment on one physical volume", format!("{segment:?}"));
                 return None;
             };
             size = size.checked_add(piece.len)?;
             pieces.push(piece);
         }
-        let told: Vec<(u64, u64)> =
-            record.segments.iter().map(|segment| (segment.start, segment.size)).collect();
-        let found: Vec<(u64, u64)> = pieces.iter().map(|piece| (piece.start, piece.len)).collect();
+        let number = |disk: Option<usize>| disk.unwrap_or(home.saturating_add(1));
+        let told: Vec<(usize, u64, u64)> = record
+            .segments
+            .iter()
+            .map(|segment| (number(segment.disk), segment.start, segment.size))
+            .collect();
+        let found: Vec<(usize, u64, u64)> =
+            pieces.iter().map(|piece| (piece.number.saturating_add(1), piece.start, piece.len)).collect();
         if told != found || size != record.size {
             self.wrong(format!("{} at {told:?}", record.name), format!("{found:?}"));
         }
-        Some(MappedVolume { disk, size, pieces })
+        Some(MappedVolume { size, pieces })
     }
 }
 
 /// Where a segment is on the disk; `None` where it is not linear, not the next one, or not within its partition.
-fn piece_of(
+fn piece_of<'a>(
     segment: &Section,
     inside: u64,
     extent: u64,
-    places: &[(&str, &PartitionRecord)],
-    disk_size: u64,
-) -> Option<Piece> {
+    places: &[(&str, Member<'a>)],
+) -> Option<Piece<'a>> {
     let is_linear = segment.text("type") == Some("striped") && segment.number("stripe_count") == Some(1);
     let Some(Node::List(stripes)) = segment.get("stripes") else { return None };
     let [Node::Text(name), Node::Number(first)] = stripes.as_slice() else { return None };
-    let (_, partition) = places.iter().find(|(known, _)| known == name)?;
+    let (_, Member { number, disk, partition }) = places.iter().find(|(known, _)| known == name)?;
     let len = segment.number("extent_count")?.checked_mul(extent).filter(|len| *len > 0)?;
     let begins = segment.number("start_extent")?.checked_mul(extent)?;
     let start = first.checked_mul(extent)?.checked_add(DATA_START)?.checked_add(partition.start)?;
     let end = start.checked_add(len)?;
     let partition_end = partition.start.checked_add(partition.size)?;
-    let fits = end <= partition_end && end <= disk_size;
-    (is_linear && begins == inside && fits).then_some(Piece { inside, start, len })
+    let fits = end <= partition_end && end <= disk.size();
+    let piece = Piece { inside, number: *number, disk: *disk, start, len };
+    (is_linear && begins == inside && fits).then_some(piece)
 }
 
 fn shown(node: Option<&Node>) -> String {
@@ -256,7 +289,7 @@ fn shown(node: Option<&Node>) -> String {
 }
 
 impl MappedVolume<'_> {
-    fn piece_at(&self, offset: u64) -> Option<&Piece> {
+    fn piece_at(&self, offset: u64) -> Option<&Piece<'_>> {
         let at = self.pieces.partition_point(|piece| piece.inside <= offset).checked_sub(1)?;
         self.pieces.get(at).filter(|piece| offset - piece.inside < piece.len)
     }
@@ -275,7 +308,7 @@ impl ReadAt for MappedVolume<'_> {
             let skipped = offset - piece.inside;
             let here = usize::try_from(piece.len - skipped).unwrap_or(usize::MAX).min(rest.len());
             let (part, after) = rest.split_at_mut(here);
-            self.disk.read_exact_at(piece.start + skipped, part)?;
+            piece.disk.read_exact_at(piece.start + skipped, part)?;
             rest = after;
             offset += here as u64;
         }
@@ -288,7 +321,7 @@ impl Disk for MappedVolume<'_> {
         let mut from = from;
         while let Some(piece) = self.piece_at(from) {
             let skipped = from - piece.inside;
-            let next = self.disk.next_data(piece.start + skipped).max(piece.start + skipped);
+            let next = piece.disk.next_data(piece.start + skipped).max(piece.start + skipped);
             match next - piece.start {
                 inside if inside < piece.len => return piece.inside + inside,
                 _ => from = piece.inside + piece.len,

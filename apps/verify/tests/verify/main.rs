@@ -3,6 +3,7 @@
 mod clean;
 mod compared;
 mod containers;
+mod disks;
 mod every_byte;
 mod hostile;
 mod lvm;

@@ -120,7 +120,7 @@ pub(crate) fn list_of(scan: Arc<dyn ScanSource>) -> Vec<u8> {
     list
 }
 
-fn order(
+pub(crate) fn order(
     scan: Arc<dyn ScanSource>,
     format: &str,
     compress: bool,

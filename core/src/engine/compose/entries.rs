@@ -1,8 +1,8 @@
-//! What the report says of the disk.
+//! What the report says of the disks.
 
 use super::changed;
 use super::content::hash_seed;
-use super::disk::{ArrangedDisk, Ingredients};
+use super::disk::{ArrangedDisks, Ingredients};
 use super::volumes::{DiskPlan, GroupDraft, VolumeDraft, fs_type};
 use crate::Result;
 use crate::boot::grub_bios::BiosBoot;
@@ -14,43 +14,54 @@ use crate::lvm::VolumeGroup;
 use crate::partition::TableKind;
 use crate::profile::PartitionRole;
 
-/// The disk with its partitions and volume groups.
-pub(super) fn disk_entry(
+/// The disks with their partitions, and each volume group at the first disk that has a part of it.
+pub(super) fn disk_entries(
     plan: &DiskPlan,
-    arranged: &ArrangedDisk<'_>,
+    arranged: &ArrangedDisks<'_>,
     ingredients: &Ingredients<'_>,
     bios: Option<&(u64, BiosBoot)>,
-) -> Result<DiskEntry> {
-    let partitions = arranged
-        .partitions()
-        .enumerate()
-        .map(|(at, (draft, placement))| PartitionEntry {
-            number: draft.number,
-            start: placement.start,
-            size: placement.size,
-            role: draft.content.planned.role.name().to_owned(),
-            id: draft.id.to_string(),
-            name: draft.name.clone(),
-            active: arranged.is_active(draft, bios.is_some()),
-            file_system: file_system(&draft.content, ingredients),
-            physical_volume: plan.groups.iter().find_map(|group| physical_volume(group, at)),
-        })
-        .collect();
-    let groups = arranged.groups().iter().zip(&plan.groups).enumerate();
-    let groups =
-        groups.map(|(at, (group, draft))| volume_group(at, group, draft, plan, arranged, ingredients));
-    Ok(DiskEntry {
-        size: arranged.size(),
-        sector_size: plan.sector_size.bytes(),
-        table: plan.table.name().to_owned(),
-        id: match plan.table {
-            TableKind::Gpt => plan.guid.hyphenated().to_string(),
-            TableKind::Mbr => format!("{:08x}", plan.signature),
-        },
-        partitions,
-        volume_groups: groups.collect::<Result<_>>()?,
-        bios_boot: bios.map(|(start, bios)| changed::bios_boot(bios, *start)),
-    })
+) -> Result<Vec<DiskEntry>> {
+    let mut entries = Vec::new();
+    for (number, (disk, size)) in arranged.disks().enumerate() {
+        let bios = bios.filter(|_| number == 0);
+        let partitions = arranged
+            .partitions_of(number)
+            .map(|(at, draft, placement)| PartitionEntry {
+                number: draft.number,
+                start: placement.start,
+                size: placement.size,
+                role: draft.content.planned.role.name().to_owned(),
+                id: draft.id.to_string(),
+                name: draft.name.clone(),
+                active: arranged.is_active(draft, bios.is_some()),
+                file_system: file_system(&draft.content, ingredients),
+                physical_volume: plan.groups.iter().find_map(|group| physical_volume(group, at)),
+            })
+            .collect();
+        let groups = arranged.groups().iter().zip(&plan.groups).enumerate();
+        let listed = groups.filter(|(_, (_, draft))| home_of(draft, plan) == Some(number));
+        let groups =
+            listed.map(|(at, (group, draft))| volume_group(at, group, draft, plan, arranged, ingredients));
+        entries.push(DiskEntry {
+            size,
+            sector_size: plan.sector_size.bytes(),
+            table: disk.table.name().to_owned(),
+            id: match disk.table {
+                TableKind::Gpt => disk.guid.hyphenated().to_string(),
+                TableKind::Mbr => format!("{:08x}", disk.signature),
+            },
+            partitions,
+            volume_groups: groups.collect::<Result<_>>()?,
+            bios_boot: bios.map(|(start, bios)| changed::bios_boot(bios, *start)),
+        });
+    }
+    Ok(entries)
+}
+
+/// The first disk that has a part of a group.
+fn home_of(group: &GroupDraft, plan: &DiskPlan) -> Option<usize> {
+    let (first, _) = group.physical.first()?;
+    plan.partitions.get(*first).map(|partition| partition.disk)
 }
 
 fn physical_volume(group: &GroupDraft, partition: usize) -> Option<PhysicalVolumeEntry> {
@@ -63,17 +74,22 @@ fn volume_group(
     group: &VolumeGroup,
     draft: &GroupDraft,
     plan: &DiskPlan,
-    arranged: &ArrangedDisk<'_>,
+    arranged: &ArrangedDisks<'_>,
     ingredients: &Ingredients<'_>,
 ) -> Result<VolumeGroupEntry> {
     let mut volumes = Vec::new();
     for (volume, (_, content)) in group.logical.iter().zip(&draft.volumes) {
         let mut segments = Vec::new();
         for segment in &volume.segments {
-            let (start, size) = arranged.place_of(at, segment)?;
-            let partition = draft.physical.get(segment.physical).and_then(|(at, _)| plan.partitions.get(*at));
-            let partition = partition.map_or(0, |partition| partition.number);
-            segments.push(SegmentEntry { partition, start, size });
+            let place = arranged.place_of(at, segment)?;
+            let partition = plan.partitions.get(place.partition);
+            let on_another = partition.filter(|partition| home_of(draft, plan) != Some(partition.disk));
+            segments.push(SegmentEntry {
+                disk: on_another.map(|partition| partition.disk.saturating_add(1)),
+                partition: partition.map_or(0, |partition| partition.number),
+                start: place.start,
+                size: place.len,
+            });
         }
         volumes.push(LogicalVolumeEntry {
             name: volume.name.clone(),

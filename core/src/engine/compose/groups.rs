@@ -28,7 +28,7 @@ impl GroupNeeds {
     ) -> Result<Self> {
         let is_bounded = group.physical.iter().all(|(at, _)| match partition_rule(plan, *at) {
             SizeRule::Exact(_) => true,
-            SizeRule::AtLeast { grow, .. } => grow && ingredients.settings.disk_size.value.is_some(),
+            SizeRule::AtLeast { grow, .. } => grow && plan.has_exact_size(*at),
         });
         let mut extents = Vec::new();
         let mut growing = None;
@@ -49,7 +49,7 @@ impl GroupNeeds {
         Ok(Self { extents, growing })
     }
 
-    /// The least size of the partition `at` of the disk, which may be larger: of the one without a stated size what the
+    /// The least size of the partition `at` of the plan, which may be larger: of the one without a stated size what the
     /// others of its group leave, of one that states its least size and grows no more than that.
     pub(super) fn open_partition(&self, plan: &DiskPlan, group: &GroupDraft, at: usize) -> Result<u64> {
         let least = |(at, _): &(usize, _)| match partition_rule(plan, *at) {
@@ -122,20 +122,28 @@ impl GroupNeeds {
     }
 }
 
-/// Where extents of a group stand on the disk, and how many bytes they are.
+/// Where extents of a group stand: in the partition `partition` of the plan, `len` bytes from byte `start` of its disk on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) partition: usize,
+    pub(super) start: u64,
+    pub(super) len: u64,
+}
+
+/// Where extents of a group stand.
 pub(super) fn place_of(
     group: &VolumeGroup,
     draft: &GroupDraft,
     placements: &[Placement],
     segment: &Segment,
-) -> Result<(u64, u64)> {
-    let placement = draft.physical.get(segment.physical).and_then(|(at, _)| placements.get(*at));
-    let start = placement.and_then(|placement| {
+) -> Result<Place> {
+    let place = || {
+        let (partition, _) = *draft.physical.get(segment.physical)?;
         let inside = segment.first.checked_mul(group.extent_size)?.checked_add(DATA_START)?;
-        placement.start.checked_add(inside)
-    });
-    let len = segment.extents.checked_mul(group.extent_size);
-    start.zip(len).ok_or_else(|| Error::new(ErrorKind::Internal, "a segment is on no partition of its group"))
+        let start = placements.get(partition)?.start.checked_add(inside)?;
+        Some(Place { partition, start, len: segment.extents.checked_mul(group.extent_size)? })
+    };
+    place().ok_or_else(|| Error::new(ErrorKind::Internal, "a segment is on no partition of its group"))
 }
 
 fn partition_rule(plan: &DiskPlan, at: usize) -> SizeRule {

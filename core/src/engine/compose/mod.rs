@@ -1,4 +1,4 @@
-//! From a tree and what is asked to a disk: settings, partitions, identifiers, edits, layout.
+//! From a tree and what is asked to disks: settings, partitions, identifiers, edits, layout.
 
 mod changed;
 mod content;
@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use changed::ChangedContent;
-use disk::{ArrangedDisk, Ingredients};
+use disk::{ArrangedDisks, Ingredients};
 use volumes::{DiskPlan, KeptPartitionIds};
 
 use super::report::{DiskEntry, MachineEntry, OutputEntry, Report, RunEntry};
@@ -140,19 +140,19 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
         monitor,
     };
     content::record_fat_losses(&plan, &ingredients, &mut findings)?;
-    let arranged = ArrangedDisk::new(&plan, &ingredients)?;
+    let arranged = ArrangedDisks::new(&plan, &ingredients)?;
     if let Some(text) = arranged.note() {
         findings.record(Severity::Note, "less-room", b"", text)?;
     }
     let bios = arranged.bios(&boot)?;
-    let layout = arranged.lay_out(&ingredients, bios.as_ref())?;
+    let disks = arranged.lay_out(&ingredients, bios.as_ref())?;
     monitor.check()?;
-    let disk_entries = vec![entries::disk_entry(&plan, &arranged, &ingredients, bios.as_ref())?];
+    let disk_entries = entries::disk_entries(&plan, &arranged, &ingredients, bios.as_ref())?;
     let machine = machine(order, name, &settings, &facts, boots);
     let findings = told.into_iter().chain(findings.into_vec()).collect();
     Ok(Composition {
         tree,
-        disks: vec![layout],
+        disks,
         machine,
         settings,
         boots_under: firmwares(boots),
@@ -242,8 +242,13 @@ impl Composition {
             order.targets.iter().map(|target| target.info()).find(|info| info.id == format)?.qemu
         };
         let bare_disks = outputs.iter().filter(|output| output.role == OutputRole::Disk);
-        let bare_disk = bare_disks.filter_map(|output| Some((output, driver(output.format)?))).next();
-        let qemu = bare_disk.map_or(Vec::new(), |(output, driver)| self.qemu(output, driver));
+        let qemu = match bare_disks.clone().find_map(|output| Some((output.format, driver(output.format)?))) {
+            Some((format, driver)) => {
+                let disks = bare_disks.filter(|output| output.format == format);
+                self.qemu(disks.map(|output| output.path.as_str()), driver)
+            }
+            None => Vec::new(),
+        };
         Report {
             schema: "diskwright-report/1",
             tool: concat!("diskwright ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -254,6 +259,7 @@ impl Composition {
                 name: self.machine.name.clone(),
                 memory: self.machine.memory,
                 cpus: self.machine.cpus,
+                network_adapters: self.machine.adapters,
                 firmware: self.machine.firmware,
                 boots_under: self.boots_under.clone(),
                 operating_system: self.machine.operating_system.clone(),
@@ -269,17 +275,22 @@ impl Composition {
         }
     }
 
-    /// How QEMU runs a bare disk.
-    fn qemu(&self, output: &OutputEntry, driver: &str) -> Vec<String> {
+    /// How QEMU runs bare disks.
+    fn qemu<'a>(&self, disks: impl Iterator<Item = &'a str>, driver: &str) -> Vec<String> {
         let mut words = vec![
             "qemu-system-x86_64".to_owned(),
             "-m".to_owned(),
             format!("{}M", self.machine.memory >> 20),
             "-smp".to_owned(),
             self.machine.cpus.to_string(),
-            "-drive".to_owned(),
-            format!("file={},format={driver},if=virtio", output.path),
         ];
+        for path in disks {
+            words.extend(["-drive".to_owned(), format!("file={path},format={driver},if=virtio")]);
+        }
+        // Without the option QEMU gives a machine one.
+        if self.machine.adapters > 1 {
+            words.extend((0..self.machine.adapters).flat_map(|_| ["-nic".to_owned(), "user".to_owned()]));
+        }
         if self.machine.firmware == Firmware::Uefi {
             words.extend(["-bios".to_owned(), "/usr/share/ovmf/OVMF.fd".to_owned()]);
         }
@@ -346,7 +357,8 @@ fn kept_partition_ids(
         return Ok(kept);
     }
     let mut wanted = Vec::new();
-    for planned in &partitions.partitions {
+    let disks = partitions.disks.iter().enumerate();
+    for (disk, planned) in disks.flat_map(|(at, disk)| disk.partitions.iter().map(move |one| (at, one))) {
         let (place, holder) = match (planned.file_system, &planned.mount_point) {
             (Some(FileSystemKind::Swap), _) => (VolumePlace::Swap, IdentityHolder::Swap),
             (Some(kind), Some(path)) => {
@@ -355,14 +367,19 @@ fn kept_partition_ids(
             }
             _ => continue,
         };
-        wanted.push((planned.name.clone(), WantedIdentity { place, holder }));
+        let table = partitions.disks.get(disk).map_or(settings.partition_table.value, |disk| disk.table);
+        wanted.push((disk, planned.name.clone(), WantedIdentity { place, holder, table }));
     }
-    let places: Vec<WantedIdentity> = wanted.iter().map(|(_, wanted)| wanted.clone()).collect();
-    let usable = identities.assign(&places, partitions.table, findings)?;
-    for ((name, _), usable) in wanted.into_iter().zip(usable) {
+    let places: Vec<WantedIdentity> = wanted.iter().map(|(.., wanted)| wanted.clone()).collect();
+    let usable = identities.assign(&places, findings)?;
+    for ((disk, name, _), usable) in wanted.into_iter().zip(usable) {
         kept.guids.extend(usable.partition_guid.map(|guid| (name.clone(), guid)));
         kept.names.extend(usable.partition_label.map(|label| (name, label)));
-        kept.signature = kept.signature.or(usable.mbr_partition.map(|partition| partition.signature));
+        // No two disks have one signature.
+        let signature = usable.mbr_partition.map(|partition| partition.signature);
+        if let Some(signature) = signature.filter(|one| !kept.signatures.values().any(|other| other == one)) {
+            kept.signatures.entry(disk).or_insert(signature);
+        }
     }
     Ok(kept)
 }
@@ -377,6 +394,8 @@ fn machine(
     let mut machine = Machine::new(name, order.seed.clone(), order.timestamp);
     machine.memory = settings.memory.value.bytes();
     machine.cpus = settings.cpus.value;
+    let nics = settings.nics.value.as_ref().map_or(1, Vec::len).max(1);
+    machine.adapters = u32::try_from(nics).unwrap_or(u32::MAX);
     machine.sector_size = settings.sector_size.value;
     machine.firmware = machine_firmware(settings, boots);
     let os = facts.os.clone().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! How large everything on the disk is, and what gives way where a disk of a fixed size has less room.
+//! How large everything on the disks is, and what gives way where a disk of a fixed size has less room.
 
 use std::sync::Arc;
 
@@ -19,14 +19,12 @@ use crate::{ErrorKind, Monitor, Result, Seed, Timestamp};
 pub(super) struct Sizes {
     /// Of the groups, in their order.
     pub(super) groups: Vec<GroupNeeds>,
-    /// Of the partitions, in their order.
-    pub(super) requests: Vec<SizeRequest>,
+    /// Of the partitions of each disk, in their order.
+    pub(super) requests: Vec<Vec<SizeRequest>>,
     /// What gave way.
     pub(super) thrift: Thrift,
-    /// Bytes of the smallest disk for them.
-    least: u64,
-    /// Bytes of the growing partition's content, and of the room beside it.
-    growing: Option<(u64, u64)>,
+    /// Bytes of the smallest disks for them.
+    least: Vec<u64>,
 }
 
 /// What volumes that only the tree asks for have less of than they had, on a disk that somebody else's wish or another
@@ -87,16 +85,15 @@ impl Sizes {
     /// spare room. The sizes may still pass the disk.
     pub(super) fn of(plan: &DiskPlan, ingredients: &Ingredients<'_>) -> Result<Self> {
         let usual = Self::with(plan, ingredients, Thrift::NONE)?;
-        let Some(disk) = ingredients.settings.disk_size.value.map(|size| size.bytes()) else {
-            return Ok(usual);
-        };
-        if usual.least <= disk || !is_division_of_tree(plan) {
+        // The tree's own division is on one disk.
+        let Some(disk) = plan.disks.first().and_then(|disk| disk.size) else { return Ok(usual) };
+        if usual.least_of(0) <= disk || !is_division_of_tree(plan) {
             return Ok(usual);
         }
         let least_swap = Some(LEAST_SWAP).filter(|_| !ingredients.settings.swap_size.origin.is_explicit());
         for quarters in (0..=4).rev() {
             let sizes = Self::with(plan, ingredients, Thrift { swap: least_swap, quarters })?;
-            let Some(left) = disk.checked_sub(sizes.least) else { continue };
+            let Some(left) = disk.checked_sub(sizes.least_of(0)) else { continue };
             let is_swap = |volume: &&VolumeDraft| volume.planned.file_system == Some(FileSystemKind::Swap);
             let areas = plan.contents().filter(is_swap).count() as u64;
             let more = left.checked_div(areas).unwrap_or(0) / DEFAULT_EXTENT * DEFAULT_EXTENT;
@@ -105,25 +102,27 @@ impl Sizes {
             }
             let swap = Some(LEAST_SWAP.saturating_add(more));
             let larger = Self::with(plan, ingredients, Thrift { swap, quarters })?;
-            return Ok(if larger.least <= disk { larger } else { sizes });
+            return Ok(if larger.least_of(0) <= disk { larger } else { sizes });
         }
         Ok(usual)
     }
 
-    /// The size of a disk that is fitted.
+    /// The size of a disk that is fitted; disks count from 0.
     ///
     /// # Errors
     /// As [`fitted_disk_size`].
-    pub(super) fn fitted(&self) -> Result<u64> {
-        let (content, spare) = self.growing.unwrap_or((0, 0));
-        fitted_disk_size(content, spare, self.least.saturating_sub(content.saturating_add(spare)))
+    pub(super) fn fitted(&self, disk: usize) -> Result<u64> {
+        fitted_disk_size(0, 0, self.least_of(disk))
+    }
+
+    fn least_of(&self, disk: usize) -> u64 {
+        self.least.get(disk).copied().unwrap_or(0)
     }
 
     fn with(plan: &DiskPlan, ingredients: &Ingredients<'_>, thrift: Thrift) -> Result<Self> {
         let groups = plan.groups.iter().map(|group| GroupNeeds::of(plan, group, ingredients, thrift));
         let groups: Vec<GroupNeeds> = groups.collect::<Result<_>>()?;
-        let mut requests = Vec::new();
-        let mut growing = None;
+        let mut requests = vec![Vec::new(); plan.disks.len()];
         for (at, draft) in plan.partitions.iter().enumerate() {
             let group = plan.groups.iter().zip(&groups).find(|(group, _)| group.has_partition(at));
             let (size, growth) = match (draft.content.planned.size, group) {
@@ -135,20 +134,24 @@ impl Sizes {
                 (SizeRule::AtLeast { minimum, grow }, None) => {
                     let (volume, settings) = (&draft.content, ingredients.settings);
                     let content = content_size(plan, volume, ingredients)?;
-                    let takes_what_is_left = grow && settings.disk_size.value.is_some();
+                    let takes_what_is_left = grow && plan.has_exact_size(at);
                     let room = thrift.room(settings, volume, takes_what_is_left, || Ok(content))?;
                     let size = sized_with_spare(plan, volume, ingredients, room)?.max(minimum);
-                    if grow {
-                        growing = Some((content, size.saturating_sub(content)));
-                    }
                     (size, if grow { Growth::Grow } else { Growth::Fixed })
                 }
             };
             let size = size.checked_next_multiple_of(plan.sector_size.bytes()).ok_or_else(too_large)?;
-            requests.push(SizeRequest { number: Some(draft.number), size, growth });
+            if let Some(requests) = requests.get_mut(draft.disk) {
+                requests.push(SizeRequest { number: Some(draft.number), size, growth });
+            }
         }
-        let least = partition::minimum_disk_size(plan.table, plan.sector_size, &requests)?;
-        Ok(Self { groups, requests, thrift, least, growing })
+        let least = plan
+            .disks
+            .iter()
+            .zip(&requests)
+            .map(|(disk, requests)| partition::minimum_disk_size(disk.table, plan.sector_size, requests));
+        let least = least.collect::<Result<_>>()?;
+        Ok(Self { groups, requests, thrift, least })
     }
 }
 
@@ -169,7 +172,7 @@ pub(super) fn division_fits(
         Ingredients { tree, settings, seed, timestamp, features, esp: None, esp_files: Vec::new(), monitor };
     let swap = Some(LEAST_SWAP).filter(|_| !settings.swap_size.origin.is_explicit());
     match Sizes::with(&plan, &ingredients, Thrift { swap, quarters: 0 }) {
-        Ok(sizes) => Ok(sizes.least.saturating_add(ROOM_FOR_EDITS) <= disk.bytes()),
+        Ok(sizes) => Ok(sizes.least_of(0).saturating_add(ROOM_FOR_EDITS) <= disk.bytes()),
         Err(error) if error.kind() == ErrorKind::Cancelled => Err(error),
         // An edit may make what is missing yet; else the same comes up behind them.
         Err(_) => Ok(true),
@@ -245,9 +248,9 @@ mod tests {
     fn sized(json: &str) -> (bool, u64, u64, Option<String>) {
         asked(json, |sizes, settings, fits| {
             let disk = settings.disk_size.value.unwrap().bytes();
-            assert_eq!(sizes.least <= disk, fits, "{json}: {} bytes", sizes.least);
+            assert_eq!(sizes.least_of(0) <= disk, fits, "{json}: {} bytes", sizes.least_of(0));
             let swap = sizes.groups[0].bytes_of(2, DEFAULT_EXTENT);
-            (fits, swap, sizes.requests[1].size, sizes.thrift.note())
+            (fits, swap, sizes.requests[0][1].size, sizes.thrift.note())
         })
     }
 
@@ -256,7 +259,8 @@ mod tests {
         let json = r#"{"disk_size": "20G",
             "partitions": [{"volume_group": "a", "size": "2G", "grow": true}, {"volume_group": "a"}],
             "volume_groups": [{"name": "a", "volumes": [{"name": "r", "mount_point": "/", "size": "3G"}]}]}"#;
-        let sizes = asked(json, |sizes, _, _| sizes.requests.iter().map(|one| one.size).collect::<Vec<_>>());
+        let sizes =
+            asked(json, |sizes, _, _| sizes.requests[0].iter().map(|one| one.size).collect::<Vec<_>>());
         // An extent of the first goes to its label and metadata.
         assert_eq!(sizes, [1 << 20, 2 * GIB, GIB + DEFAULT_EXTENT + (1 << 20)]);
     }

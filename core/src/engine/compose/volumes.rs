@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt;
 
 use uuid::Uuid;
@@ -6,25 +7,37 @@ use crate::guest::{Volume, VolumePlace, VolumesOfTheDisk};
 use crate::lvm::{LogicalVolumeName, LvmId};
 use crate::partition::{Growth, SectorSize, SizeRequest, TableKind, arrange, minimum_disk_size};
 use crate::profile::{
-    FileSystemKind, PartitionPlan, PartitionRole, PlannedGroup, PlannedPartition, VolumeId,
+    FileSystemKind, PartitionPlan, PartitionRole, PlannedDisk, PlannedGroup, PlannedPartition, VolumeId,
 };
 use crate::{Result, Seed};
 
-/// The disk's identifiers and partitions, before their sizes are known.
+/// The disks with their identifiers and partitions, before their sizes are known.
 #[derive(Clone, Debug)]
 pub(super) struct DiskPlan {
-    pub(super) table: TableKind,
     pub(super) sector_size: SectorSize,
-    pub(super) guid: Uuid,
-    pub(super) signature: u32,
+    /// The machine starts from the first.
+    pub(super) disks: Vec<DiskDraft>,
+    /// Those of the first disk in its order, then those of the second …
     pub(super) partitions: Vec<PartitionDraft>,
     pub(super) groups: Vec<GroupDraft>,
+}
+
+/// A disk with its identifiers.
+#[derive(Clone, Debug)]
+pub(super) struct DiskDraft {
+    pub(super) table: TableKind,
+    /// Exact bytes; `None`: fitted.
+    pub(super) size: Option<u64>,
+    pub(super) guid: Uuid,
+    pub(super) signature: u32,
 }
 
 /// A partition with its identifiers.
 #[derive(Clone, Debug)]
 pub(super) struct PartitionDraft {
     pub(super) content: VolumeDraft,
+    /// Which disk it is on, from 0.
+    pub(super) disk: usize,
     pub(super) number: u32,
     pub(super) id: PartitionId,
     /// Name of the GPT entry.
@@ -49,7 +62,7 @@ pub(super) struct GroupDraft {
     pub(super) id: LvmId,
     /// Bytes.
     pub(super) extent_size: u64,
-    /// Its partitions' places among those of the disk, in disk order, each with its identifier.
+    /// Its partitions' places among those of all disks, in their order, each with its identifier.
     pub(super) physical: Vec<(usize, LvmId)>,
     pub(super) volumes: Vec<(LvmId, VolumeDraft)>,
 }
@@ -64,29 +77,28 @@ pub(super) enum PartitionId {
 impl DiskPlan {
     /// Gives everything its identifier: what the plan keeps, else one from the seed.
     pub(super) fn new(plan: &PartitionPlan, kept: &KeptPartitionIds, seed: &Seed) -> Result<Self> {
-        let numbers = numbers(plan.table, plan.sector_size, plan.partitions.len())?;
-        let signature = kept.signature.unwrap_or_else(|| seed.u32("disk signature"));
+        let mut disks = Vec::new();
         let mut partitions = Vec::new();
-        for (planned, number) in plan.partitions.iter().zip(numbers) {
-            let id = match plan.table {
-                TableKind::Mbr => PartitionId::Mbr { signature, number },
-                TableKind::Gpt => PartitionId::Guid(
-                    kept.guid(&planned.name)
-                        .unwrap_or_else(|| seed.uuid(&format!("partition {}", planned.name))),
-                ),
-            };
-            let name = kept.name(&planned.name).unwrap_or(&planned.name).to_owned();
-            partitions.push(PartitionDraft {
-                content: VolumeDraft::new(planned, None, seed),
-                number,
-                id,
-                name,
-            });
+        for (at, disk) in plan.disks.iter().enumerate() {
+            let draft = DiskDraft::new(at, disk, kept, seed);
+            let numbers = numbers(disk.table, plan.sector_size, disk.partitions.len())?;
+            for (planned, number) in disk.partitions.iter().zip(numbers) {
+                let id = match disk.table {
+                    TableKind::Mbr => PartitionId::Mbr { signature: draft.signature, number },
+                    TableKind::Gpt => PartitionId::Guid(
+                        kept.guid(&planned.name)
+                            .unwrap_or_else(|| seed.uuid(&format!("partition {}", planned.name))),
+                    ),
+                };
+                let name = kept.name(&planned.name).unwrap_or(&planned.name).to_owned();
+                let content = VolumeDraft::new(planned, None, seed);
+                partitions.push(PartitionDraft { content, disk: at, number, id, name });
+            }
+            disks.push(draft);
         }
-        let groups = plan.volume_groups.iter().map(|group| GroupDraft::new(group, &plan.partitions, seed));
+        let groups = plan.volume_groups.iter().map(|group| GroupDraft::new(group, &partitions, seed));
         let groups = groups.collect();
-        let guid = seed.uuid("disk");
-        Ok(Self { table: plan.table, sector_size: plan.sector_size, guid, signature, partitions, groups })
+        Ok(Self { sector_size: plan.sector_size, disks, partitions, groups })
     }
 
     /// What stands in partitions and in logical volumes.
@@ -101,7 +113,8 @@ impl DiskPlan {
         for draft in &self.partitions {
             let Some(mut volume) = draft.content.volume() else { continue };
             volume.partition_uuid = Some(draft.id.to_string());
-            volume.partition_label = (self.table == TableKind::Gpt).then(|| draft.name.clone());
+            let is_gpt = matches!(draft.id, PartitionId::Guid(_));
+            volume.partition_label = is_gpt.then(|| draft.name.clone());
             volumes.push(volume);
         }
         let logical = self.groups.iter().flat_map(|group| &group.volumes);
@@ -120,8 +133,26 @@ impl DiskPlan {
         })
     }
 
+    /// Whether the disk of the partition `at` has a size that is not fitted to it.
+    pub(super) fn has_exact_size(&self, at: usize) -> bool {
+        let disk = self.partitions.get(at).and_then(|draft| self.disks.get(draft.disk));
+        disk.is_some_and(|disk| disk.size.is_some())
+    }
+
     pub(super) fn of_role(&self, role: PartitionRole) -> Option<&PartitionDraft> {
         self.partitions.iter().find(|draft| draft.content.planned.role == role)
+    }
+}
+
+impl DiskDraft {
+    fn new(at: usize, disk: &PlannedDisk, kept: &KeptPartitionIds, seed: &Seed) -> Self {
+        // The first has no number, so that a second one leaves its identifiers alone.
+        let label = |what: &str| match at {
+            0 => what.to_owned(),
+            _ => format!("{what} {}", at.saturating_add(1)),
+        };
+        let signature = kept.signature(at).unwrap_or_else(|| seed.u32(&label("disk signature")));
+        Self { table: disk.table, size: disk.size, guid: seed.uuid(&label("disk")), signature }
     }
 }
 
@@ -167,15 +198,16 @@ impl VolumeDraft {
 }
 
 impl GroupDraft {
-    /// Whether the partition `at` of the disk is for the group.
+    /// Whether the partition `at` of the plan is for the group.
     pub(super) fn has_partition(&self, at: usize) -> bool {
         self.physical.iter().any(|(partition, _)| *partition == at)
     }
 
-    fn new(group: &PlannedGroup, partitions: &[PlannedPartition], seed: &Seed) -> Self {
+    fn new(group: &PlannedGroup, partitions: &[PartitionDraft], seed: &Seed) -> Self {
         let label = format!("volume group {}", group.name);
-        let members =
-            partitions.iter().enumerate().filter(|(_, p)| p.volume_group.as_ref() == Some(&group.name));
+        let is_of_it =
+            |draft: &PartitionDraft| draft.content.planned.volume_group.as_ref() == Some(&group.name);
+        let members = partitions.iter().enumerate().filter(|(_, draft)| is_of_it(draft));
         let physical = members
             .enumerate()
             .map(|(nth, (at, _))| (at, LvmId::of(seed, &format!("physical volume {nth} of {}", group.name))));
@@ -197,7 +229,8 @@ impl GroupDraft {
 /// Identifiers of the partition table by which the tree names partitions.
 #[derive(Clone, Debug, Default)]
 pub(super) struct KeptPartitionIds {
-    pub(super) signature: Option<u32>,
+    /// MBR signatures, by the disk's number from 0.
+    pub(super) signatures: BTreeMap<usize, u32>,
     /// By the partition's name in the plan.
     pub(super) guids: Vec<(String, Uuid)>,
     /// Names of GPT entries, by the partition's name in the plan.
@@ -205,6 +238,10 @@ pub(super) struct KeptPartitionIds {
 }
 
 impl KeptPartitionIds {
+    fn signature(&self, disk: usize) -> Option<u32> {
+        self.signatures.get(&disk).copied()
+    }
+
     fn guid(&self, name: &str) -> Option<Uuid> {
         self.guids.iter().find(|(known, _)| known == name).map(|(_, guid)| *guid)
     }

@@ -1,12 +1,20 @@
-//! The text of one file for one interface, in the syntax of each stack.
+//! The texts of the files for interfaces, in the syntax of each stack.
 
 use super::plan::Interface;
 use crate::profile::NicMethod;
 
+/// All interfaces.
+///
 /// # Reference
 /// netplan(5).
-pub(super) fn netplan(interface: &Interface) -> String {
-    let mut text = format!("network:\n  version: 2\n  ethernets:\n    {}:\n", interface.name);
+pub(super) fn netplan(interfaces: &[Interface]) -> String {
+    let mut text = "network:\n  version: 2\n  ethernets:\n".to_owned();
+    text.extend(interfaces.iter().map(netplan_interface));
+    text
+}
+
+fn netplan_interface(interface: &Interface) -> String {
+    let mut text = format!("    {}:\n", interface.name);
     let dhcp = interface.is_dhcp();
     text.push_str(&format!("      dhcp4: {dhcp}\n      dhcp6: {dhcp}\n"));
     let list = |text: &mut String, key: &str, items: Vec<String>| {

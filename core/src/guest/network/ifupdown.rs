@@ -3,16 +3,16 @@ use super::plan::Interface;
 use crate::Result;
 use crate::guest::GuestWorkspace;
 
-/// Puts the interface in the place of all others but `lo`. Lines that belong to none stay.
+/// Puts the interfaces in the place of all others but `lo`. Lines that belong to none stay.
 ///
 /// # Reference
 /// interfaces(5).
-pub(super) fn write(workspace: &mut GuestWorkspace<'_>, interface: &Interface) -> Result<()> {
+pub(super) fn write(workspace: &mut GuestWorkspace<'_>, interfaces: &[Interface]) -> Result<()> {
     for name in workspace.names(DIRECTORY) {
         let path = [DIRECTORY, b"/", &name[..]].concat();
         let Some(text) = workspace.read(&path)? else { continue };
         if let Some(rest) = without_interfaces(&text) {
-            workspace.write(&path, rest, "the profile has an interface of its own in their place")?;
+            workspace.write(&path, rest, "the profile has interfaces of its own in their place")?;
         }
     }
     let text = workspace.read(MAIN)?.unwrap_or_else(|| b"auto lo\niface lo inet loopback\n".to_vec());
@@ -20,7 +20,7 @@ pub(super) fn write(workspace: &mut GuestWorkspace<'_>, interface: &Interface) -
     if !text.is_empty() && !text.ends_with(b"\n") {
         text.push(b'\n');
     }
-    text.extend_from_slice(stanzas(interface).as_bytes());
+    text.extend(interfaces.iter().flat_map(|interface| stanzas(interface).into_bytes()));
     workspace.write(MAIN, text, REASON)
 }
 

@@ -3,6 +3,7 @@
 mod bindings;
 mod files;
 mod ifupdown;
+mod names;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -10,58 +11,40 @@ mod tests;
 use plan::{Interface, Stack};
 
 pub(super) use bindings::loosen_bindings;
+pub(crate) use names::parameters as naming_parameters;
 
 use super::{GuestWorkspace, units};
 use crate::profile::NicRequest;
 use crate::scan::Attributes;
 use crate::{Error, ErrorKind, Result};
 
-/// Writes the interface that the profile asks for with whatever configures the tree's network, in place of the
+/// Writes the interfaces that the profile asks for with whatever configures the tree's network, in place of the
 /// interfaces that it has there.
 ///
 /// # Errors
-/// `ErrorKind::Unsupported` naming the field of the profile that the tree cannot honour, with the reason.
+/// `ErrorKind::Unsupported` naming the fields of the profile that the tree cannot honour, with the reason.
 pub(super) fn set_nics(workspace: &mut GuestWorkspace<'_>, nics: &[NicRequest]) -> Result<()> {
-    let Some(nic) = nics.first() else { return Ok(()) };
+    if nics.is_empty() {
+        return Ok(());
+    }
     let stack = Stack::of(workspace)?;
-    let interface = Interface::of(nic)?;
-    stack.check(workspace, &interface)?;
+    let interfaces =
+        nics.iter().enumerate().map(|(at, nic)| Interface::of(at, nic)).collect::<Result<Vec<_>>>()?;
+    let checked = interfaces.iter().map(|interface| stack.check(workspace, interface));
+    let mut problems: Vec<Error> = checked.filter_map(Result::err).collect();
+    problems.extend(names::set(workspace, &interfaces).err());
+    Error::collect(problems)?;
     remove_old(workspace, stack);
     match stack {
-        Stack::Ifupdown => ifupdown::write(workspace, &interface)?,
+        Stack::Ifupdown => ifupdown::write(workspace, &interfaces)?,
         Stack::Netplan => {
-            put(workspace, "/etc/netplan/01-network.yaml".to_owned(), files::netplan(&interface), 0o600)?;
+            put(workspace, "/etc/netplan/01-network.yaml".to_owned(), files::netplan(&interfaces), 0o600)?;
         }
-        Stack::NetworkManager => {
-            let path = format!("/etc/NetworkManager/system-connections/{}.nmconnection", interface.name);
-            put(workspace, path, files::keyfile(&interface), 0o600)?;
-        }
-        Stack::Networkd => {
-            let path = format!("/etc/systemd/network/10-{}.network", interface.name);
-            put(workspace, path, files::networkd(&interface), 0o644)?;
-        }
-        Stack::NetworkScripts => {
-            let path = format!("/etc/sysconfig/network-scripts/ifcfg-{}", interface.name);
-            put(workspace, path, files::network_scripts(&interface), 0o644)?;
-            for (kind, text) in files::route_scripts(&interface) {
-                let path = format!("/etc/sysconfig/network-scripts/{kind}-{}", interface.name);
-                put(workspace, path, text, 0o644)?;
-            }
-        }
-        Stack::Wicked => {
-            put(
-                workspace,
-                format!("/etc/sysconfig/network/ifcfg-{}", interface.name),
-                files::wicked(&interface),
-                0o644,
-            )?;
-            if let Some(text) = files::wicked_routes(&interface) {
-                put(workspace, format!("/etc/sysconfig/network/ifroute-{}", interface.name), text, 0o644)?;
-            }
-        }
+        _ => interfaces.iter().try_for_each(|interface| write_files(workspace, stack, interface))?,
     }
-    if !stack.sets_dns(workspace)? && !interface.dns.is_empty() {
-        write_resolver(workspace, &interface)?;
+    let servers: Vec<&Interface> = interfaces.iter().filter(|interface| !interface.dns.is_empty()).collect();
+    if !stack.sets_dns(workspace)? && !servers.is_empty() {
+        write_resolver(workspace, &servers)?;
     }
     if workspace.is_directory(b"/etc/cloud/cloud.cfg.d") {
         let text = "network: {config: disabled}\n".to_owned();
@@ -70,16 +53,33 @@ pub(super) fn set_nics(workspace: &mut GuestWorkspace<'_>, nics: &[NicRequest]) 
     Ok(())
 }
 
-/// The kernel parameters under which the guest's interfaces have the names that the profile gives them.
-///
-/// # Reference
-/// systemd.net-naming-scheme(7); the kernel's own names are `eth0` and so on.
-pub(crate) fn naming_parameters(nics: &[NicRequest]) -> Vec<String> {
-    let of_kernel = |nic: &NicRequest| nic.name.as_deref().is_none_or(|name| name.starts_with("eth"));
-    match nics.iter().any(of_kernel) {
-        true => vec!["net.ifnames=0".to_owned(), "biosdevname=0".to_owned()],
-        false => Vec::new(),
+/// The files of one interface, for what has some for each.
+fn write_files(workspace: &mut GuestWorkspace<'_>, stack: Stack, interface: &Interface) -> Result<()> {
+    let name = &interface.name;
+    let mut written = Vec::new();
+    match stack {
+        Stack::NetworkManager => {
+            let path = format!("/etc/NetworkManager/system-connections/{name}.nmconnection");
+            return put(workspace, path, files::keyfile(interface), 0o600);
+        }
+        Stack::Networkd => {
+            written.push((format!("/etc/systemd/network/10-{name}.network"), files::networkd(interface)));
+        }
+        Stack::NetworkScripts => {
+            let path = |kind: &str| format!("/etc/sysconfig/network-scripts/{kind}-{name}");
+            written.push((path("ifcfg"), files::network_scripts(interface)));
+            written
+                .extend(files::route_scripts(interface).into_iter().map(|(kind, text)| (path(kind), text)));
+        }
+        Stack::Wicked => {
+            let path = |kind: &str| format!("/etc/sysconfig/network/{kind}-{name}");
+            written.push((path("ifcfg"), files::wicked(interface)));
+            written.extend(files::wicked_routes(interface).map(|text| (path("ifroute"), text)));
+        }
+        // They have all interfaces in one file.
+        Stack::Netplan | Stack::Ifupdown => {}
     }
+    written.into_iter().try_for_each(|(path, text)| put(workspace, path, text, 0o644))
 }
 
 fn put(workspace: &mut GuestWorkspace<'_>, path: String, text: String, mode: u16) -> Result<()> {
@@ -123,14 +123,14 @@ fn remove_old(workspace: &mut GuestWorkspace<'_>, stack: Stack) {
     }
 }
 
-/// Name servers where nothing but the file is asked.
+/// Name servers where nothing but the file is asked: those of all interfaces, each once.
 ///
 /// # Reference
 /// resolv.conf(5).
-fn write_resolver(workspace: &mut GuestWorkspace<'_>, interface: &Interface) -> Result<()> {
+fn write_resolver(workspace: &mut GuestWorkspace<'_>, interfaces: &[&Interface]) -> Result<()> {
     if workspace.link_target(RESOLVER).is_some() {
         let reason = "the tree's /etc/resolv.conf is a link to what is made at each start";
-        return Err(refuse("dns", reason));
+        return Err(refuse(interfaces.first().map_or(0, |interface| interface.at), "dns", reason));
     }
     let old = workspace.read(RESOLVER)?.unwrap_or_default();
     let kept = old.split_inclusive(|byte| *byte == b'\n').filter(|line| !line.starts_with(b"nameserver"));
@@ -138,14 +138,18 @@ fn write_resolver(workspace: &mut GuestWorkspace<'_>, interface: &Interface) -> 
     if !text.is_empty() && !text.ends_with(b"\n") {
         text.push(b'\n');
     }
-    for server in &interface.dns {
-        text.extend_from_slice(format!("nameserver {server}\n").as_bytes());
+    let mut servers = Vec::new();
+    for server in interfaces.iter().flat_map(|interface| &interface.dns) {
+        if !servers.contains(&server) {
+            servers.push(server);
+            text.extend_from_slice(format!("nameserver {server}\n").as_bytes());
+        }
     }
     workspace.write(RESOLVER, text, REASON)
 }
 
-fn refuse(field: &str, reason: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Unsupported, reason).with_field(format!("nics[0].{field}"))
+fn refuse(at: usize, field: &str, reason: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Unsupported, reason).with_field(format!("nics[{at}].{field}"))
 }
 
 /// Whether a service of systemd starts.

@@ -22,6 +22,8 @@ pub(super) type Network = (IpAddr, u8);
 
 /// An interface, checked.
 pub(super) struct Interface {
+    /// Its place in the profile's list, and the adapter's in the machine (from 0).
+    pub(super) at: usize,
     pub(super) name: String,
     pub(super) method: NicMethod,
     pub(super) addresses: Vec<Network>,
@@ -70,7 +72,11 @@ impl Stack {
                 places.iter().any(|place| workspace.exists(format!("{place}/{client}").as_bytes()))
             };
             if !clients.iter().any(|client| is_there(client)) {
-                return Err(refuse("method", "the tree has no DHCP client that ifupdown could start"));
+                return Err(refuse(
+                    interface.at,
+                    "method",
+                    "the tree has no DHCP client that ifupdown could start",
+                ));
             }
         }
         Ok(())
@@ -91,7 +97,8 @@ impl Stack {
 
 impl Interface {
     /// The request, which the profile's own check has let pass.
-    pub(super) fn of(nic: &NicRequest) -> Result<Self> {
+    pub(super) fn of(at: usize, nic: &NicRequest) -> Result<Self> {
+        let networks = |texts: &[String], field| networks(at, texts, field);
         let addresses = networks(nic.addresses.as_deref().unwrap_or_default(), "addresses")?;
         let method = match nic.method {
             Some(method) => method,
@@ -101,15 +108,16 @@ impl Interface {
         let mut routes = Vec::new();
         for route in nic.routes.iter().flatten() {
             let to = networks(std::slice::from_ref(&route.to), "routes")?;
-            let via = parsed(std::slice::from_ref(&route.via), "routes")?;
+            let via = parsed(at, std::slice::from_ref(&route.via), "routes")?;
             routes.extend(to.into_iter().zip(via));
         }
         Ok(Self {
-            name: nic.name.clone().unwrap_or_else(|| "eth0".to_owned()),
+            at,
+            name: nic.name_at(at),
             method,
             addresses,
-            gateways: parsed(nic.gateways.as_deref().unwrap_or_default(), "gateways")?,
-            dns: parsed(nic.dns.as_deref().unwrap_or_default(), "dns")?,
+            gateways: parsed(at, nic.gateways.as_deref().unwrap_or_default(), "gateways")?,
+            dns: parsed(at, nic.dns.as_deref().unwrap_or_default(), "dns")?,
             routes,
         })
     }
@@ -132,14 +140,14 @@ impl Interface {
     }
 }
 
-fn networks(texts: &[String], field: &str) -> Result<Vec<Network>> {
-    let bad = |text: &String| refuse(field, format!("{text:?} has no prefix length"));
+fn networks(at: usize, texts: &[String], field: &str) -> Result<Vec<Network>> {
+    let bad = |text: &String| refuse(at, field, format!("{text:?} has no prefix length"));
     texts.iter().map(|text| parse_network(text).ok_or_else(|| bad(text))).collect()
 }
 
-fn parsed(texts: &[String], field: &str) -> Result<Vec<IpAddr>> {
+fn parsed(at: usize, texts: &[String], field: &str) -> Result<Vec<IpAddr>> {
     texts
         .iter()
-        .map(|text| text.parse().map_err(|_| refuse(field, format!("{text:?} is no address"))))
+        .map(|text| text.parse().map_err(|_| refuse(at, field, format!("{text:?} is no address"))))
         .collect()
 }

@@ -19,9 +19,17 @@ fn set<'p>(
     nic: NicRequest,
     paths: &[&'p str],
 ) -> Result<Vec<(&'p str, Option<String>)>> {
+    set_all(items, &[nic], paths)
+}
+
+fn set_all<'p>(
+    items: Vec<(&str, Item)>,
+    nics: &[NicRequest],
+    paths: &[&'p str],
+) -> Result<Vec<(&'p str, Option<String>)>> {
     let tree = tree(items);
     let mut workspace = GuestWorkspace::new(&tree);
-    set_nics(&mut workspace, &[nic])?;
+    set_nics(&mut workspace, nics)?;
     let read = |path: &&'p str| {
         let text = workspace.read(path.as_bytes()).unwrap();
         (*path, text.map(|text| String::from_utf8(text).unwrap()))
@@ -63,7 +71,7 @@ fn ifupdown_keeps_loopback_and_gets_the_interface_in_place_of_others() {
 }
 
 #[test]
-fn every_stack_gets_the_interface_in_its_own_syntax() {
+fn every_stack_gets_an_interface_in_its_own_syntax() {
     let netplan =
         vec![("/usr/sbin/netplan", file("x")), ("/etc/netplan/50-cloud-init.yaml", file("network: {}\n"))];
     let paths = ["/etc/netplan/50-cloud-init.yaml", "/etc/netplan/01-network.yaml"];
@@ -125,6 +133,78 @@ fn every_stack_gets_the_interface_in_its_own_syntax() {
                     Gateway=192.0.2.1\nGateway=2001:db8::1\nDNS=192.0.2.53\n\n[Route]\n\
                     Destination=198.51.100.0/24\nGateway=192.0.2.2\n";
     assert_eq!(files[1].1.as_deref(), Some(expected));
+}
+
+#[test]
+fn every_stack_gets_all_interfaces() {
+    let lan = NicRequest {
+        name: Some("lan0".into()),
+        addresses: Some(vec!["10.1.0.1/24".into()]),
+        dns: Some(vec!["192.0.2.53".into(), "10.1.0.53".into()]),
+        ..NicRequest::default()
+    };
+    let nics = [wanted(), lan];
+    let link = "/etc/systemd/network/00-lan0.link";
+    let with_udevd = |mut items: Vec<(&'static str, Item)>| {
+        items.push(("/lib/systemd/systemd-udevd", file("x")));
+        items
+    };
+    let texts = |items, paths: [&str; 2]| -> [String; 2] {
+        let paths = [paths[0], paths[1], link];
+        let files = set_all(with_udevd(items), &nics, &paths).unwrap();
+        let expected = "[Match]\nOriginalName=eth1\n\n[Link]\nName=lan0\n";
+        assert_eq!(files[2].1.as_deref(), Some(expected));
+        [0, 1].map(|at| files[at].1.clone().unwrap_or_default())
+    };
+    let [interfaces, resolver] =
+        texts(vec![("/sbin/ifup", file("x"))], ["/etc/network/interfaces", "/etc/resolv.conf"]);
+    assert!(interfaces.contains("\nauto eth0\niface eth0 inet static\n    address 192.0.2.10/24\n"));
+    let second = "\nauto lan0\niface lan0 inet static\n    address 10.1.0.1/24\n    dns-nameservers 192.0.2.53 10.1.0.53\n";
+    assert!(interfaces.ends_with(second), "{interfaces}");
+    assert_eq!(resolver, "nameserver 192.0.2.53\nnameserver 10.1.0.53\n");
+    let [netplan, _] = texts(
+        vec![("/usr/sbin/netplan", file("x"))],
+        ["/etc/netplan/01-network.yaml", "/etc/netplan/02-network.yaml"],
+    );
+    assert_eq!(netplan.matches("network:\n").count(), 1);
+    let second =
+        "    lan0:\n      dhcp4: false\n      dhcp6: false\n      addresses:\n        - \"10.1.0.1/24\"\n";
+    assert!(netplan.contains("    eth0:\n") && netplan.contains(second), "{netplan}");
+    let manager = enabled(
+        "/usr/lib/systemd/system/NetworkManager.service",
+        "/etc/systemd/system/multi-user.target.wants/NetworkManager.service",
+    );
+    let connections = "/etc/NetworkManager/system-connections";
+    let paths = [format!("{connections}/eth0.nmconnection"), format!("{connections}/lan0.nmconnection")];
+    let [first, second] = texts(manager, [&paths[0], &paths[1]]);
+    assert!(first.contains("interface-name=eth0\n") && second.contains("interface-name=lan0\n"));
+    let networkd = enabled(
+        "/usr/lib/systemd/system/systemd-networkd.service",
+        "/etc/systemd/system/multi-user.target.wants/systemd-networkd.service",
+    );
+    let paths = ["/etc/systemd/network/10-eth0.network", "/etc/systemd/network/10-lan0.network"];
+    let [first, second] = texts(networkd, paths);
+    assert!(first.contains("Name=eth0\n") && second.contains("Name=lan0\n"));
+    let scripts = "/etc/sysconfig/network-scripts";
+    let old = vec![("/etc/sysconfig/network-scripts/ifcfg-ens192", file("DEVICE=ens192\n"))];
+    let paths = [format!("{scripts}/ifcfg-eth0"), format!("{scripts}/ifcfg-lan0")];
+    let [first, second] = texts(old, [&paths[0], &paths[1]]);
+    assert!(first.contains("DEVICE=eth0\n") && second.contains("DEVICE=lan0\n"));
+    let wicked = vec![("/usr/sbin/wicked", file("x"))];
+    let paths = ["/etc/sysconfig/network/ifcfg-eth0", "/etc/sysconfig/network/ifcfg-lan0"];
+    let [first, second] = texts(wicked, paths);
+    assert!(first.contains("192.0.2.10/24") && second.contains("IPADDR='10.1.0.1/24'\n"));
+}
+
+#[test]
+fn what_one_of_several_interfaces_cannot_have_is_refused_by_its_place() {
+    let nics = [
+        NicRequest { method: Some(NicMethod::None), ..NicRequest::default() },
+        NicRequest { name: Some("lan0".into()), method: Some(NicMethod::Dhcp), ..NicRequest::default() },
+    ];
+    let error = set_all(vec![("/sbin/ifup", file("x"))], &nics, &[]).unwrap_err();
+    assert_eq!((error.field(), error.kind()), (Some("nics[1].method"), ErrorKind::Unsupported));
+    assert_eq!(error.also()[0].field(), Some("nics[1].name"), "there is no udevd");
 }
 
 #[test]

@@ -172,13 +172,12 @@ pub(super) fn number(field: &[u8]) -> Option<i64> {
 /// Whether `block` carries its own checksum; old archivers summed signed bytes.
 pub(super) fn checksum_holds(block: &[u8; BLOCK]) -> bool {
     let Some(stored) = number(&block[CHECKSUM]) else { return false };
-    let mut unsigned = 0_i64;
-    let mut signed = 0_i64;
-    for (at, byte) in block.iter().enumerate() {
-        let byte = if CHECKSUM.contains(&at) { b' ' } else { *byte };
-        unsigned += i64::from(byte);
-        signed += i64::from(byte.cast_signed());
-    }
+    let sum = |bytes: &[u8]| bytes.iter().map(|byte| u32::from(*byte)).sum::<u32>();
+    let negative = |bytes: &[u8]| bytes.iter().map(|byte| u32::from(byte >> 7)).sum::<u32>();
+    // The field itself counts as blanks.
+    let blanks = sum(&[b' '; CHECKSUM.end - CHECKSUM.start]);
+    let unsigned = i64::from(sum(block) - sum(&block[CHECKSUM]) + blanks);
+    let signed = unsigned - 256 * i64::from(negative(block) - negative(&block[CHECKSUM]));
     stored == unsigned || stored == signed
 }
 
@@ -192,6 +191,20 @@ const MAGIC: std::ops::Range<usize> = 257..265;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_checksum_is_of_unsigned_or_of_signed_bytes() {
+        let mut block = [0; BLOCK];
+        block[..4].copy_from_slice(b"caf\xe9");
+        block[500] = 0x80;
+        let rest = 99 + 97 + 102 + 8 * 32;
+        for (sum, holds) in
+            [(rest + 0xe9 + 0x80, true), (rest - 23 - 128, true), (rest + 0xe9 - 128, false), (0, false)]
+        {
+            block[CHECKSUM].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+            assert_eq!(checksum_holds(&block), holds, "{sum}");
+        }
+    }
 
     #[test]
     fn numbers_are_octal_or_base_256() {

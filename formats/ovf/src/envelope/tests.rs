@@ -14,6 +14,7 @@ fn envelope() -> Envelope {
         virtualbox_os: "Debian_64".to_owned(),
         network: "NAT",
         nic: "E1000",
+        adapters: 1,
         controller: Controller::Ahci,
         disks: vec![EnvelopeDisk { capacity: 10 << 30, uuid: Some(Uuid::from_u128(0x00c0_ffee)) }],
         extension: Some(Element::new("vbox:Machine").with("ovf:required", "false")),
@@ -49,4 +50,21 @@ fn controllers_have_the_names_that_importers_know() {
     assert_eq!(item(Controller::Ahci), (20, "AHCI", Some("sataController0")));
     assert_eq!(item(Controller::VmwareAhci), (20, "vmware.sata.ahci", None));
     assert_eq!(item(Controller::Nvme), (20, "vmware.nvme.controller", None));
+}
+
+#[test]
+fn every_adapter_is_an_item_of_its_own_after_the_disks() {
+    let envelope = Envelope { adapters: 3, ..envelope() };
+    let adapters = envelope.items().unwrap().split_off(4);
+    let told = |item: &Item| (item.instance, item.address_on_parent, item.element_name.clone());
+    let expected = [
+        (5, Some(7), "Network adapter 1"),
+        (6, Some(8), "Network adapter 2"),
+        (7, Some(9), "Network adapter 3"),
+    ];
+    assert_eq!(
+        adapters.iter().map(told).collect::<Vec<_>>(),
+        expected.map(|(instance, address, name)| (instance, address, name.to_owned()))
+    );
+    assert!(adapters.iter().all(|item| item.resource_type == 10 && item.sub_type == Some("E1000")));
 }

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use diskwright_e2e::Tool;
-use diskwright_e2e::variant::BATCHES;
+use diskwright_e2e::variant::{BATCHES, Batch, SMALL_BATCHES};
+use diskwright_lint::Kind;
 
 use crate::built::Built;
 
@@ -19,8 +20,33 @@ fn linter_accepts_every_file_of_every_format() -> Result<()> {
             linted += 1;
         }
     }
-    // Three QCOW2, two VDI, four VMDK, two appliances, a .vbox and a .vmx file.
-    assert_eq!(linted, 13);
+    // Three QCOW2, two VDI, four VMDK, two appliances, a .vbox and a .vmx file, VHD and VHDX, two packed raw disks.
+    assert_eq!(linted, 17);
+    Ok(())
+}
+
+#[test]
+fn linter_accepts_boxes_archives_fixed_disks_and_packed_ones() -> Result<()> {
+    let room = tempfile::tempdir()?;
+    let scan = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/valid/small-machine.tar");
+    let packed = Batch { name: "hyper-v", formats: &["vhd", "vhdx"], settings: &["--compress"] };
+    let mut kinds = Vec::new();
+    for batch in SMALL_BATCHES.iter().chain(&[packed]) {
+        // Compute Engine takes whole GiB alone.
+        let size = if batch.formats.contains(&"gce") { "1G" } else { "67M" };
+        let settings = ["--boot", "none", "--disk-size", size];
+        let generated = batch.generate(&scan, &room.path().join(batch.name), &settings)?;
+        for path in &generated.outputs {
+            let report = diskwright_lint::lint(path).with_context(|| path.display().to_string())?;
+            ensure!(!report.has_errors(), "{}: {:#?}", path.display(), report.findings);
+            kinds.push(report.kind);
+        }
+    }
+    kinds.sort();
+    assert_eq!(
+        kinds,
+        [Kind::Vhd, Kind::Vhd, Kind::Vhdx, Kind::Vhdx, Kind::Vagrant, Kind::Vagrant, Kind::Gce]
+    );
     Ok(())
 }
 
@@ -40,6 +66,7 @@ fn linter_flags_stream_optimised_disks_of_qemu() -> Result<()> {
 /// Whether the linter has rules for such a file. A flat disk's content is bytes of any kind, judged with its descriptor.
 fn is_known(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let suffixes = [".ova", ".vmdk", ".vmx", ".vbox", ".vdi", ".qcow2"];
+    let suffixes =
+        [".ova", ".vmdk", ".vmx", ".vbox", ".vdi", ".qcow2", ".vhd", ".vhdx", ".raw.gz", ".raw.zst"];
     suffixes.iter().any(|suffix| name.ends_with(suffix)) && !name.ends_with("-flat.vmdk")
 }

@@ -1,10 +1,15 @@
 //! Deliberately broken files; each breaks one rule, and such others as cannot be kept apart from it.
 
+mod gce;
 mod ova;
 mod ovf;
+mod packed;
 mod qcow2;
+mod vagrant;
 mod vbox;
 mod vdi;
+mod vhd;
+mod vhdx;
 mod vmdk;
 mod vmx;
 
@@ -33,6 +38,7 @@ impl Case {
 pub(crate) fn all() -> Vec<Case> {
     [vmdk::cases(), ova::cases(), ovf::cases(), vmx::cases(), vbox::cases(), vdi::cases(), qcow2::cases()]
         .into_iter()
+        .chain([vhd::cases(), vhdx::cases(), vagrant::cases(), gce::cases(), packed::cases()])
         .flatten()
         .collect()
 }

@@ -1,9 +1,14 @@
 //! Small valid files of every kind, made without the project's writers.
 
+pub(crate) mod gce;
 pub(crate) mod ova;
+pub(crate) mod packed;
 pub(crate) mod qcow2;
 pub(crate) mod text;
+pub(crate) mod vagrant;
 pub(crate) mod vdi;
+pub(crate) mod vhd;
+pub(crate) mod vhdx;
 pub(crate) mod vmdk;
 
 use std::collections::BTreeMap;
@@ -101,5 +106,13 @@ pub(crate) fn valid() -> Vec<Package> {
         text::vbox(),
         text::ovf(),
         ova::ova(&ova::members()),
+        vhd::fixed(1 << 20),
+        vhd::dynamic(),
+        vhdx::dynamic(),
+        vagrant::package(&vagrant::virtualbox()),
+        vagrant::package(&vagrant::libvirt()),
+        gce::archive(&gce::member()),
+        packed::raw_gz(),
+        packed::raw_zst(),
     ]
 }

@@ -119,6 +119,12 @@ async fn what_cannot_be_made_is_refused_at_once_and_named() {
             "<image><targetFormat><name>raw</name></targetFormat><entrypoint>sh</entrypoint></image>",
             "entrypoint",
         ),
+        (
+            "<image><compress>true</compress><targetFormat><name>raw</name></targetFormat><installProfile><partitionTable>\
+             <disks><disk/><disk><partitions><partition><mpoint>/home</mpoint></partition></partitions></disk></disks>\
+             </partitionTable></installProfile></image>",
+            "compress",
+        ),
     ] {
         let answer = post(&trial, &scan, body).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{body}: {}", answer.text());

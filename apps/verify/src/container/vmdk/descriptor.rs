@@ -56,8 +56,8 @@ fn expected_lines(
     is_ide: bool,
     machine: &Made<'_>,
 ) -> Vec<String> {
-    let id = |what: &str| machine.uuid(&format!("vmdk {} 1 {what}", machine.name));
-    let drawn = machine.number(&format!("vmdk {} 1 content", machine.name));
+    let id = |what: &str| machine.uuid(&machine.label("vmdk", what));
+    let drawn = machine.number(&machine.label("vmdk", "content"));
     // The two highest mean "none".
     let content = if drawn >= 0xffff_fffe { drawn & 0x7fff_ffff } else { drawn };
     let long: String = id("long content").simple().to_string().chars().take(24).collect();

@@ -1,0 +1,254 @@
+//! Archives of every common kind: ustar, GNU with long names and sparse files, pax.
+//!
+//! Appliances have a stricter reader of their own.
+
+mod ahead;
+mod sparse;
+
+use diskwright_core::{ReadAt, Result};
+
+use crate::bytes::{Section, read, slice};
+use crate::ova::members::{checksum, octal};
+use ahead::Ahead;
+use sparse::{MAX_PARTS, Map, Part, SparseFile};
+
+/// A member, with what headers before its own say of it.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    /// Where its own header stands.
+    pub(crate) header: u64,
+    /// The type's letter, with `0` for a file of old.
+    pub(crate) kind: u8,
+    /// Whether the header has GNU's magic.
+    pub(crate) is_gnu: bool,
+    /// Whether a pax header stands before it.
+    pub(crate) has_pax: bool,
+    /// Where its bytes begin.
+    pub(crate) data: u64,
+    /// Bytes in the archive.
+    pub(crate) stored: u64,
+    /// Bytes of the file; of a sparse one with its holes.
+    pub(crate) size: u64,
+    /// Of a sparse file what is not hole; nothing if there are too many parts, or their map is not where GNU had it.
+    pub(crate) parts: Option<Vec<Part>>,
+    /// Whether the first byte stored is the first of the file.
+    pub(crate) begins_with_data: bool,
+}
+
+impl Entry {
+    /// Whether it is a file, sparse or not.
+    pub(crate) fn is_file(&self) -> bool {
+        matches!(self.kind, b'0' | b'7' | b'S')
+    }
+
+    /// The file's bytes, if its holes are known.
+    pub(crate) fn content<'a>(&'a self, source: &'a dyn ReadAt) -> Option<Box<dyn ReadAt + 'a>> {
+        let stored = Section::new(source, self.data, self.stored);
+        if self.kind != b'S' {
+            return Some(Box::new(stored));
+        }
+        let parts = self.parts.as_deref()?;
+        Some(Box::new(SparseFile::new(stored, parts, self.size)))
+    }
+}
+
+/// What may be wrong with an archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    Truncated,
+    Checksum,
+    Number,
+    SparseMap,
+    End,
+}
+
+/// What an archive holds, and what is wrong with it.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) flaws: Vec<(Flaw, u64, String)>,
+    /// Name of the member behind which nothing could be read.
+    lost: Option<String>,
+    /// Parts of sparse files that are kept.
+    parts: usize,
+}
+
+/// Reads headers until the end, a flaw that hides the next header, or so many members.
+pub(crate) fn list(source: &dyn ReadAt, most: usize) -> Result<Listing> {
+    let mut listing = Listing::default();
+    let mut at = 0;
+    let mut ahead = Ahead::default();
+    while listing.entries.len() < most {
+        let Some(block) = read(source, at, BLOCK)? else {
+            listing.flaw(Flaw::End, at, "the archive ends without two blocks of zeros");
+            break;
+        };
+        if block.iter().all(|byte| *byte == 0) {
+            listing.check_end(source, at)?;
+            break;
+        }
+        if octal(slice(&block, 148, 8)) != Some(checksum(&block)) {
+            listing.flaw(Flaw::Checksum, at, "the header's checksum is wrong");
+            break;
+        }
+        let Some(next) = listing.read_member(source, at, &block, &mut ahead)? else {
+            listing.lost = Some(std::mem::take(&mut ahead).into_name().unwrap_or_else(|| name(&block)));
+            break;
+        };
+        at = next;
+    }
+    Ok(listing)
+}
+
+impl Listing {
+    /// The members' names, also that of the one that could not be read.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|entry| entry.name.as_str()).chain(self.lost.as_deref())
+    }
+
+    fn flaw(&mut self, flaw: Flaw, at: u64, text: impl Into<String>) {
+        self.flaws.push((flaw, at, text.into()));
+    }
+
+    /// Reads what the header at `at` begins; gives where the next one stands.
+    fn read_member(
+        &mut self,
+        source: &dyn ReadAt,
+        at: u64,
+        block: &[u8],
+        ahead: &mut Ahead,
+    ) -> Result<Option<u64>> {
+        let kind = match block.get(156) {
+            None | Some(0) => b'0',
+            Some(kind) => *kind,
+        };
+        let Some(own) = number(slice(block, 124, 12)) else {
+            let text = format!("the size \"{}\" is no number", slice(block, 124, 12).escape_ascii());
+            self.flaw(Flaw::Number, at + 124, text);
+            return Ok(None);
+        };
+        let is_header = matches!(kind, b'x' | b'g' | b'L' | b'K');
+        let stored = ahead.size.filter(|_| !is_header).unwrap_or(own);
+        let is_sparse = kind == b'S' || (!is_header && ahead.sparse.is_some());
+        let map = if is_header { None } else { self.read_map(source, at, block, ahead, stored)? };
+        if kind == b'S' && map.is_none() {
+            return Ok(None);
+        }
+        // Blocks of the map stand before what is stored, or are the first of it.
+        let data = map.as_ref().map_or(at + BLOCK_BYTES, |map| map.end - map.in_data);
+        let next = stored.checked_next_multiple_of(BLOCK_BYTES).and_then(|len| data.checked_add(len));
+        if data.checked_add(stored).is_none_or(|end| end > source.size()) {
+            let text = format!("a member of {stored} bytes does not end within the archive");
+            self.flaw(Flaw::Truncated, at, text);
+            return Ok(None);
+        }
+        if is_header {
+            ahead.read(source, kind, data, stored)?;
+            if ahead.count > MAX_AHEAD {
+                self.flaw(Flaw::Truncated, at, "more headers than any member has");
+                return Ok(None);
+            }
+            return Ok(next);
+        }
+        let has_pax = ahead.has_pax;
+        let ahead = std::mem::take(ahead);
+        let in_data = map.as_ref().map_or(0, |map| map.in_data);
+        self.entries.push(Entry {
+            name: ahead.into_name().unwrap_or_else(|| name(block)),
+            header: at,
+            kind: if is_sparse { b'S' } else { kind },
+            is_gnu: slice(block, 257, 8) == b"ustar  \0",
+            has_pax,
+            data: data + in_data,
+            stored: stored.saturating_sub(in_data),
+            size: map.as_ref().map_or(stored, |map| map.size),
+            begins_with_data: map.as_ref().map_or(!is_sparse, |map| map.begins_with_data),
+            parts: map.and_then(|map| map.parts),
+        });
+        Ok(next)
+    }
+
+    /// The map of a sparse member's parts, wherever it stands; nothing if there is none, or it cannot be read.
+    fn read_map(
+        &mut self,
+        source: &dyn ReadAt,
+        at: u64,
+        header: &[u8],
+        ahead: &Ahead,
+        stored: u64,
+    ) -> Result<Option<Map>> {
+        let room = MAX_PARTS - self.parts.min(MAX_PARTS);
+        let map = if header.get(156) == Some(&b'S') {
+            Map::of_header(source, at, header, room)?
+        } else if let Some(sparse) = &ahead.sparse {
+            Map::of_pax(source, at + BLOCK_BYTES, sparse, stored, room)?
+        } else {
+            return Ok(None);
+        };
+        let map = match map {
+            Ok(map) => map,
+            Err(flaw) => {
+                self.flaws.push(flaw);
+                return Ok(None);
+            }
+        };
+        if let Some(place) = map.flaw {
+            self.flaw(Flaw::SparseMap, place, "a part lies over the one before it or outside of the file");
+        } else if map.total != stored.saturating_sub(map.in_data) {
+            let text = format!("the parts have {} bytes, and {stored} are stored", map.total);
+            self.flaw(Flaw::SparseMap, at + 124, text);
+        }
+        self.parts += map.parts.as_ref().map_or(0, Vec::len);
+        Ok(Some(map))
+    }
+
+    fn check_end(&mut self, source: &dyn ReadAt, at: u64) -> Result<()> {
+        let (start, mut at) = (at, at);
+        while let Some(block) = read(source, at, BLOCK)? {
+            if block.iter().any(|byte| *byte != 0) {
+                self.flaw(Flaw::End, at, "something follows the end of the archive");
+                return Ok(());
+            }
+            at += BLOCK_BYTES;
+            if at - start > MAX_END {
+                self.flaw(Flaw::End, at, "more zeros follow the end of the archive than any tar writes");
+                return Ok(());
+            }
+        }
+        if at - start < 2 * BLOCK_BYTES {
+            self.flaw(Flaw::End, at, "one block of zeros ends the archive, not two");
+        }
+        Ok(())
+    }
+}
+
+/// Octal, or GNU's big-endian number behind a set bit.
+fn number(field: &[u8]) -> Option<u64> {
+    if field.first() != Some(&0x80) {
+        return octal(field);
+    }
+    let value = field.get(1..)?.iter().try_fold(0_u64, |value, byte| {
+        value.checked_mul(256).and_then(|value| value.checked_add(u64::from(*byte)))
+    });
+    value.filter(|value| i64::try_from(*value).is_ok())
+}
+
+fn name(block: &[u8]) -> String {
+    let text = |at: usize, len: usize| {
+        let field = slice(block, at, len);
+        let end = field.iter().position(|byte| *byte == 0).unwrap_or(field.len());
+        String::from_utf8_lossy(field.get(..end).unwrap_or_default()).into_owned()
+    };
+    match text(345, 155) {
+        prefix if slice(block, 257, 6) == b"ustar\0" && !prefix.is_empty() => {
+            format!("{prefix}/{}", text(0, 100))
+        }
+        _ => text(0, 100),
+    }
+}
+
+const BLOCK: usize = 512;
+const BLOCK_BYTES: u64 = 512;
+const MAX_AHEAD: u32 = 64;
+const MAX_END: u64 = 1 << 20;

@@ -1,0 +1,110 @@
+use super::Case;
+use crate::support::Package;
+use crate::support::ova::{Member, tar};
+use crate::support::packed::gzip;
+use crate::support::vagrant::{LIBVIRT, libvirt, package, virtualbox};
+use crate::support::{qcow2, text};
+
+pub(super) fn cases() -> Vec<Case> {
+    [archives(), documents(), machines()].into_iter().flatten().collect()
+}
+
+/// The box for VirtualBox with its files changed.
+fn changed(change: impl FnOnce(&mut Vec<Member>)) -> Package {
+    let mut members = virtualbox();
+    change(&mut members);
+    package(&members)
+}
+
+/// The box for libvirt with other metadata.
+fn described(metadata: &str) -> Package {
+    let mut members = libvirt();
+    members[0] = Member::new("metadata.json", metadata);
+    package(&members)
+}
+
+fn archives() -> Vec<Case> {
+    let bytes = |change: fn(&mut Vec<u8>)| {
+        let mut bytes = tar(&libvirt());
+        change(&mut bytes);
+        Package::new("web-1.box", bytes)
+    };
+    vec![
+        Case::new("box-truncated", bytes(|bytes| bytes.truncate(bytes.len() - 2048))).also(&["box-image"]),
+        Case::new("box-header-checksum", bytes(|bytes| bytes[1024] ^= 1)).also(&["box-image"]),
+        Case::new(
+            "box-number",
+            bytes(|bytes| {
+                bytes.splice(1024 + 124..1024 + 136, *b"large\0\0\0\0\0\0\0");
+                bytes.splice(1024 + 148..1024 + 156, [b' '; 8]);
+                let sum: u32 = bytes[1024..1536].iter().map(|byte| u32::from(*byte)).sum();
+                bytes.splice(1024 + 148..1024 + 156, format!("{sum:06o}\0 ").into_bytes());
+            }),
+        )
+        .also(&["box-image"]),
+        Case::new("box-end-blocks", bytes(|bytes| bytes.truncate(bytes.len() - 512))),
+        Case::new("box-end-blocks", bytes(|bytes| bytes.extend([1; 512]))),
+        Case::new("box-member-name", changed(|members| members.push(Member::new("../outside", "")))),
+        Case::new("box-member-name", changed(|members| members.push(Member::new("/outside", "")))),
+        Case::new(
+            "box-duplicate-member",
+            changed(|members| members.push(Member::new("Vagrantfile", members[0].bytes.clone()))),
+        ),
+    ]
+}
+
+fn documents() -> Vec<Case> {
+    vec![
+        Case::new("box-metadata", changed(|members| drop(members.pop()))),
+        Case::new("box-metadata", described("{\"provider\": ")),
+        Case::new("box-metadata", described("[]")),
+        Case::new("box-metadata", described("\u{1}")),
+        Case::new("box-provider", described("{}")),
+        Case::new("box-provider", described("{\"provider\": 7}")),
+        Case::new("box-unknown-provider", described("{\"provider\": \"hyperv\"}")),
+        Case::new("box-image-format", described(&LIBVIRT.replace("qcow2", "raw"))),
+        Case::new("box-virtual-size", described(&LIBVIRT.replace(": 1}", ": 0}"))),
+        Case::new("box-virtual-size", described(&LIBVIRT.replace(": 1}", ": \"1\"}"))),
+        Case::new(
+            "box-image",
+            described("{\"provider\": \"libvirt\", \"disks\": [{\"path\": \"lost.img\"}]}"),
+        ),
+        Case::new("box-image", described("{\"provider\": \"libvirt\", \"disks\": [{\"name\": \"first\"}]}")),
+    ]
+}
+
+fn machines() -> Vec<Case> {
+    let mut other = libvirt();
+    other[1].bytes = vec![0; 4096];
+    let mut large = libvirt();
+    large[1].bytes[24..32].copy_from_slice(&(3_u64 << 30).to_be_bytes());
+    vec![
+        Case::new("box-ovf", changed(|members| drop(members.remove(1)))),
+        Case::new("box-base-mac", changed(|members| drop(members.remove(0)))),
+        Case::new(
+            "box-base-mac",
+            changed(|members| members[0].bytes = b"# config.vm.base_mac = \"080027ABCDEF\"".into()),
+        ),
+        Case::new(
+            "box-base-mac",
+            changed(|members| members[0].bytes = b"config.vm.base_mac = '08:00:27'".into()),
+        ),
+        Case::new("box-image", package(&libvirt()[..1])),
+        Case::new("box-image-format", package(&other)),
+        Case::new("box-virtual-size", Package::new("web-1.box", gzip(&tar(&large))))
+            .also(&["qcow2-l1-table"]),
+        // What is in the box is looked at as if it stood alone.
+        Case::new("qcow2-backing-file", {
+            let mut members = libvirt();
+            members[1].bytes = qcow2::deflate().patched(15, &[1]).files["disk.qcow2"].clone();
+            package(&members)
+        }),
+        Case::new(
+            "ovf-parent",
+            changed(|members| {
+                let text = text::ovf_text().replace("<rasd:Parent>3<", "<rasd:Parent>9<");
+                members[1].bytes = text.into_bytes();
+            }),
+        ),
+    ]
+}
