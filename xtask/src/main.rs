@@ -1,4 +1,5 @@
-//! Developer tasks: `cargo xtask setup`, `tree`, `virtualbox`, `clients`, `arrows`, `boots`, `compare`, `curve`, `fuzz`, `reliability`, `test`.
+//! Developer tasks: `cargo xtask setup`, `tree`, `virtualbox`, `clients`, `arrows`, `boots`, `compare`, `curve`, `fuzz`, `mutants`,
+//! `reliability`, `test`.
 //!
 //! Nothing here depends on the rest of the workspace, so that a task starts within seconds on a fresh clone.
 
@@ -15,6 +16,7 @@ mod compare;
 mod curve;
 mod fuzz;
 mod made;
+mod mutants;
 mod oracles;
 mod reliability;
 mod svg;
@@ -37,6 +39,9 @@ Usage: cargo xtask TASK
                    let libFuzzer look for inputs that fail a target, until each has had N minutes of processor time
                    (default 20, earlier runs included unless --fresh), and write a table; --minimise makes the
                    committed corpus anew; needs a C++ compiler
+  mutants [PART OF A NAME]… [--fresh | --table]
+                   try cargo-mutants' changes to checksums, path policy, layouts and tables by the tests, those that
+                   were killed in earlier runs not again unless --fresh, and write a table; --table only writes it
   reliability      run the tests of reliability at full length, and write a table of what they measured
   test [--quick]   do all of the above but the timing, then run every check and test; --quick leaves out the boots
                    and the appliance of more than 8 GiB";
@@ -80,6 +85,7 @@ fn run(arguments: &[&str]) -> Result<bool> {
         ["compare", options @ ..] => return compare::run(&workspace, options),
         ["curve", options @ ..] => curve::run(&workspace, options)?,
         ["fuzz", options @ ..] => return fuzz::run(&workspace, options),
+        ["mutants", options @ ..] => return mutants::run(&workspace, options),
         ["reliability"] => return reliability::run(&workspace),
         ["test"] => return check::run_all(&workspace, check::Boots::Run),
         ["test", "--quick"] => return check::run_all(&workspace, check::Boots::LeaveOut),

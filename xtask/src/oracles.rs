@@ -50,6 +50,11 @@ pub(crate) fn deny(workspace: &Workspace) -> Result<PathBuf> {
     crate_program(workspace, "cargo-deny", CARGO_DENY)
 }
 
+/// The cargo-mutants program.
+pub(crate) fn mutants(workspace: &Workspace) -> Result<PathBuf> {
+    crate_program(workspace, "cargo-mutants", CARGO_MUTANTS)
+}
+
 /// The fstool program, which makes ext4 images, raw or in QCOW2, of directories.
 pub(crate) fn fstool(workspace: &Workspace) -> Result<PathBuf> {
     crate_program(workspace, "fstool", FSTOOL)
@@ -210,5 +215,6 @@ const FOR_COMPARISON: &[&str] = &[
 ];
 
 const CARGO_DENY: &str = "0.20.2";
+const CARGO_MUTANTS: &str = "27.1.0";
 const FSTOOL: &str = "0.5.2";
 const BACKPORTS: &str = "/etc/apt/sources.list.d/diskwright-backports.sources";

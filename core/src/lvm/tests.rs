@@ -1,4 +1,4 @@
-use super::physical::crc;
+use super::physical::{crc, header};
 use super::*;
 use crate::Seed;
 
@@ -123,4 +123,39 @@ fn names_that_lvm_refuses_are_refused() {
     }
     assert!(check_volume_name(&"a".repeat(127)).is_ok());
     assert!(check_volume_name(&"a".repeat(128)).is_err());
+}
+
+#[test]
+fn metadata_may_fill_half_of_their_room_and_no_more() {
+    let physical = group().physical[0];
+    // From byte 4096 to the data, less a sector for the area's header.
+    let half = usize::try_from((DATA_START - 4096 - 512) / 2).unwrap();
+    assert!(header(&physical, &vec![b'm'; half]).is_ok());
+    assert_eq!(header(&physical, &vec![b'm'; half + 1]).unwrap_err().kind(), ErrorKind::LimitExceeded);
+}
+
+#[test]
+fn mapped_names_have_one_single_hyphen() {
+    let name = |path: &str| LogicalVolumeName::of_device(path).map(|name| name.to_string());
+    for (mapped, expected) in [
+        ("vg-part", Some("vg/part")),
+        ("vg-part1a", Some("vg/part1a")),
+        ("vg-part1", None),
+        ("a---b", Some("a-/b")),
+        ("a--b", None),
+        ("a-b-c", None),
+        ("a-b--", Some("a/b-")),
+        ("disk-a", None),
+        ("vg-pvmove0", None),
+    ] {
+        assert_eq!(name(&format!("/dev/mapper/{mapped}")).as_deref(), expected, "{mapped}");
+    }
+}
+
+#[test]
+fn the_device_mapper_takes_127_bytes_with_hyphens_doubled() {
+    let fits =
+        |group: &str, volume: usize| LogicalVolumeName::new(group, "v".repeat(volume)).fits_device_mapper();
+    assert!(fits("g", 125) && !fits("g", 126));
+    assert!(fits("a-b", 122) && !fits("a-b", 123));
 }

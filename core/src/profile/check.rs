@@ -274,3 +274,6 @@ fn is_kernel_parameter(parameter: &str) -> bool {
     }
     !parameter.is_empty() && !in_quotes
 }
+
+#[cfg(test)]
+mod name_tests;

@@ -1,4 +1,5 @@
 mod links;
+mod path;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -446,40 +447,6 @@ impl TreeBuilder {
         Some(self.data_maps.len() as u32 - 1)
     }
 
-    /// The components of a path from a scan.
-    fn normal_path<'a>(&mut self, path: &'a [u8]) -> Result<Vec<&'a [u8]>> {
-        let refuse = |text: &str| Error::new(ErrorKind::Source, text).with_path(path);
-        if path.contains(&0) {
-            return Err(refuse("a path with a NUL byte"));
-        }
-        if path.starts_with(b"/") && !self.absolute_seen {
-            self.absolute_seen = true;
-            let text = "absolute paths are taken from the root of the tree (told once)";
-            self.findings.record(Severity::Normalised, "absolute-path", path, text)?;
-        }
-        let mut names = Vec::new();
-        for (at, name) in path.split(|byte| *byte == b'/').enumerate() {
-            match name {
-                b"" => continue,
-                b".." => return Err(refuse("a path with a component \"..\"")),
-                b"." => {
-                    if at > 0 && !names.is_empty() {
-                        let text = "a component \".\" inside a path is left out";
-                        self.findings.record(Severity::Normalised, "dot-component", path, text)?;
-                    }
-                }
-                _ if name.len() > 255 => return Err(refuse("a name of more than 255 bytes")),
-                _ => names.push(name),
-            }
-        }
-        if names.len() > MAX_DEPTH || path.len() > MAX_PATH {
-            let text = format!("a path deeper than {MAX_DEPTH} directories or longer than {MAX_PATH} bytes");
-            let shown = &path[..path.len().min(256)];
-            return Err(Error::new(ErrorKind::LimitExceeded, text).with_path(shown));
-        }
-        Ok(names)
-    }
-
     fn find_path(&self, names: &[&[u8]]) -> Option<u32> {
         names.iter().try_fold(0, |at, name| self.find(at, name))
     }
@@ -688,8 +655,6 @@ const NO_LAYER: u16 = u16::MAX;
 const MAX_LINKS: u32 = 65_000;
 /// Seconds whose ext4 form (epoch bits 3, sign bit set) old kernels gave to times before 1970.
 const DOUBTED_TIMES: std::ops::Range<i64> = (5 << 31)..(6 << 31);
-const MAX_DEPTH: usize = 4096;
-const MAX_PATH: usize = 65_536;
 /// Inode numbers are 32 bits, and ext4 keeps eleven for itself.
 const MAX_NODES: usize = u32::MAX as usize - 16;
 /// 2³² − 1 blocks of 4 KiB.

@@ -40,6 +40,21 @@ fn tree(paths: &[&str]) -> FileTree {
     builder.finish().unwrap().0
 }
 
+/// What becomes of files of these paths: the tree's, and the codes of the findings.
+fn taken(paths_of_files: &[&[u8]]) -> Result<(Vec<String>, Vec<&'static str>)> {
+    let file = |path: &&[u8]| Entry {
+        path: path.to_vec(),
+        object: EntryObject::File { content: SourceContent(0), size: 0, data: None },
+        attributes: Attributes::default(),
+    };
+    let entries = Given(paths_of_files.iter().map(file).collect());
+    let mut builder = TreeBuilder::new(Findings::default());
+    builder.add_source(Arc::new(entries), Whiteouts::Plain)?;
+    let (tree, findings) = builder.finish()?;
+    let codes = findings.iter().map(|finding| finding.code).filter(|code| *code != "implied-directory");
+    Ok((paths(&tree), codes.collect()))
+}
+
 fn paths(tree: &FileTree) -> Vec<String> {
     tree.subtree(NodeId::ROOT).map(|node| String::from_utf8(tree.path(node)).unwrap()).collect()
 }
@@ -158,4 +173,41 @@ fn findings_do_not_fill_the_memory_and_strict_refuses_all_but_notes() {
     let mut strict = Findings::new(Strictness::Strict);
     strict.record(Severity::Note, "note", b"a", "text").unwrap();
     strict.record(Severity::Normalised, "changed", b"a", "text").unwrap_err();
+}
+
+#[test]
+fn paths_are_taken_up_to_their_limits_and_refused_past_them() {
+    let long_name = [b'n'; 255];
+    assert_eq!(taken(&[&long_name]).unwrap().0[1].len(), 255);
+    assert_eq!(taken(&[&[b'n'; 256]]).unwrap_err().kind(), ErrorKind::Source);
+    let deep = |depth: usize| [b"d/".repeat(depth - 1), b"f".to_vec()].concat();
+    assert_eq!(taken(&[&deep(4096)]).unwrap().0.len(), 4097);
+    assert_eq!(taken(&[&deep(4097)]).unwrap_err().kind(), ErrorKind::LimitExceeded);
+    let wide = |len: usize| [b"f".to_vec(), vec![b'/'; len - 1]].concat();
+    assert_eq!(taken(&[&wide(65_536)]).unwrap().0, ["", "f"]);
+    let error = taken(&[&wide(65_537)]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+    // Of so long a path the error tells a beginning.
+    assert!(error.to_string().len() < 1000, "{error}");
+    assert!(error.to_string().contains(&"/".repeat(255)), "{error}");
+}
+
+#[test]
+fn paths_are_cleaned_and_it_is_told() {
+    let (found, codes) = taken(&[b"/a", b"//b//c", b"./d", b"././e"]).unwrap();
+    assert_eq!((found, codes), (paths(&tree(&["a", "b/c", "d", "e"])), vec!["absolute-path"]));
+    let (found, codes) = taken(&[b"a/./b"]).unwrap();
+    assert_eq!((found, codes), (paths(&tree(&["a/b"])), vec!["dot-component"]));
+    for path in [&b"a/../b"[..], b"..", b"a/..", b"a\0b"] {
+        assert_eq!(taken(&[path]).unwrap_err().kind(), ErrorKind::Source, "{}", path.escape_ascii());
+    }
+}
+
+#[test]
+fn forty_links_in_a_row_are_followed_and_no_more() {
+    let chain: Vec<String> =
+        (0..41).map(|at| format!("l{at}->l{}", at + 1)).chain(["l41".to_owned()]).collect();
+    let tree = tree(&chain.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(tree.resolve(b"l1").map(|node| tree.path(node)), Some(b"l41".to_vec()));
+    assert_eq!(tree.resolve(b"l0"), None);
 }

@@ -35,3 +35,18 @@ impl Names {
         format!("{name}{}.efi", self.suffix)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_architecture_with_removable_media_has_its_names() {
+        let removable = |architecture| Names::of(architecture).map(|names| names.removable);
+        assert_eq!(removable(Architecture::X86_64), Some("BOOTX64.EFI"));
+        assert_eq!(removable(Architecture::X86), Some("BOOTIA32.EFI"));
+        assert_eq!(removable(Architecture::Aarch64), Some("BOOTAA64.EFI"));
+        assert_eq!(removable(Architecture::RiscV64), Some("BOOTRISCV64.EFI"));
+        assert_eq!(Names::of(Architecture::Aarch64).unwrap().file("grub"), "grubaa64.efi");
+    }
+}

@@ -29,10 +29,15 @@ impl NameHash {
             transform(&mut state, &words(rest));
             rest = rest.get(32..).unwrap_or_default();
         }
-        match state[1] & !1 {
-            END_OF_DIRECTORY => END_OF_DIRECTORY - 2,
-            hash => hash,
-        }
+        major(state[1])
+    }
+}
+
+/// The major hash of a word: its lowest bit is free, and one value is no hash.
+fn major(word: u32) -> u32 {
+    match word & !1 {
+        END_OF_DIRECTORY => END_OF_DIRECTORY - 2,
+        hash => hash,
     }
 }
 
@@ -79,3 +84,17 @@ const ROUNDS: [(u32, [usize; 8], [u32; 4]); 3] = [
     (0x5a82_7999, [1, 3, 5, 7, 0, 2, 4, 6], [3, 5, 9, 13]),
     (0x6ed9_eba1, [3, 7, 2, 6, 1, 5, 0, 4], [3, 9, 11, 15]),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_value_that_ends_a_directory_is_no_hash() {
+        assert_eq!(
+            (major(0xffff_ffff), major(0xffff_fffe), major(0xffff_fffd)),
+            (0xffff_fffc, 0xffff_fffc, 0xffff_fffc)
+        );
+        assert_eq!((major(0), major(1), major(0x7fff_ffff)), (0, 0, 0x7fff_fffe));
+    }
+}

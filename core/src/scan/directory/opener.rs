@@ -106,3 +106,26 @@ fn split_path(path: &[u8], longest: usize) -> (&[u8], Option<&[u8]>) {
 
 /// Below PATH_MAX, 4096 bytes with the NUL.
 const LONGEST_PIECE: usize = 4000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_path_is_taken_in_pieces_that_end_before_a_slash() {
+        for (path, longest, piece, rest) in [
+            ("a/b", 3, "a/b", None),
+            ("a/bc", 3, "a", Some("bc")),
+            ("ab/c", 3, "ab", Some("c")),
+            ("a/b/cd", 4, "a/b", Some("cd")),
+            ("a/b/c", 1, "a", Some("b/c")),
+            // A component that is too long is a piece of its own: the kernel refuses it.
+            ("abc/d", 3, "abc", Some("d")),
+            ("abcd/e/f", 3, "abcd", Some("e/f")),
+            ("abcd", 3, "abcd", None),
+        ] {
+            let expected = (piece.as_bytes(), rest.map(str::as_bytes));
+            assert_eq!(split_path(path.as_bytes(), longest), expected, "{path} at {longest}");
+        }
+    }
+}

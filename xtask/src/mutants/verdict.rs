@@ -1,0 +1,208 @@
+//! What a run came to: the table, and what is not in order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::list::Mutant;
+use super::parts::{PARTS, Part, SAMPLE, SEED};
+use super::record::{Fate, Records};
+
+/// What is said of a run.
+pub(crate) struct Verdict {
+    pub(crate) table: String,
+    /// What is not as it should be; nothing of it is known where mutants were not tried.
+    pub(crate) problems: Vec<String>,
+}
+
+/// Mutants of one part, counted.
+#[derive(Debug, Default, PartialEq)]
+struct Count {
+    chosen: usize,
+    killed: usize,
+    timed_out: usize,
+    unviable: usize,
+    survived: usize,
+    explained: usize,
+}
+
+impl Count {
+    fn tried(&self) -> usize {
+        self.killed + self.timed_out + self.survived
+    }
+
+    /// Mutants that compile, as far as it is known.
+    fn viable(&self) -> usize {
+        self.chosen - self.unviable
+    }
+
+    fn is_reached(&self) -> bool {
+        self.tried() == self.viable() && (self.killed + self.timed_out) * 100 >= self.tried() * GOAL
+    }
+
+    fn row(&self, figure: &str, how: &str) -> String {
+        let dead = self.killed + self.timed_out;
+        let share = (dead * 1000).checked_div(self.tried()).unwrap_or(0);
+        let by_time = match self.timed_out {
+            0 => String::new(),
+            some => format!(", {some} of them by the limit of time"),
+        };
+        let so_far = match self.viable() - self.tried() {
+            0 => String::new(),
+            left => format!("; {left} not tried yet"),
+        };
+        let found = format!(
+            "{dead} of {} killed{by_time}: {}.{} %; {} more do not compile{so_far}",
+            self.tried(),
+            share / 10,
+            share % 10,
+            self.unviable
+        );
+        let reached = if self.is_reached() { "yes" } else { "no" };
+        format!("| {figure} | {how} | at least {GOAL} % | {found} | {reached} |")
+    }
+}
+
+/// Judges what the records say of the chosen mutants of each part; `explained` are the survivors that the list of them
+/// explains.
+pub(crate) fn judge(
+    chosen: &[Vec<Mutant>],
+    records: &Records,
+    explained: &BTreeMap<String, String>,
+) -> Verdict {
+    let mut problems = Vec::new();
+    let mut rows = Vec::new();
+    let mut total = Count::default();
+    let mut survivors = BTreeSet::new();
+    let mut is_known = true;
+    for (part, mutants) in PARTS.iter().zip(chosen) {
+        let mut count = Count { chosen: mutants.len(), ..Count::default() };
+        for mutant in mutants {
+            match records.of(&mutant.name) {
+                None => is_known = false,
+                Some(Fate::Killed) => count.killed += 1,
+                Some(Fate::TimedOut) => count.timed_out += 1,
+                Some(Fate::Unviable) => count.unviable += 1,
+                Some(Fate::Survived) => {
+                    count.survived += 1;
+                    survivors.insert(mutant.name.as_str());
+                    match explained.get(&mutant.name) {
+                        Some(_) => count.explained += 1,
+                        None => problems.push(format!("survives, and is not explained: {}", mutant.name)),
+                    }
+                }
+            }
+        }
+        if count.tried() == count.viable() && !count.is_reached() {
+            problems.push(format!("of {} less than {GOAL} % are killed", part.name));
+        }
+        rows.push(count.row(&format!("Mutants of {} that tests kill", part.name), &how(part)));
+        total = total.plus(&count);
+    }
+    if is_known {
+        let stale = explained.keys().filter(|name| !survivors.contains(name.as_str()));
+        problems.extend(stale.map(|name| format!("is explained, and does not survive: {name}")));
+    } else {
+        let left = total.viable() - total.tried();
+        problems.push(format!("{left} mutants have not been tried yet"));
+    }
+    rows.push(total.row("All of them", "the rows above"));
+    rows.push(format!(
+        "| Survivors explained | each has a line in `docs/survivors.md` | all | {} of {} | {} |",
+        total.explained,
+        total.survived,
+        if total.explained == total.survived { "yes" } else { "no" }
+    ));
+    let table = format!("{HEADER}\n{}\n", rows.join("\n"));
+    Verdict { table, problems }
+}
+
+impl Count {
+    fn plus(&self, other: &Self) -> Self {
+        Self {
+            chosen: self.chosen + other.chosen,
+            killed: self.killed + other.killed,
+            timed_out: self.timed_out + other.timed_out,
+            unviable: self.unviable + other.unviable,
+            survived: self.survived + other.survived,
+            explained: self.explained + other.explained,
+        }
+    }
+}
+
+fn how(part: &Part) -> String {
+    let files = part.files().count();
+    if part.is_whole {
+        format!("every change that cargo-mutants makes to them ({files} files, some of them in part)")
+    } else {
+        format!(
+            "{SAMPLE} of the changes that cargo-mutants makes to {files} files, chosen by the seed {SEED}"
+        )
+    }
+}
+
+/// The survivors of a list, and why they survive: lines of "- `NAME`: REASON"; other lines are for readers. A name
+/// without a reason is none.
+pub(crate) fn explanations(text: &str) -> BTreeMap<String, String> {
+    let entry = |line: &str| {
+        let (name, reason) = line.strip_prefix("- `")?.split_once("`:")?;
+        let reason = reason.trim();
+        (!reason.is_empty()).then(|| (name.to_owned(), reason.to_owned()))
+    };
+    text.lines().filter_map(entry).collect()
+}
+
+const HEADER: &str = "\
+| figure | how measured | goal | found | reached |
+|---|---|---|---|---|";
+/// Of a hundred mutants.
+const GOAL: usize = 85;
+
+#[cfg(test)]
+mod tests {
+    use super::super::list::tests::mutant;
+    use super::*;
+
+    /// Ten mutants of the first part, none of the others; `survivors` of them survive and the others are killed.
+    fn judged(name: &str, survivors: usize, known: usize, explained: &str) -> Verdict {
+        let path =
+            std::env::temp_dir().join(format!("diskwright-mutants-{name}-{}.json", std::process::id()));
+        let mut records = Records::read(path.clone()).unwrap();
+        let mutants: Vec<Mutant> = (0..10).map(|number| mutant(&format!("m{number}"))).collect();
+        for (at, mutant) in mutants.iter().take(known).enumerate() {
+            let fate = if at < survivors { Fate::Survived } else { Fate::Killed };
+            records.keep(&mutant.name, fate).unwrap();
+        }
+        std::fs::remove_file(path).unwrap();
+        judge(&[mutants, Vec::new(), Vec::new()], &records, &explanations(explained))
+    }
+
+    #[test]
+    fn a_survivor_that_is_explained_is_in_order_and_another_is_not() {
+        let good = judged("explained", 1, 10, "# Why\n- `m0`: it is equal\n");
+        assert_eq!(good.problems, [""; 0]);
+        assert!(good.table.contains("9 of 10 killed: 90.0 %"), "{}", good.table);
+        assert!(good.table.contains("| all | 1 of 1 | yes |"), "{}", good.table);
+        let bad = judged("unexplained", 1, 10, "- `m0`:\n");
+        assert_eq!(bad.problems, ["survives, and is not explained: m0"]);
+        assert!(bad.table.contains("| all | 0 of 1 | no |"), "{}", bad.table);
+    }
+
+    #[test]
+    fn too_few_killed_are_a_problem_even_with_every_survivor_explained() {
+        let bad = judged("few", 2, 10, "- `m0`: equal\n- `m1`: equal");
+        assert_eq!(bad.problems, ["of checksums less than 85 % are killed"]);
+        assert!(bad.table.contains("| at least 85 % | 8 of 10 killed: 80.0 %; 0 more do not compile | no |"));
+    }
+
+    #[test]
+    fn what_is_explained_and_killed_is_told() {
+        let stale = judged("stale", 0, 10, "- `m7`: equal");
+        assert_eq!(stale.problems, ["is explained, and does not survive: m7"]);
+    }
+
+    #[test]
+    fn a_run_that_is_not_complete_is_not_in_order() {
+        let half = judged("half", 0, 4, "- `m7`: equal");
+        assert_eq!(half.problems, ["6 mutants have not been tried yet"]);
+        assert!(half.table.contains("4 of 4 killed: 100.0 %; 0 more do not compile; 6 not tried yet | no |"));
+    }
+}
