@@ -10,6 +10,7 @@ use diskwright::profile::{
     BootPolicy, ByteSize, Firmware, IdentityPolicy, LvmPolicy, Profile, SectorSize, TableKind,
 };
 
+use crate::disk_arguments::DiskArguments;
 use crate::guest_arguments::GuestArguments;
 
 /// Turns a scan of a Linux machine into a bootable disk image, in one pass, without root.
@@ -311,6 +312,9 @@ pub(crate) struct OrderArguments {
     pub(crate) settings: SettingArguments,
 
     #[command(flatten)]
+    pub(crate) disks: DiskArguments,
+
+    #[command(flatten)]
     pub(crate) guest: GuestArguments,
 }
 
@@ -354,10 +358,6 @@ pub(crate) struct SettingArguments {
     #[arg(long, value_parser = named(&["required", "optional", "none"], BootPolicy::from_str))]
     pub(crate) boot: Option<BootPolicy>,
 
-    /// A disk beside the first; repeatable. Keys: size, table (gpt, mbr), and any number of times partition, a mount point,
-    /// `swap` or `lvm:GROUP`, with a size after a colon where it has one (/home, swap:2G)
-    #[arg(long, value_name = "KEY=VALUE[,KEY=VALUE]…")]
-    pub(crate) further_disk: Vec<String>,
     /// Kind of partition table [default: gpt]
     #[arg(long, value_parser = named(&["gpt", "mbr"], TableKind::from_str))]
     pub(crate) partition_table: Option<TableKind>,

@@ -15,7 +15,6 @@ use diskwright::{Error, ErrorKind, Files, Seed, Timestamp};
 use diskwright_request::ImageRequest;
 
 use crate::arguments::{InitramfsMode, OrderArguments};
-use crate::disk_arguments::further_disk;
 use crate::failure::Failure;
 
 /// The order that the arguments describe, and what was noted on the way, a sentence each.
@@ -29,9 +28,7 @@ pub(crate) fn prepare(
 ) -> Result<(Order, Vec<String>), Failure> {
     let mut flags = arguments.settings.to_profile();
     arguments.guest.add_to(&mut flags)?;
-    let further = arguments.settings.further_disk.iter().map(|text| further_disk(text));
-    let further: Vec<_> = further.collect::<Result<_, _>>()?;
-    flags.further_disks = Some(further).filter(|disks| !disks.is_empty());
+    arguments.disks.add_to(&mut flags)?;
     let request = match &arguments.request {
         Some(path) => in_file(path, ImageRequest::parse(&read_document(path)?))?,
         None => ImageRequest::default(),

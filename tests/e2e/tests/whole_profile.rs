@@ -18,6 +18,7 @@ const PRIVATE_KEY: &str = "LS0tLS1CRUdJTiBPUEVOU1NIIFBSSVZBVEUgS0VZLS0tLS0KYjNCb
 /// In the order of the profile's, the second in a network of its own.
 const ADAPTERS: [&str; 2] =
     ["user,model=virtio-net-pci,restrict=on", "user,model=virtio-net-pci,net=10.9.0.0/24,restrict=on"];
+const WELCOME: &str = "Welcome to the whole machine.\n";
 const ROOT_PASSWORD: &str = "of the root";
 const PASSWORD: &str = "correct horse:battery";
 /// `openssl passwd -6 -salt somesalt 'of bob'`
@@ -58,7 +59,7 @@ fn profile() -> Value {
             {"name": "bob", "password_hash": BOBS_HASH, "shell": "/bin/bash", "sudo": "no-password"},
             {"name": "carol", "disable_password_login": true, "sudo": "none", "authorized_keys": [KEY]},
         ],
-        "timezone": "Asia/Tokyo", "keyboard": "de", "welcome_message": "Welcome to the whole machine.\n",
+        "timezone": "Asia/Tokyo", "keyboard": "de", "welcome_message": WELCOME,
         "nics": [
             {"name": "uplink", "method": "static", "addresses": ["10.0.2.77/24", "fec0::77/64"],
              "gateways": ["10.0.2.2", "fec0::2"], "dns": ["10.0.2.3"],
@@ -150,6 +151,71 @@ fn build(tree: &Path, room: &Path, format: &str) -> Result<Generated> {
     generate(tree, &[format], &room.join("disk"), &arguments)
 }
 
+/// The same as flags of the program; what is secret or long comes from files in `room`.
+fn flags(room: &Path) -> Result<Vec<String>> {
+    let file = |name: &str, text: &str| -> Result<String> {
+        let path = room.join(name);
+        fs::write(&path, text)?;
+        Ok(path.to_str().context("a path")?.to_owned())
+    };
+    let (keys, password) = (file("keys", KEY)?, file("password", PASSWORD)?);
+    let ann = format!(
+        "ann,uid=1234,full-name=Ann Example,primary-group=users,groups=sudo+adm,shell=/bin/bash,home=/home/people/ann,\
+         password-file={password},ssh-key-file={keys},sudo=password"
+    );
+    let bob = format!("bob,password-hash-file={},shell=/bin/bash,sudo=no-password", file("hash", BOBS_HASH)?);
+    let carol = format!("carol,disable-password-login,sudo=none,ssh-key-file={keys}");
+    let (root, welcome) = (file("root", ROOT_PASSWORD)?, file("welcome", WELCOME)?);
+    let flags = [
+        ("name", "machine"),
+        ("memory", "1024"),
+        ("cpus", "2"),
+        ("disk-size", "5G"),
+        ("swap-size", "96M"),
+        ("sector-size", "512"),
+        ("firmware", "both"),
+        ("boot", "required"),
+        ("partition-table", "gpt"),
+        ("partition", "bios-boot:1M"),
+        ("partition", "/boot/efi:64M,file-system=fat32,label=ESP,flags=required"),
+        ("partition", "/boot:300M,file-system=ext2,label=kernels"),
+        ("partition", "swap,label=pages"),
+        ("partition", "lvm:system,grow"),
+        ("volume", "system/root=/:2G,grow,label=all"),
+        ("volume", "system/homes=/home:128M,file-system=ext3,label=homes"),
+        ("extent-size", "system=8M"),
+        (
+            "further-disk",
+            "size=1G,table=mbr,partition=/srv:256M,file-system=ext4,label=served,\
+             partition=/var/lib/data,grow,label=data,flags=active,partition=lvm:system:128M",
+        ),
+        ("lvm", "keep"),
+        ("kernel-parameter", "console=ttyS0"),
+        ("kernel-parameter", "security=selinux"),
+        ("kernel-parameter", "selinux=1"),
+        ("hostname", "whole"),
+        ("root-password-file", &root),
+        ("root-ssh-key-file", &keys),
+        ("user", &ann),
+        ("user", &bob),
+        ("user", &carol),
+        ("timezone", "Asia/Tokyo"),
+        ("keyboard", "de"),
+        ("welcome-message-file", &welcome),
+        (
+            "nic",
+            "name=uplink,method=static,address=10.0.2.77/24,address=fec0::77/64,gateway=10.0.2.2,gateway=fec0::2,\
+             dns=10.0.2.3,route=198.51.100.0/24@10.0.2.4",
+        ),
+        ("nic", "address=10.9.0.5/24"),
+        ("firewall", "true"),
+        ("selinux", "permissive"),
+        ("spare", "256M"),
+        ("identity", "clone"),
+    ];
+    Ok(flags.map(|(name, value)| format!("--{name}={value}")).to_vec())
+}
+
 #[test]
 fn no_field_of_a_profile_is_left_out() -> Result<()> {
     let schema: Value = serde_json::from_str(&fs::read_to_string(
@@ -217,6 +283,19 @@ fn the_machine_of_a_whole_profile_has_its_hardware() -> Result<()> {
         ("<Adapter slot=", 2),
     ] {
         assert_eq!(machine.matches(what).count(), times, "{what} in {machine}");
+    }
+    Ok(())
+}
+
+#[test]
+fn flags_and_document_make_the_same_disks() -> Result<()> {
+    let Some(tree) = debian_lvm_tree() else { return Ok(()) };
+    let workshop = Workshop::enter("whole-profile-flags")?;
+    let of_document = build(&tree, workshop.path(), "qcow2")?;
+    let of_flags = generate(&tree, &["qcow2"], &workshop.path().join("flags"), &flags(workshop.path())?)?;
+    for part in ["outputs", "disks", "edits", "changed", "warnings", "machine"] {
+        ensure!(of_document.report.get(part).is_some(), "no {part}");
+        assert_eq!(of_flags.report.get(part), of_document.report.get(part), "{part}");
     }
     Ok(())
 }
