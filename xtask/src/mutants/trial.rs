@@ -9,6 +9,7 @@ use super::list::Mutant;
 use super::parts::{SLOW, tests_of};
 use super::record::Fate;
 use super::tree::Programs;
+use crate::command;
 
 /// Runs the tests of a package with the mutant of that number, or with none, until one fails.
 ///
@@ -50,8 +51,12 @@ fn once(
     }
     std::fs::create_dir_all(scratch)?;
     // Processor time, for the machine may stand still for a while; and memory, which a change may ask for without end.
-    let mut limited = Command::new("sh");
-    limited.args(["-c", &format!("ulimit -t {seconds}; ulimit -v {KIBIBYTES}; exec \"$0\" \"$@\"")]);
+    let limits = format!("ulimit -t {seconds}; ulimit -v {KIBIBYTES}; exec \"$0\" \"$@\"");
+    // What a test mounts goes with it, even if it is ended in the middle; without root it mounts nothing.
+    let apart: &[&str] = if command::is_root() { &["unshare", "--mount"] } else { &[] };
+    let words_before = [apart, &["sh", "-c", &limits]].concat();
+    let mut limited = Command::new(words_before[0]);
+    limited.args(&words_before[1..]);
     limited.arg(program).args(words).current_dir(package_root);
     limited.env("DISKWRIGHT_MUTANT", number.to_string()).env("DISKWRIGHT_REQUIRE_ORACLES", "1");
     limited.env("TMPDIR", scratch).env("RUST_BACKTRACE", "0");
@@ -96,6 +101,19 @@ const SIGKILL: i32 = 9;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_test_mounts_is_gone_with_it() {
+        if !command::is_root() {
+            return;
+        }
+        let folder = std::env::temp_dir().join(format!("diskwright-mutants-trial-{}", std::process::id()));
+        let script = "mount -t tmpfs none \"$TMPDIR\" && touch \"$TMPDIR/mounted\" && kill -XCPU $$";
+        let run = || once(Path::new("/bin/sh"), &["-c", script], 20, Path::new("/"), &folder, 0).unwrap();
+        assert_eq!((run(), folder.join("mounted").exists()), (Fate::TimedOut, false));
+        assert_eq!(run(), Fate::TimedOut);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 
     fn fate(script: &str, longest: Duration) -> Fate {
         fate_of(Command::new("sh").args(["-c", script]), longest).unwrap()
