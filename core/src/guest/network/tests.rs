@@ -197,6 +197,50 @@ fn every_stack_gets_all_interfaces() {
 }
 
 #[test]
+fn nothing_in_the_tree_gives_an_interface_another_name_than_the_profile() {
+    let networkd = || {
+        let mut items = enabled(
+            "/usr/lib/systemd/system/systemd-networkd.service",
+            "/etc/systemd/system/multi-user.target.wants/systemd-networkd.service",
+        );
+        let by_path = "[Match]\nPath=pci-0000:00:03.0\n[Link]\nName=lan0\n";
+        items.extend([
+            ("/usr/lib/systemd/systemd-udevd", file("x")),
+            ("/etc/systemd/network/10-lan.link", file(by_path)),
+            ("/etc/systemd/network/00-aaa.link", file("[Match]\nDriver=e1000\n[Link]\n Name = wan\n")),
+            ("/etc/systemd/network/50-old.link", Item::Link("/srv/old.link")),
+            ("/srv/old.link", file("[Link]\nNamePolicy=path\n")),
+            ("/etc/systemd/network/99-default.link.d/x.conf", file("[Link]\nName=net0\n")),
+            ("/etc/systemd/network/00-mtu.link", file("[Match]\nDriver=*\n[Link]\nMTUBytes=9000\n#Name=a\n")),
+            ("/etc/systemd/network/00-a.link", file("[Match]\nDriver=*\n[Link]\nMTUBytes=1400\n")),
+            ("/etc/systemd/network/73-usb.link", Item::Link("/dev/null")),
+        ]);
+        items
+    };
+    let dhcp = |name: Option<&str>| NicRequest {
+        name: name.map(str::to_owned),
+        method: Some(NicMethod::Dhcp),
+        ..NicRequest::default()
+    };
+    let names = |nics: &[NicRequest]| {
+        let tree = tree(networkd());
+        let mut workspace = GuestWorkspace::new(&tree);
+        set_nics(&mut workspace, nics).unwrap();
+        assert!(workspace.names(b"/etc/systemd/network/99-default.link.d").is_empty());
+        let removed = workspace.edits().iter().filter(|edit| edit.reason.contains("names interfaces"));
+        let removed: Vec<String> = removed.map(|edit| edit.path.clone()).collect();
+        let named = ["00-aaa.link", "10-lan.link", "50-old.link", "99-default.link.d/x.conf"];
+        assert_eq!(removed, named.map(|name| format!("/etc/systemd/network/{name}")));
+        let names = workspace.names(b"/etc/systemd/network");
+        let text = |name: Vec<u8>| String::from_utf8(name).unwrap();
+        names.into_iter().map(text).filter(|name| name.ends_with(".link")).collect::<Vec<String>>()
+    };
+    // What only has settings for adapters stays where it hides no name.
+    assert_eq!(names(&[dhcp(None)]), ["00-a.link", "00-mtu.link", "73-usb.link"]);
+    assert_eq!(names(&[dhcp(None), dhcp(Some("dmz"))]), ["00-dmz.link", "00-mtu.link", "73-usb.link"]);
+}
+
+#[test]
 fn what_one_of_several_interfaces_cannot_have_is_refused_by_its_place() {
     let nics = [
         NicRequest { method: Some(NicMethod::None), ..NicRequest::default() },
