@@ -252,6 +252,32 @@ fn what_one_of_several_interfaces_cannot_have_is_refused_by_its_place() {
 }
 
 #[test]
+fn name_servers_that_networkmanager_would_drop_are_refused() {
+    let manager = || {
+        enabled(
+            "/usr/lib/systemd/system/NetworkManager.service",
+            "/etc/systemd/system/multi-user.target.wants/NetworkManager.service",
+        )
+    };
+    let nic = |method: NicMethod, addresses: &[&str]| NicRequest {
+        method: Some(method),
+        addresses: Some(addresses.iter().map(|address| (*address).to_owned()).collect()),
+        dns: Some(vec!["2001:db8::53".into(), "192.0.2.53".into()]),
+        ..NicRequest::default()
+    };
+    for refused in [nic(NicMethod::Static, &["2001:db8::2/64"]), nic(NicMethod::None, &[])] {
+        let error = set(manager(), refused, &[]).unwrap_err();
+        assert_eq!((error.field(), error.kind()), (Some("nics[0].dns"), ErrorKind::Unsupported));
+    }
+    let both = nic(NicMethod::Static, &["2001:db8::2/64", "192.0.2.2/24"]);
+    for kept in [both, nic(NicMethod::Dhcp, &[])] {
+        let path = "/etc/NetworkManager/system-connections/eth0.nmconnection";
+        let text = set(manager(), kept, &[path]).unwrap()[0].1.clone().unwrap();
+        assert!(text.contains("\ndns=192.0.2.53;\n") && text.contains("\ndns=2001:db8::53;\n"), "{text}");
+    }
+}
+
+#[test]
 fn a_tree_without_a_known_network_is_refused_by_field() {
     let error = set(vec![("/etc/hostname", file("a\n"))], wanted(), &[]).unwrap_err();
     assert_eq!((error.field(), error.kind()), (Some("nics"), ErrorKind::Unsupported));
