@@ -4,7 +4,7 @@ use diskwright_core::ReadAt;
 
 use diskwright_lint::Kind;
 
-use crate::support::{self, Package, broken, ova, packed, vagrant, valid, vhd, vhdx};
+use crate::support::{Package, broken, ova, packed, text, vagrant, valid, vhd, vhdx, vmdk};
 
 #[test]
 fn valid_files_of_every_kind_have_no_findings() {
@@ -170,6 +170,25 @@ fn a_box_is_clean_packed_or_not() {
 }
 
 #[test]
+fn a_packed_box_with_a_long_disk_is_clean_though_its_tables_stand_far_from_their_directory() {
+    // More tables than the box may be unpacked for, all of them more than 16 MiB before the end.
+    let (disk, directory, size) = vmdk::long_stream(80, 280);
+    let mut members = vagrant::virtualbox();
+    members[1].bytes = text::ovf_text_of(disk.len(), size).into_bytes();
+    members[2].bytes = disk;
+    let plain = ova::tar(&members);
+    // A table that is said where another one stands is found, packed or not.
+    members[2].bytes.copy_within(directory..directory + 4, directory + 4);
+    let wrong = ova::tar(&members);
+    for (bytes, found) in [(plain, vec![]), (wrong, vec!["vmdk-table-entry"])] {
+        let packed = packed::gzip_stored(&bytes);
+        for package in [Package::new("web-1.box", bytes), Package::new("web-1.box", packed)] {
+            assert_eq!(broken(&package.lint()), found);
+        }
+    }
+}
+
+#[test]
 fn deep_and_wide_documents_are_refused() {
     let deep = format!("<Envelope>{}", "<a>".repeat(100_000));
     assert_eq!(broken(&Package::new("x.ovf", deep).lint()), ["ovf-well-formed"]);
@@ -222,7 +241,7 @@ fn a_name_that_leads_out_of_the_folder_is_not_followed() {
     let inner = directory.path().join("inner");
     std::fs::create_dir(&inner).unwrap();
     std::fs::write(directory.path().join("disk.vmdk"), b"KDMV").unwrap();
-    let machine = support::text::vmx().edited("\"disk.vmdk\"", "\"../disk.vmdk\"");
+    let machine = text::vmx().edited("\"disk.vmdk\"", "\"../disk.vmdk\"");
     let path = inner.join("img.vmx");
     std::fs::write(&path, &machine.files["img.vmx"]).unwrap();
     assert_eq!(broken(&diskwright_lint::lint(&path).unwrap()), ["vmx-disk-file"]);
