@@ -1,10 +1,12 @@
 //! Valid files, cut anywhere and with every field set to extremes: findings or an error, never a panic.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use diskwright_core::ReadAt;
 
 use diskwright_lint::Kind;
 
-use crate::support::{Package, broken, ova, packed, text, vagrant, valid, vhd, vhdx, vmdk};
+use crate::support::{Package, broken, ova, packed, reader, text, vagrant, valid, vhd, vhdx, vmdk};
 
 #[test]
 fn valid_files_of_every_kind_have_no_findings() {
@@ -194,6 +196,34 @@ fn deep_and_wide_documents_are_refused() {
     assert_eq!(broken(&Package::new("x.ovf", deep).lint()), ["ovf-well-formed"]);
     let wide = format!("<Envelope>{}</Envelope>", "<a/>".repeat(100_000));
     assert_eq!(broken(&Package::new("x.ovf", wide).lint()), ["ovf-well-formed"]);
+}
+
+/// A file that counts how often it is read.
+struct Counted {
+    bytes: Vec<u8>,
+    reads: AtomicUsize,
+}
+
+impl ReadAt for Counted {
+    fn size(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> std::io::Result<()> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        reader(&self.bytes).read_exact_at(offset, buf)
+    }
+}
+
+#[test]
+fn a_vhd_whose_blocks_all_lie_in_one_place_is_read_once() {
+    let bytes = vhd::dynamic_in_one_place().files["disk.vhd"].clone();
+    let file = Counted { bytes, reads: AtomicUsize::new(0) };
+    let report = diskwright_lint::lint_source("disk.vhd", &file, &diskwright_lint::Alone).unwrap();
+    assert_eq!(broken(&report), ["vhd-azure-type", "vhd-block-overlap"]);
+    // Of the sectors of one block alone there are 32, and 128 entries name it.
+    let reads = file.reads.into_inner();
+    assert!(reads < 32, "{reads} reads");
 }
 
 /// An archive with 9 GiB of nothing in a member, which is not in memory.
