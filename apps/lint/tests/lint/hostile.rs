@@ -139,6 +139,27 @@ fn a_vhdx_cut_anywhere_is_reported() {
 }
 
 #[test]
+fn a_vhdx_with_items_that_are_empty_or_of_a_user_is_clean() {
+    let entry = |id: &[u8], offset: u32, len: u32| {
+        [id, &offset.to_le_bytes(), &len.to_le_bytes(), &1_u32.to_le_bytes(), &[0; 4]].concat()
+    };
+    // A user's item may have the id of one of the system, be it that of a parent.
+    let disk_size = vhdx::dynamic().files["disk.vhdx"][vhdx::METADATA + 64..][..16].to_vec();
+    let items = [entry(&[9; 16], 0, 0), entry(&disk_size, 65_600, 4), entry(&vhdx::PARENT, 65_600, 4)];
+    let disk = vhdx::with(&[(vhdx::METADATA + 10, &[8]), (vhdx::METADATA + 192, &items.concat())]);
+    assert_eq!(broken(&disk.lint()), [""; 0]);
+}
+
+#[test]
+fn a_vhdx_with_one_valid_header_can_be_read() {
+    let [first, second] = vhdx::HEADERS;
+    for damage in [(first, b"k"), (second, b"k"), (first + 4, b"k"), (second + 4, b"k")] {
+        let report = vhdx::dynamic().patched(damage.0, damage.1).lint();
+        assert!(!report.has_errors() && !report.findings.is_empty(), "{:?}", report.findings);
+    }
+}
+
+#[test]
 fn a_fixed_vhd_of_whole_mib_is_clean_packed_or_not() {
     let disk = vhd::fixed(20 << 20);
     assert_eq!(broken(&disk.lint()), [""; 0]);
