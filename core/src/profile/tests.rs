@@ -436,3 +436,21 @@ fn fields_of_accounts_have_the_names_of_where_they_were_asked() {
     assert_eq!(field(Origin::Flag), "--user [0] name");
     assert_eq!(field(Origin::Request), "users[0].name");
 }
+
+#[test]
+fn a_route_needs_an_address_of_its_family_unless_addresses_come_by_dhcp() {
+    let fields = |nic: &str| {
+        let route = r#""routes": [{"to": "198.51.100.0/24", "via": "192.0.2.1"}]"#;
+        let json = format!("{{\"nics\": [{{{nic}{route}}}]}}");
+        let profile = Profile::from_json(json.as_bytes()).unwrap();
+        let layers = [Layer { origin: Origin::Profile, profile: &profile }];
+        let error = Settings::resolve(&layers, None, &TreeFacts::default()).err();
+        error.map(|error| error.field().unwrap_or_default().to_owned())
+    };
+    let refused = Some("nics[0].routes[0].via".to_owned());
+    assert_eq!(fields(r#""addresses": ["2001:db8::2/64"], "#), refused);
+    assert_eq!(fields(r#""method": "none", "#), refused);
+    assert_eq!(fields(r#""addresses": ["2001:db8::2/64", "192.0.2.2/24"], "#), None);
+    assert_eq!(fields(r#""method": "dhcp", "#), None);
+    assert_eq!(fields(""), None);
+}
