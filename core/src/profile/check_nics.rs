@@ -40,6 +40,9 @@ pub(super) fn problems(settings: &Settings, problems: &mut Problems) {
 }
 
 /// Those of one interface.
+///
+/// # Reference
+/// systemd, `ifname_valid_full`: the names that udev takes.
 fn nic_problems(nic: &NicRequest, refuse: &mut dyn FnMut(&str, String)) {
     if let Some(name) = &nic.name {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
@@ -48,6 +51,10 @@ fn nic_problems(nic: &NicRequest, refuse: &mut dyn FnMut(&str, String)) {
                 "name",
                 format!("{} is not an interface's name: 1 to 15 letters and digits", quoted(name)),
             );
+        } else if matches!(name.as_str(), "all" | "default") || name.bytes().all(|byte| byte.is_ascii_digit())
+        {
+            // sysctl has directories of the former for all interfaces, and a number is an interface's index.
+            refuse("name", format!("{} is a name that systemd-udevd gives no interface", quoted(name)));
         }
     }
     let addresses = nic.addresses.as_deref().unwrap_or_default();

@@ -420,6 +420,18 @@ fn interfaces_have_names_and_default_gateways_of_their_own() {
     assert_eq!(refused(&format!("[{{{address}}}, {{{of_v6}}}, {{{address}}}]")), ["nics[2].gateways"]);
     assert_eq!(refused(r#"[{"name": "lan0"}, {}, {"name": "lan0"}]"#), ["nics[2].name"]);
     assert_eq!(refused(r#"[{"name": "eth1"}, {}]"#), ["nics[0].name", "nics[1].name"]);
+    for (name, is_taken) in [
+        ("lo", false),
+        ("all", false),
+        ("default", false),
+        ("0", false),
+        ("012345678901234", false),
+        ("0a", true),
+        ("all0", true),
+        ("-", true),
+    ] {
+        assert_eq!(refused(&format!(r#"[{{"name": "{name}"}}]"#)).is_empty(), is_taken, "{name}");
+    }
     assert!(refused(&format!("[{}]", ["{}"; 10].join(","))).is_empty());
     assert_eq!(refused(&format!("[{}]", ["{}"; 11].join(","))), ["nics"]);
 }
