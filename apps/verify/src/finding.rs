@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::{Value, json};
@@ -92,6 +93,8 @@ pub(crate) struct Findings {
     pub(crate) volume: Option<String>,
     /// Path in the guest without leading slash, while an entry is looked at.
     pub(crate) path: Option<Vec<u8>>,
+    /// Of the disks at hand, by their numbers from 0: image, and number from 1 where that image has several.
+    places: BTreeMap<usize, (String, Option<usize>)>,
     list: Vec<Finding>,
     unlisted: u64,
 }
@@ -99,6 +102,19 @@ pub(crate) struct Findings {
 impl Findings {
     pub(crate) fn new(image: &str) -> Self {
         Self { image: image.to_owned(), ..Self::default() }
+    }
+
+    /// Says how what is found on a disk, the `number`th from 0, is named.
+    pub(crate) fn place(&mut self, number: usize, image: &str, disk: Option<usize>) {
+        self.places.insert(number, (image.to_owned(), disk));
+    }
+
+    /// What comes is about the `number`th disk, from 0; one without a place stands in the image that is looked at.
+    pub(crate) fn go_to(&mut self, number: usize) {
+        if let Some((image, disk)) = self.places.get(&number) {
+            self.image.clone_from(image);
+            self.disk = *disk;
+        }
     }
 
     /// One more, about a structure.

@@ -120,9 +120,12 @@ impl Verifier {
         let made = Made::new(&self.report, &name);
         let mut disks = container::open(path, &made, &mut findings).map_err(located)?;
         let own: Vec<usize> = disks.keys().copied().collect();
-        self.open_partners(path, &made, &mut disks)?;
         for number in &own {
-            findings.disk = (own.len() > 1).then_some(number.saturating_add(1));
+            findings.place(*number, &name, (own.len() > 1).then_some(number.saturating_add(1)));
+        }
+        self.open_partners(path, &made, &mut disks, &mut findings)?;
+        for number in &own {
+            findings.go_to(*number);
             self.check_disk(&disks, *number, &mut findings).map_err(located)?;
         }
         Ok(Outcome::of(findings))
@@ -130,7 +133,13 @@ impl Verifier {
 
     /// Opens the disks, in files beside that of a bare disk, on which volume groups of the disk go on. What is wrong with their
     /// containers is found when they are verified.
-    fn open_partners(&self, path: &Path, made: &Made<'_>, disks: &mut Disks) -> Result<()> {
+    fn open_partners(
+        &self,
+        path: &Path,
+        made: &Made<'_>,
+        disks: &mut Disks,
+        findings: &mut Findings,
+    ) -> Result<()> {
         let listed = disks.keys().filter_map(|number| self.report.disks.get(*number));
         let groups = listed.flat_map(|record| &record.volume_groups);
         let wanted: BTreeSet<usize> =
@@ -144,6 +153,7 @@ impl Verifier {
                 Some(_) => error,
             })?;
             disks.extend(opened.into_iter().filter(|(opened, _)| *opened == number));
+            findings.place(number, name, None);
         }
         Ok(())
     }

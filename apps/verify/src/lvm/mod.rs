@@ -44,6 +44,14 @@ struct Member<'a> {
     partition: &'a PartitionRecord,
 }
 
+impl Member<'_> {
+    /// Whether a piece, which is on one partition, is on this one.
+    fn has(&self, piece: &Piece<'_>) -> bool {
+        let place = piece.start.checked_sub(self.partition.start);
+        self.number == piece.number && place.is_some_and(|place| place < self.partition.size)
+    }
+}
+
 /// The numbers, from 0, of the disks that have a part of a group.
 pub(crate) fn disks_of(group: &VolumeGroupRecord, records: &[DiskRecord]) -> BTreeSet<usize> {
     let has_part = |record: &DiskRecord| record.partitions.iter().any(|one| one.is_of(&group.name));
@@ -74,7 +82,8 @@ pub(crate) fn check<'a>(
         members.extend(own.map(|partition| Member { number, disk, partition }));
     }
     let mut texts = Vec::new();
-    for Member { disk, partition, .. } in members.iter().copied() {
+    for Member { number, disk, partition } in members.iter().copied() {
+        findings.go_to(number);
         findings.partition = Some(partition.number);
         let end = partition.start.checked_add(partition.size).filter(|end| *end <= disk.size());
         let physical = match end {
@@ -88,9 +97,10 @@ pub(crate) fn check<'a>(
             texts.extend(physical.text);
         }
     }
-    let first = members.first().map(|member| member.partition);
-    findings.partition = first.map(|partition| partition.number);
-    let first = first.map_or(0, |partition| partition.start.saturating_add(4608));
+    let first = members.first();
+    findings.go_to(first.map_or(home, |member| member.number));
+    findings.partition = first.map(|member| member.partition.number);
+    let first = first.map_or(0, |member| member.partition.start.saturating_add(4608));
     let mut check = Check { at: first, findings };
     let volumes = match texts.first().map(|text| Section::parse(text)) {
         Some(Ok(text)) if texts.iter().all(|other| Some(other) == texts.first()) => {
@@ -108,6 +118,7 @@ pub(crate) fn check<'a>(
     };
     let volumes = volumes.unwrap_or_default();
     check_free(&members, &volumes, findings)?;
+    findings.go_to(home);
     findings.partition = None;
     let mut volumes: Vec<Option<MappedVolume<'a>>> = volumes.into_iter().collect();
     volumes.resize_with(group.volumes.len(), || None);
@@ -126,11 +137,15 @@ fn check_free(
     let mut taken: BTreeMap<usize, Runs> = BTreeMap::new();
     for piece in volumes.iter().flatten().flat_map(|volume| &volume.pieces) {
         if taken.entry(piece.number).or_default().take(piece.start, piece.len).is_err() {
+            findings.go_to(piece.number);
+            findings.partition =
+                members.iter().find(|member| member.has(piece)).map(|member| member.partition.number);
             let found = format!("{} bytes from {}", piece.len, piece.start);
             findings.add("lvm-metadata", STRUCTURE, Some(piece.start), "extents of one volume", found);
         }
     }
     for Member { number, disk, partition } in members.iter().copied() {
+        findings.go_to(number);
         findings.partition = Some(partition.number);
         let from = partition.start.saturating_add(DATA_START);
         let to = partition.start.saturating_add(partition.size).min(disk.size());

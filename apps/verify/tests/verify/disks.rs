@@ -110,6 +110,40 @@ fn a_finding_in_an_image_of_several_disks_names_the_disk() {
 }
 
 #[test]
+fn what_is_wrong_with_a_group_is_named_with_the_disk_and_the_file_where_it_is() {
+    let made = Made::new("vmware", false, &[], SPANNING);
+    let mut report = made.report.clone();
+    let physical = report.disks[1].partitions[1].physical_volume.as_mut().unwrap();
+    physical.uuid = physical.uuid.replacen(|_| true, "_", 1);
+    let verifier =
+        diskwright_verify::Verifier::new(report).with_own_digests(diskwright_verify::OwnDigests::Skip);
+    let outcome = verifier.verify(&made.folder.path().join("small.vmx")).unwrap();
+    let label = outcome.findings.iter().find(|one| one.code == "lvm-label").unwrap();
+    assert!(label.to_string().starts_with("small.vmx disk 2 partition 2 [LVM label]"), "{label}");
+    // The text of the metadata that is read is the first disk's.
+    let metadata = outcome.findings.iter().find(|one| one.code == "lvm-metadata").unwrap();
+    assert!(metadata.to_string().starts_with("small.vmx disk 1 partition 2 [LVM metadata]"), "{metadata}");
+
+    let spare = SPANNING.replace(r#""mount_point": "/"}"#, r#""mount_point": "/", "size": "16M"}"#);
+    let spare = spare.replace(r#""size": "4M", "grow""#, r#""size": "8M", "grow""#);
+    let made = Made::new("raw", false, &[], &spare);
+    let partition = &made.report.disks[1].partitions[1];
+    let file = std::fs::OpenOptions::new().write(true).open(made.folder.path().join("small-disk2.raw"));
+    let file = file.unwrap();
+    // In the label, and in an extent of no volume.
+    for place in [512 + 200, partition.size - (1 << 20) - 512] {
+        file.write_all_at(b"\xff", partition.start + place).unwrap();
+    }
+    let found = findings(&made, "small.raw");
+    assert!(found.iter().any(|one| one.code == "lvm-label"), "{found:#?}");
+    assert!(found.iter().any(|one| one.code == "free-space"), "{found:#?}");
+    for one in found {
+        let place = (one.image.as_str(), one.disk, one.partition);
+        assert_eq!(place, ("small-disk2.raw", None, Some(2)), "{one}");
+    }
+}
+
+#[test]
 fn a_group_that_goes_on_in_a_file_that_is_not_there_is_no_clean_image() {
     let made = Made::new("raw", false, &[], SPANNING);
     std::fs::remove_file(made.folder.path().join("small-disk2.raw")).unwrap();
