@@ -37,13 +37,16 @@ use crate::workspace::Workspace;
 pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<bool> {
     let options = Options::parse(words)?;
     let files: BTreeSet<&str> = PARTS.iter().flat_map(|part| part.files()).collect();
-    let chosen = parts::choose(PARTS, list::of_files(workspace, &files.into_iter().collect::<Vec<_>>())?);
+    let all = list::of_files(workspace, &files.into_iter().collect::<Vec<_>>())?;
+    parts::ensure_filled(PARTS, &all)?;
+    let chosen = parts::choose(PARTS, all);
     let folder = workspace.target.join("mutants");
     std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     let mut records = Records::read(folder.join("results.json"))?;
     if options.fresh {
         records.forget();
     }
+    records.forget_but(&chosen.iter().flatten().map(|mutant| mutant.key.as_str()).collect());
     if !options.table {
         Run::new(workspace, &folder, &chosen)?.all(&options, &chosen, &mut records)?;
     }
@@ -70,7 +73,7 @@ pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<bool> {
 fn sample(mutants: Vec<Mutant>, records: &Records) -> Vec<Mutant> {
     let mut viable = 0;
     let is_in = |mutant: &Mutant| {
-        viable += usize::from(records.of(&mutant.name) != Some(Fate::Unviable));
+        viable += usize::from(records.of(mutant) != Some(Fate::Unviable));
         viable <= SAMPLE
     };
     let mut is_in = is_in;
@@ -103,10 +106,10 @@ impl<'a> Run<'a> {
     fn all(mut self, options: &Options, chosen: &'a [Vec<Mutant>], records: &mut Records) -> Result<()> {
         let woven: Vec<(u32, &Mutant)> =
             self.woven.iter().map(|(number, mutant)| (*number, *mutant)).collect();
-        let is_known = |mutant: &Mutant| records.of(&mutant.name) == Some(Fate::Unviable);
+        let is_known = |mutant: &Mutant| records.of(mutant) == Some(Fate::Unviable);
         let known = woven.iter().filter(|(_, mutant)| is_known(mutant)).map(|(number, _)| *number).collect();
         for number in self.tree.weave(&woven, known)? {
-            records.keep(&self.woven[&number].name, Fate::Unviable)?;
+            records.keep(self.woven[&number], Fate::Unviable)?;
         }
         // Those that need a build of their own come last.
         for is_woven in [true, false] {
@@ -115,15 +118,15 @@ impl<'a> Run<'a> {
                 let mut viable = 0;
                 for mutant in mutants {
                     number += 1;
-                    let known = records.of(&mutant.name).filter(|fate| *fate != Fate::Survived);
+                    let known = records.of(mutant).filter(|fate| *fate != Fate::Survived);
                     let is_due = known.is_none() && (part.is_whole || viable < SAMPLE);
                     let is_now = self.woven.contains_key(&number) == is_woven;
                     if is_due && is_now && options.wants(&mutant.name) {
                         let fate = self.one(number, mutant)?;
                         println!("{fate:?}: {}", mutant.name);
-                        records.keep(&mutant.name, fate)?;
+                        records.keep(mutant, fate)?;
                     }
-                    viable += usize::from(records.of(&mutant.name) != Some(Fate::Unviable));
+                    viable += usize::from(records.of(mutant) != Some(Fate::Unviable));
                 }
             }
         }

@@ -35,7 +35,9 @@ impl Count {
     }
 
     fn is_reached(&self) -> bool {
-        self.tried() == self.viable() && (self.killed + self.timed_out) * 100 >= self.tried() * GOAL
+        self.tried() > 0
+            && self.tried() == self.viable()
+            && (self.killed + self.timed_out) * 100 >= self.tried() * GOAL
     }
 
     fn row(&self, figure: &str, how: &str) -> String {
@@ -76,7 +78,7 @@ pub(crate) fn judge(
     for (part, mutants) in PARTS.iter().zip(chosen) {
         let mut count = Count { chosen: mutants.len(), ..Count::default() };
         for mutant in mutants {
-            match records.of(&mutant.name) {
+            match records.of(mutant) {
                 None => is_known = false,
                 Some(Fate::Killed) => count.killed += 1,
                 Some(Fate::TimedOut) => count.timed_out += 1,
@@ -92,7 +94,10 @@ pub(crate) fn judge(
             }
         }
         if count.tried() == count.viable() && !count.is_reached() {
-            problems.push(format!("of {} less than {GOAL} % are killed", part.name));
+            match count.tried() {
+                0 => problems.push(format!("no mutant of {} can be tried", part.name)),
+                _ => problems.push(format!("of {} less than {GOAL} % are killed", part.name)),
+            }
         }
         rows.push(count.row(&format!("Mutants of {} that tests kill", part.name), &how(part)));
         total = total.plus(&count);
@@ -161,7 +166,7 @@ mod tests {
     use super::super::list::tests::mutant;
     use super::*;
 
-    /// Ten mutants of the first part, none of the others; `survivors` of them survive and the others are killed.
+    /// Ten mutants of the first part, which is the only one; `survivors` of them survive and the others are killed.
     fn judged(name: &str, survivors: usize, known: usize, explained: &str) -> Verdict {
         let path =
             std::env::temp_dir().join(format!("diskwright-mutants-{name}-{}.json", std::process::id()));
@@ -169,10 +174,10 @@ mod tests {
         let mutants: Vec<Mutant> = (0..10).map(|number| mutant(&format!("m{number}"))).collect();
         for (at, mutant) in mutants.iter().take(known).enumerate() {
             let fate = if at < survivors { Fate::Survived } else { Fate::Killed };
-            records.keep(&mutant.name, fate).unwrap();
+            records.keep(mutant, fate).unwrap();
         }
         std::fs::remove_file(path).unwrap();
-        judge(&[mutants, Vec::new(), Vec::new()], &records, &explanations(explained))
+        judge(&[mutants], &records, &explanations(explained))
     }
 
     #[test]
@@ -191,6 +196,19 @@ mod tests {
         let bad = judged("few", 2, 10, "- `m0`: equal\n- `m1`: equal");
         assert_eq!(bad.problems, ["of checksums less than 85 % are killed"]);
         assert!(bad.table.contains("| at least 85 % | 8 of 10 killed: 80.0 %; 0 more do not compile | no |"));
+    }
+
+    #[test]
+    fn a_part_of_which_nothing_can_be_tried_is_not_in_order() {
+        let path = std::env::temp_dir().join(format!("diskwright-mutants-empty-{}.json", std::process::id()));
+        let mut records = Records::read(path.clone()).unwrap();
+        records.keep(&mutant("m"), Fate::Unviable).unwrap();
+        std::fs::remove_file(path).unwrap();
+        for mutants in [Vec::new(), vec![mutant("m")]] {
+            let verdict = judge(&[mutants], &records, &BTreeMap::new());
+            assert_eq!(verdict.problems, ["no mutant of checksums can be tried"]);
+            assert!(!verdict.table.contains("do not compile | yes |"), "{}", verdict.table);
+        }
     }
 
     #[test]
