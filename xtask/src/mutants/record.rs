@@ -11,18 +11,21 @@ use super::list::Mutant;
 pub(crate) enum Fate {
     /// A test failed.
     Killed,
-    /// No test came to its end within the time.
+    /// A test program did not come to its end within the time, twice.
     TimedOut,
     Survived,
     /// It does not compile.
     Unviable,
+    /// It failed in a way that tells nothing of the tests.
+    Unclear,
 }
 
-const NAMES: [(Fate, &str); 4] = [
+const NAMES: [(Fate, &str); 5] = [
     (Fate::Killed, "killed"),
     (Fate::TimedOut, "timed out"),
     (Fate::Survived, "survived"),
     (Fate::Unviable, "unviable"),
+    (Fate::Unclear, "unclear"),
 ];
 
 /// What is known of each mutant, by its key; in a file, so that a run that was stopped goes on.
@@ -60,6 +63,11 @@ impl Records {
         self.fates.get(&mutant.key).copied()
     }
 
+    /// Whether the mutant is not tried again: a better test may kill another one, or the machine do better.
+    pub(crate) fn is_settled(&self, mutant: &Mutant) -> bool {
+        matches!(self.of(mutant), Some(Fate::Killed | Fate::TimedOut | Fate::Unviable))
+    }
+
     /// Keeps what became of a mutant, in the file too.
     pub(crate) fn keep(&mut self, mutant: &Mutant, fate: Fate) -> Result<()> {
         self.fates.insert(mutant.key.clone(), fate);
@@ -89,11 +97,13 @@ mod tests {
         let path = folder.join("results.json");
         let mut records = Records::read(path.clone()).unwrap();
         assert_eq!(records.of(&mutant("a")), None);
-        for (name, (fate, _)) in ["a", "b", "c", "d"].into_iter().zip(NAMES) {
+        for (name, (fate, _)) in ["a", "b", "c", "d", "e"].into_iter().zip(NAMES) {
             records.keep(&mutant(name), fate).unwrap();
         }
         let again = Records::read(path.clone()).unwrap();
         assert_eq!(again.of(&mutant("b")), Some(Fate::TimedOut));
+        let settled = ["a", "b", "c", "d", "e", "f"].map(|name| again.is_settled(&mutant(name)));
+        assert_eq!(settled, [true, true, false, true, false, false]);
         assert_eq!(again.fates, records.fates);
         std::fs::write(&path, r#"{"a": "eaten"}"#).unwrap();
         assert!(Records::read(path).is_err());

@@ -21,12 +21,13 @@ struct Count {
     timed_out: usize,
     unviable: usize,
     survived: usize,
+    unclear: usize,
     explained: usize,
 }
 
 impl Count {
     fn tried(&self) -> usize {
-        self.killed + self.timed_out + self.survived
+        self.killed + self.timed_out + self.survived + self.unclear
     }
 
     /// Mutants that compile, as far as it is known.
@@ -47,12 +48,16 @@ impl Count {
             0 => String::new(),
             some => format!(", {some} of them by the limit of time"),
         };
+        let unclear = match self.unclear {
+            0 => String::new(),
+            some => format!("; {some} unclear"),
+        };
         let so_far = match self.viable() - self.tried() {
             0 => String::new(),
             left => format!("; {left} not tried yet"),
         };
         let found = format!(
-            "{dead} of {} killed{by_time}: {}.{} %; {} more do not compile{so_far}",
+            "{dead} of {} killed{by_time}: {}.{} %; {} more do not compile{unclear}{so_far}",
             self.tried(),
             share / 10,
             share % 10,
@@ -83,6 +88,10 @@ pub(crate) fn judge(
                 Some(Fate::Killed) => count.killed += 1,
                 Some(Fate::TimedOut) => count.timed_out += 1,
                 Some(Fate::Unviable) => count.unviable += 1,
+                Some(Fate::Unclear) => {
+                    count.unclear += 1;
+                    problems.push(format!("came to no clear end: {}", mutant.name));
+                }
                 Some(Fate::Survived) => {
                     count.survived += 1;
                     survivors.insert(mutant.name.as_str());
@@ -128,6 +137,7 @@ impl Count {
             timed_out: self.timed_out + other.timed_out,
             unviable: self.unviable + other.unviable,
             survived: self.survived + other.survived,
+            unclear: self.unclear + other.unclear,
             explained: self.explained + other.explained,
         }
     }
@@ -209,6 +219,20 @@ mod tests {
             assert_eq!(verdict.problems, ["no mutant of checksums can be tried"]);
             assert!(!verdict.table.contains("do not compile | yes |"), "{}", verdict.table);
         }
+    }
+
+    #[test]
+    fn what_came_to_no_clear_end_is_not_killed() {
+        let path =
+            std::env::temp_dir().join(format!("diskwright-mutants-unclear-{}.json", std::process::id()));
+        let mut records = Records::read(path.clone()).unwrap();
+        records.keep(&mutant("a"), Fate::Killed).unwrap();
+        records.keep(&mutant("b"), Fate::Unclear).unwrap();
+        std::fs::remove_file(path).unwrap();
+        let verdict = judge(&[vec![mutant("a"), mutant("b")]], &records, &BTreeMap::new());
+        let problems = ["came to no clear end: b", "of checksums less than 85 % are killed"];
+        assert_eq!(verdict.problems, problems);
+        assert!(verdict.table.contains("1 of 2 killed: 50.0 %; 0 more do not compile; 1 unclear | no |"));
     }
 
     #[test]
