@@ -212,6 +212,11 @@ impl BootRequest<'_> {
         let facts = DiskFacts::of(self)?;
         Ok(menu::true_options(&facts.menu_request(self), options))
     }
+
+    /// Whether a device specification (`UUID=…`, a path below `/dev`) names the root file system of the new disk.
+    pub(crate) fn names_root(&self, spec: &str) -> bool {
+        self.disk.mounted_at(b"/").is_some_and(|root| menu::is_among(&specifications(root), spec))
+    }
 }
 
 impl BootPlan {
@@ -260,6 +265,8 @@ struct DiskFacts {
     root_device: Option<String>,
     swap_device: Option<String>,
     known: Vec<String>,
+    root_names: Vec<String>,
+    swap_names: Vec<String>,
     renamed: Vec<(String, String)>,
 }
 
@@ -288,6 +295,8 @@ impl DiskFacts {
             root_device: device(root),
             swap_device: swap.and_then(device),
             known: request.disk.volumes.iter().flat_map(specifications).collect(),
+            root_names: specifications(root),
+            swap_names: request.disk.swaps().flat_map(specifications).collect(),
             renamed: request.identifiers.pairs().map(|(old, new)| (old.to_owned(), new.to_owned())).collect(),
         })
     }
@@ -300,6 +309,8 @@ impl DiskFacts {
             root_device: self.root_device.as_deref(),
             swap_device: self.swap_device.as_deref(),
             known: &self.known,
+            root_names: &self.root_names,
+            swap_names: &self.swap_names,
             renamed: &self.renamed,
             parameters: request.parameters,
             scanned_cmdline: request.scanned_cmdline,

@@ -237,13 +237,20 @@ impl Judge<'_> {
             return Verdict::Boots;
         }
         let value = option.trim_start_matches("root=");
-        // Whether a disk is called so depends on the machine.
+        // Whether a disk is called so depends on the machine, and whether an initial RAM disk makes a logical volume active that it is
+        // not given the path of depends on its scripts.
         let is_device = value.strip_prefix("/dev/").is_some_and(|name| !name.contains('/'));
-        let (severity, verdict) = match is_device {
+        let is_root = request.names_root(value);
+        let (severity, verdict) = match is_device || is_root {
             true => (Severity::Warning, Verdict::Unknown),
             false => (self.gravest, Verdict::DoesNotBoot),
         };
-        let what = format!("the kernel parameter {option} names no file system of the new disk");
+        let what = match is_root {
+            true => format!(
+                "the kernel parameter {option} names the root's logical volume by what is in it, not by its path"
+            ),
+            false => format!("the kernel parameter {option} names no file system of the new disk"),
+        };
         let remedy = "leave it out: boot menus name the root of the new disk";
         self.tell(Finding::new("stale-root", severity, what, remedy));
         verdict

@@ -8,6 +8,7 @@ use crate::boot::{BootRequest, kernels};
 use crate::format::Hardware;
 use crate::guest::{IdentifierMap, Volume, VolumePlace, VolumesOfTheDisk};
 use crate::initramfs::{CpioWriter, Initramfs, Item};
+use crate::lvm::LogicalVolumeName;
 use crate::profile::{Firmware as WantedFirmware, FirmwareParts};
 use crate::tree::Findings;
 use crate::{BytesReader, Monitor, Timestamp};
@@ -313,6 +314,20 @@ fn a_root_that_the_order_names_must_be_on_the_disk() {
     assert_eq!(verdict("root=LABEL=old"), (Verdict::DoesNotBoot, Some(Severity::Blocking)));
     assert_eq!(verdict("root=/dev/mapper/vg-root"), (Verdict::DoesNotBoot, Some(Severity::Blocking)));
     assert_eq!(verdict("root=/dev/sda2"), (Verdict::Unknown, Some(Severity::Warning)));
+}
+
+#[test]
+fn a_logical_volume_named_by_what_is_in_it_may_be_found() {
+    let told_of = |root: &str| {
+        let mut case = Case::new(ramdisk(&PRESENT, &TOOLS), &[DiskController::VirtioBlock]);
+        case.disk.volumes[0].logical_volume = LogicalVolumeName::of_device("/dev/vg/root");
+        case.parameters = vec![format!("root={root}")];
+        told(&case.answer()).into_iter().find(|(id, _)| *id == "stale-root").map(|(_, severity)| severity)
+    };
+    assert_eq!(told_of("/dev/vg/root"), None);
+    assert_eq!(told_of(&format!("UUID={ROOT}")), Some(Severity::Warning));
+    assert_eq!(told_of(&format!("/dev/disk/by-uuid/{ROOT}")), Some(Severity::Warning));
+    assert_eq!(told_of(&format!("UUID={OLD}")), Some(Severity::Blocking));
 }
 
 #[test]

@@ -33,6 +33,10 @@ pub struct MenuRequest<'a> {
     pub swap_device: Option<&'a str>,
     /// Further device specifications that are true on the new disk: `LABEL=…`, `PARTUUID=…`, `UUID=…`.
     pub known: &'a [String],
+    /// Those of them that name the root file system.
+    pub root_names: &'a [String],
+    /// Those of them that name swap space.
+    pub swap_names: &'a [String],
     /// Identifiers that change: old, new.
     pub renamed: &'a [(String, String)],
     /// Kernel parameters of the profile.
@@ -177,11 +181,17 @@ pub(super) fn true_options(request: &MenuRequest<'_>, options: &str) -> String {
     rules(request).without_appended().fixed(options)
 }
 
+/// Whether one of `names` is the device specification `spec`, however either is written.
+pub(super) fn is_among(names: &[String], spec: &str) -> bool {
+    names.iter().any(|name| options::normal_spec(name) == options::normal_spec(spec))
+}
+
 fn rules<'a>(request: &MenuRequest<'a>) -> OptionRules<'a> {
     let MenuRequest { root_uuid, swap_uuid, known, renamed, parameters, separate_boot_uuid, .. } = *request;
     let boot = separate_boot_uuid.map(|uuid| format!("UUID={uuid}"));
     let known: Vec<String> = known.iter().cloned().chain(boot).collect();
     OptionRules::new(root_uuid, swap_uuid, &known, renamed, parameters)
+        .with_names(request.root_names, request.swap_names)
         .with_logical_volumes(request.root_device, request.swap_device)
 }
 

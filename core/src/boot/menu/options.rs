@@ -11,8 +11,12 @@ pub(super) struct OptionRules<'a> {
     swap: Option<String>,
     /// The logical volume of the root file system.
     root_volume: Option<LogicalVolumeName>,
-    /// Device specifications that are true on the new disk.
+    /// Device specifications that are true on the new disks.
     known: BTreeSet<String>,
+    /// Those of them that name the root file system.
+    roots: BTreeSet<String>,
+    /// Those that name swap space.
+    swaps: BTreeSet<String>,
     /// Identifiers that change: old, new.
     renamed: &'a [(String, String)],
     /// Options to append where they are missing.
@@ -37,7 +41,19 @@ impl<'a> OptionRules<'a> {
         let root = format!("UUID={root_uuid}");
         let swap = swap_uuid.map(|uuid| format!("UUID={uuid}"));
         let known = known.iter().chain([&root]).chain(&swap).map(|spec| normal_spec(spec)).collect();
-        Self { root, swap, root_volume: None, known, renamed, appended }
+        let (roots, swaps) =
+            ([normal_spec(&root)].into(), swap.iter().map(|spec| normal_spec(spec)).collect());
+        Self { root, swap, root_volume: None, known, roots, swaps, renamed, appended }
+    }
+
+    /// The same with these further names of the root file system and of swap space. What another volume is called is no name for
+    /// them, though it is true on the new disk: partitions get other numbers, and so other PARTUUIDs, on an MBR disk.
+    pub(super) fn with_names(mut self, roots: &[String], swaps: &[String]) -> Self {
+        for (known, names) in [(&mut self.roots, roots), (&mut self.swaps, swaps)] {
+            known.extend(names.iter().map(|spec| normal_spec(spec)));
+            self.known.extend(names.iter().map(|spec| normal_spec(spec)));
+        }
+        self
     }
 
     /// The same with the paths of logical volumes for root and swap.
@@ -45,10 +61,14 @@ impl<'a> OptionRules<'a> {
     /// An initial RAM disk activates the volumes whose paths it is given; one that is named by its UUID it may wait for
     /// in vain.
     pub(super) fn with_logical_volumes(mut self, root: Option<&str>, swap: Option<&str>) -> Self {
-        for (place, device) in [(Some(&mut self.root), root), (self.swap.as_mut(), swap)] {
+        let places =
+            [(Some(&mut self.root), &mut self.roots, root), (self.swap.as_mut(), &mut self.swaps, swap)];
+        for (place, names, device) in places {
             if let (Some(place), Some(device)) = (place, device) {
-                self.known.remove(&normal_spec(place));
-                self.known.insert(normal_spec(device));
+                for known in [&mut self.known, names] {
+                    known.remove(&normal_spec(place));
+                    known.insert(normal_spec(device));
+                }
                 device.clone_into(place);
             }
         }
@@ -58,12 +78,14 @@ impl<'a> OptionRules<'a> {
 
     /// Options without the profile's parameters appended.
     pub(super) fn without_appended(&self) -> OptionRules<'_> {
-        let Self { root, swap, root_volume, known, renamed, .. } = self;
+        let Self { root, swap, root_volume, known, roots, swaps, renamed, .. } = self;
         OptionRules {
             root: root.clone(),
             swap: swap.clone(),
             root_volume: root_volume.clone(),
             known: known.clone(),
+            roots: roots.clone(),
+            swaps: swaps.clone(),
             renamed,
             appended: &[],
         }
@@ -154,9 +176,11 @@ impl<'a> OptionRules<'a> {
             "root" if self.root_volume.is_some() && normal_spec(value) != self.root => {
                 Fate::Replaced(format!("root={}", self.root))
             }
-            "root" if !self.is_known(value) => Fate::Replaced(format!("root={}", self.root)),
+            "root" if !self.roots.contains(&normal_spec(value)) => {
+                Fate::Replaced(format!("root={}", self.root))
+            }
             "resume" if resumes_from_file => Fate::Dropped,
-            "resume" if self.is_known(value) => Fate::Kept,
+            "resume" if self.swaps.contains(&normal_spec(value)) => Fate::Kept,
             "resume" => match &self.swap {
                 Some(swap) => Fate::Replaced(format!("resume={swap}")),
                 None => Fate::Dropped,
@@ -184,7 +208,7 @@ fn without_subvolume(flags: &str) -> Fate {
 
 /// One form for all ways to write a device specification: UUIDs in lower case, `/dev/disk/by-uuid/X` as `UUID=X`, a
 /// logical volume by its path of the device mapper.
-fn normal_spec(spec: &str) -> String {
+pub(super) fn normal_spec(spec: &str) -> String {
     let spec = spec.trim_matches(['"', '\'']);
     let by_path = [
         ("/dev/disk/by-uuid/", "UUID"),
@@ -259,7 +283,22 @@ mod tests {
     const SWAP: &str = "99999999-2222-3333-4444-555555555555";
 
     fn fixed(options: &str) -> String {
-        OptionRules::new(ROOT, Some(SWAP), &["LABEL=system".to_owned()], &[], &[]).fixed(options)
+        rules().fixed(options)
+    }
+
+    fn rules() -> OptionRules<'static> {
+        let names = ["LABEL=system".to_owned(), "PARTUUID=11223344-03".to_owned()];
+        OptionRules::new(ROOT, Some(SWAP), &["PARTUUID=11223344-02".to_owned()], &[], &[])
+            .with_names(&names, &[])
+    }
+
+    #[test]
+    fn a_name_that_another_volume_has_now_is_none_of_the_root_or_of_swap() {
+        assert!(rules().is_known("PARTUUID=11223344-02"));
+        assert_eq!(fixed("root=PARTUUID=11223344-02 ro"), format!("root=UUID={ROOT} ro"));
+        assert_eq!(fixed("root=PARTUUID=11223344-03 ro"), "root=PARTUUID=11223344-03 ro");
+        assert_eq!(fixed("resume=PARTUUID=11223344-02"), format!("resume=UUID={SWAP}"));
+        assert_eq!(fixed("resume=LABEL=system"), format!("resume=UUID={SWAP}"));
     }
 
     #[test]
@@ -294,6 +333,7 @@ mod tests {
         let known = ["/dev/mapper/vg0-root".to_owned(), "/dev/mapper/vg0-swap".to_owned()];
         let fixed = |options: &str| {
             OptionRules::new(ROOT, Some(SWAP), &known, &[], &[])
+                .with_names(&known[..1], &known[1..])
                 .with_logical_volumes(Some(&known[0]), Some(&known[1]))
                 .fixed(options)
         };

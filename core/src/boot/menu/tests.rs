@@ -2,6 +2,7 @@ use super::super::test_tree::tree;
 use super::*;
 use crate::tree::FileTree;
 
+const SWAP: &str = "99999999-2222-3333-4444-555555555555";
 const ROOT: &str = "11111111-2222-3333-4444-555555555555";
 const BOOT: &str = "66666666-2222-3333-4444-555555555555";
 const OLD: &str = "00000000-2222-3333-4444-555555555555";
@@ -20,6 +21,8 @@ fn request<'a>(parameters: &'a [String]) -> MenuRequest<'a> {
         root_device: None,
         swap_device: None,
         known: &[],
+        root_names: &[],
+        swap_names: &[],
         renamed: &[],
         parameters,
         scanned_cmdline: None,
@@ -129,19 +132,19 @@ fn new_identifiers_and_parameters_reach_every_line() {
     let script = script(OLD, "/boot").replace(ROOT, OLD);
     let tree = debian(&[
         ("boot/grub/grub.cfg", script.as_bytes()),
-        ("etc/default/grub", format!("GRUB_CMDLINE_LINUX=\"resume=UUID={OLD}\"\n").as_bytes()),
+        ("etc/default/grub", b"GRUB_CMDLINE_LINUX=\"resume=UUID=7a-7a\"\n"),
         ("etc/kernel/cmdline", format!("root=UUID={OLD} ro\n").as_bytes()),
         (
             "boot/loader/entries/a.conf",
             format!("linux /vmlinuz-6.1.0-13-amd64\noptions root=UUID={OLD}\n").as_bytes(),
         ),
     ]);
-    let renamed = [(OLD.to_owned(), ROOT.to_owned())];
+    let renamed = [(OLD, ROOT), ("7a-7a", SWAP)].map(|(old, new)| (old.to_owned(), new.to_owned()));
     let parameters = ["console=ttyS0".to_owned()];
-    let request = MenuRequest { renamed: &renamed, ..request(&parameters) };
+    let request = MenuRequest { renamed: &renamed, swap_uuid: Some(SWAP), ..request(&parameters) };
     let expected = [
         ("boot/grub/grub.cfg", script.replace(OLD, ROOT).replace("ro  quiet", "ro  quiet console=ttyS0")),
-        ("etc/default/grub", format!("GRUB_CMDLINE_LINUX=\"resume=UUID={ROOT} console=ttyS0\"\n")),
+        ("etc/default/grub", format!("GRUB_CMDLINE_LINUX=\"resume=UUID={SWAP} console=ttyS0\"\n")),
         ("etc/kernel/cmdline", format!("root=UUID={ROOT} ro console=ttyS0\n")),
         (
             "boot/loader/entries/a.conf",

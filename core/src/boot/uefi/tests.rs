@@ -29,6 +29,8 @@ fn partition(files: &[(&str, &[u8])], donor: &[(&str, &[u8])]) -> Result<Vec<(St
         root_device: None,
         swap_device: None,
         known: &[],
+        root_names: &[],
+        swap_names: &[],
         renamed: &[],
         parameters: &parameters,
         scanned_cmdline: None,

@@ -373,12 +373,17 @@ fn kept_partition_ids(
     }
     let places: Vec<WantedIdentity> = wanted.iter().map(|(.., wanted)| wanted.clone()).collect();
     let usable = identities.assign(&places, findings)?;
-    for ((disk, name, _), usable) in wanted.into_iter().zip(usable) {
+    let mut signatures = Vec::new();
+    for ((disk, name, wanted), usable) in wanted.into_iter().zip(usable) {
         kept.guids.extend(usable.partition_guid.map(|guid| (name.clone(), guid)));
         kept.names.extend(usable.partition_label.map(|label| (name, label)));
-        // No two disks have one signature.
-        let signature = usable.mbr_partition.map(|partition| partition.signature);
-        if let Some(signature) = signature.filter(|one| !kept.signatures.values().any(|other| other == one)) {
+        let is_root = matches!(&wanted.place, VolumePlace::MountPoint(path) if path == b"/");
+        signatures.extend(usable.mbr_partition.map(|partition| (!is_root, disk, partition.signature)));
+    }
+    // No two disks have one signature; that of the root is for the root's.
+    signatures.sort_by_key(|(is_other, ..)| *is_other);
+    for (_, disk, signature) in signatures {
+        if !kept.signatures.values().any(|other| *other == signature) {
             kept.signatures.entry(disk).or_insert(signature);
         }
     }

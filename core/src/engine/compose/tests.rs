@@ -41,7 +41,10 @@ fn volumes_of_a_tree_get_less_room_on_a_small_disk_and_one_root_partition_on_a_s
 
 /// A tree with `/home`, laid out as a profile asks, without a boot loader.
 fn laid_out(json: &str) -> crate::Result<Composition> {
-    let fstab = "/dev/sda2 / ext4 defaults 0 1\n/dev/sda1 none swap sw 0 0\n";
+    laid_out_of("/dev/sda2 / ext4 defaults 0 1\n/dev/sda1 none swap sw 0 0\n", json)
+}
+
+fn laid_out_of(fstab: &str, json: &str) -> crate::Result<Composition> {
     let items = vec![
         ("etc/fstab", file(fstab)),
         ("usr/sbin/lvm", file("lvm")),
@@ -113,4 +116,16 @@ fn a_further_disk_that_is_too_small_is_named() {
     );
     let error = laid_out(json).err().unwrap();
     assert_eq!((error.kind(), error.field()), (ErrorKind::DoesNotFit, Some("further_disks[0].size")));
+}
+
+#[test]
+fn the_signature_of_the_roots_disk_stays_with_the_root() {
+    let fstab = "PARTUUID=11223344-02 / ext4 defaults 0 1\nPARTUUID=11223344-03 /home ext4 defaults 0 2\n";
+    let json = r#"{"boot": "none", "partition_table": "mbr",
+        "partitions": [{"mount_point": "/srv", "size": "16M"}, {"mount_point": "/home", "size": "16M"}],
+        "further_disks": [{"partitions": [{"mount_point": "/"}]}]}"#;
+    let composition = laid_out_of(fstab, json).unwrap();
+    let [first, second] = composition.disk_entries.as_slice() else { panic!("two disks") };
+    assert_eq!(second.id, "11223344");
+    assert_ne!(first.id, second.id);
 }
