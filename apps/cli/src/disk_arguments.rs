@@ -67,6 +67,14 @@ impl Complaint<'_> {
     fn size(&self, text: &str) -> Result<ByteSize, Failure> {
         ByteSize::from_str(text).map_err(|_| self.is("has no size, as in 20G"))
     }
+
+    /// Puts a value where none is yet.
+    fn set<T>(&self, place: &mut Option<T>, value: T) -> Result<(), Failure> {
+        match place.replace(value) {
+            None => Ok(()),
+            Some(_) => Err(self.is("says again what was said before")),
+        }
+    }
 }
 
 fn partition(text: &str) -> Result<PartitionRequest, Failure> {
@@ -87,10 +95,10 @@ fn further_disk(text: &str) -> Result<DiskRequest, Failure> {
         match (key, disk.partitions.last_mut()) {
             ("partition", _) => disk.partitions.push(placed(value, &complaint)?),
             (_, Some(request)) => detail(request, part, &complaint)?,
-            ("size", None) => disk.size = Some(complaint.size(value)?),
+            ("size", None) => complaint.set(&mut disk.size, complaint.size(value)?)?,
             ("table", None) => {
                 let table = TableKind::from_str(value).map_err(|_| complaint.is("is none of gpt, mbr"))?;
-                disk.partition_table = Some(table);
+                complaint.set(&mut disk.partition_table, table)?;
             }
             (_, None) => return Err(complaint.is("is none of size=, table= and partition=")),
         }
@@ -132,8 +140,8 @@ fn volume_groups(volumes: &[String], extents: &[String]) -> Result<Vec<VolumeGro
         let complaint = Complaint { flag: "--extent-size", part: text };
         let (name, size) = text.split_once('=').ok_or_else(|| complaint.is("is not GROUP=SIZE"))?;
         let group = groups.iter_mut().find(|group| group.name == name);
-        group.ok_or_else(|| complaint.is("names no group of a --volume"))?.extent_size =
-            Some(complaint.size(size)?);
+        let group = group.ok_or_else(|| complaint.is("names no group of a --volume"))?;
+        complaint.set(&mut group.extent_size, complaint.size(size)?)?;
     }
     Ok(groups)
 }
@@ -173,16 +181,21 @@ fn placed(text: &str, complaint: &Complaint<'_>) -> Result<PartitionRequest, Fai
 fn detail(request: &mut PartitionRequest, part: &str, complaint: &Complaint<'_>) -> Result<(), Failure> {
     let (key, value) = part.split_once('=').unwrap_or((part, "true"));
     match key {
-        "file-system" => request.file_system = Some(value.parse().map_err(|error| complaint.is(error))?),
-        "label" => request.label = Some(value.to_owned()),
-        "grow" => request.grow = Some(value.parse().map_err(|_| complaint.is("is neither true nor false"))?),
+        "file-system" => {
+            let kind = FileSystemKind::from_str(value).map_err(|error| complaint.is(error))?;
+            complaint.set(&mut request.file_system, kind)
+        }
+        "label" => complaint.set(&mut request.label, value.to_owned()),
+        "grow" => {
+            let grow = value.parse::<bool>().map_err(|_| complaint.is("is neither true nor false"))?;
+            complaint.set(&mut request.grow, grow)
+        }
         "flags" => {
             let flags = value.split('+').map(PartitionFlag::from_str).collect::<Result<_, _>>();
-            request.flags = Some(flags.map_err(|error| complaint.is(error))?);
+            complaint.set(&mut request.flags, flags.map_err(|error| complaint.is(error))?)
         }
-        _ => return Err(complaint.is("has none of the keys file-system, label, grow, flags")),
+        _ => Err(complaint.is("has none of the keys file-system, label, grow, flags")),
     }
-    Ok(())
 }
 
 /// What stands before the last colon, and what behind it.
@@ -260,5 +273,24 @@ mod tests {
             let Err(Failure::Usage(message)) = profile(&[flag]) else { panic!("{flag}") };
             assert!(message.contains(&format!("{part:?}")), "{message}");
         }
+    }
+
+    #[test]
+    fn what_is_said_twice_is_refused_with_the_second() {
+        for (flag, part) in [
+            ("--further-disk=size=20M,size=30M,partition=/home", "size=30M"),
+            ("--further-disk=table=mbr,table=gpt,partition=/home", "table=gpt"),
+            ("--further-disk=partition=/home,label=a,partition=/srv,label=b,label=c", "label=c"),
+            ("--partition=/home,grow,grow=false", "grow=false"),
+            ("--partition=/home,flags=required,flags=no-auto", "flags=no-auto"),
+            ("--partition=/home,file-system=ext4,file-system=ext3", "file-system=ext3"),
+            ("--partition=swap,file-system=ext4", "file-system=ext4"),
+        ] {
+            let Err(Failure::Usage(message)) = profile(&[flag]) else { panic!("{flag}") };
+            assert!(message.contains(&format!("{part:?} says again")), "{message}");
+        }
+        let extents = ["--volume=vg/root=/", "--extent-size=vg=8M", "--extent-size=vg=16M"];
+        let Err(Failure::Usage(message)) = profile(&extents) else { panic!("{extents:?}") };
+        assert!(message.contains("vg=16M"), "{message}");
     }
 }

@@ -93,10 +93,15 @@ impl GuestArguments {
 fn user(text: &str) -> Result<UserAccount, Failure> {
     let mut parts = text.split(',');
     let mut user = UserAccount { name: parts.next().unwrap_or_default().to_owned(), ..Default::default() };
+    let mut said = Vec::new();
     for part in parts {
         let (key, value) = part.split_once('=').unwrap_or((part, "true"));
         let own = || Some(value.to_owned());
         let wrong = |what: &str| Failure::Usage(format!("--user {}: {key}={value:?} {what}", user.name));
+        if said.contains(&key) {
+            return Err(wrong("says again what was said before"));
+        }
+        said.push(key);
         match key {
             "uid" => user.uid = Some(value.parse().map_err(|_| wrong("is no number"))?),
             "full-name" => user.full_name = own(),
@@ -126,15 +131,19 @@ fn user(text: &str) -> Result<UserAccount, Failure> {
 
 fn nic(text: &str) -> Result<NicRequest, Failure> {
     let mut nic = NicRequest::default();
+    let mut said = Vec::new();
     for part in text.split(',') {
         let wrong = |what: &str| Failure::Usage(format!("--nic: {part:?} {what}"));
         let (key, value) = part.split_once('=').ok_or_else(|| wrong("is not of the form KEY=VALUE"))?;
         let list = match key {
+            "name" | "method" if said.contains(&key) => return Err(wrong("says again what was said before")),
             "name" => {
+                said.push(key);
                 nic.name = Some(value.to_owned());
                 continue;
             }
             "method" => {
+                said.push(key);
                 let method =
                     NicMethod::from_str(value).map_err(|_| wrong("is none of dhcp, static, none"))?;
                 nic.method = Some(method);
@@ -174,4 +183,29 @@ fn keys(path: Option<&Path>) -> Result<Option<Vec<String>>, Failure> {
 fn text_of(path: &Path) -> Result<String, Failure> {
     let bytes = read_document(path)?;
     String::from_utf8(bytes).map_err(|_| Failure::Usage(format!("{} is not UTF-8", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_has_one_value_is_not_given_two() {
+        for (text, part) in [
+            ("ann,shell=/bin/sh,shell=/bin/bash", "/bin/bash"),
+            ("ann,sudo=none,uid=1,sudo=password", "password"),
+        ] {
+            let Err(Failure::Usage(message)) = user(text) else { panic!("{text}") };
+            assert!(message.contains(&format!("{part:?} says again")), "{message}");
+        }
+        for (text, part) in
+            [("name=a0,name=b0", "name=b0"), ("method=dhcp,dns=192.0.2.1,method=none", "method=none")]
+        {
+            let Err(Failure::Usage(message)) = nic(text) else { panic!("{text}") };
+            assert!(message.contains(&format!("{part:?} says again")), "{message}");
+        }
+        let several =
+            nic("address=192.0.2.10/24,address=198.51.100.10/24,dns=192.0.2.1,dns=192.0.2.2").unwrap();
+        assert_eq!((several.addresses.unwrap().len(), several.dns.unwrap().len()), (2, 2));
+    }
 }

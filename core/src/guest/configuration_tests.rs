@@ -120,6 +120,16 @@ fn masked_path() -> &'static str {
 }
 
 #[test]
+fn an_empty_list_of_interfaces_is_none_and_the_trees_own_let_go_of_the_old_adapters() {
+    let path = "/etc/sysconfig/network-scripts/ifcfg-ens3";
+    let items = || vec![(path, file("DEVICE=ens3\nHWADDR=00:0c:29:00:00:01\nONBOOT=yes\n"))];
+    for nics in [None, Some(Vec::new())] {
+        let settings = GuestSettings { nics, ..GuestSettings::default() };
+        assert_eq!(text(items(), &settings, path).as_deref(), Some("DEVICE=ens3\nONBOOT=yes\n"));
+    }
+}
+
+#[test]
 fn selinux_is_switched_on_with_a_relabelling_and_never_without_a_policy() {
     let config = "# mode\nSELINUX=disabled\nSELINUXTYPE=targeted\n";
     let on = GuestSettings { selinux: Some(SelinuxMode::Enforcing), ..GuestSettings::default() };

@@ -69,7 +69,7 @@ pub struct GuestSettings {
     pub keyboard: Option<String>,
     /// Text after a login.
     pub welcome_message: Option<String>,
-    /// Network interfaces in place of the tree's own.
+    /// Network interfaces in place of the tree's own; none, or an empty list, keeps these.
     pub nics: Option<Vec<NicRequest>>,
     /// Whether the firewall starts.
     pub firewall: Option<bool>,
@@ -134,8 +134,8 @@ fn set_guest(
         tried(locale::set_welcome_message(workspace, text));
     }
     match &settings.nics {
-        Some(nics) => tried(network::set_nics(workspace, nics)),
-        None => tried(network::loosen_bindings(workspace)),
+        Some(nics) if !nics.is_empty() => tried(network::set_nics(workspace, nics)),
+        _ => tried(network::loosen_bindings(workspace)),
     }
     if let Some(enabled) = settings.firewall {
         tried(protection::set_firewall(workspace, enabled));

@@ -63,7 +63,8 @@ fn swap_size_problems(settings: &Settings, problems: &mut Problems) {
         check_sectors(swap, sector, origin, "swap_size", problems);
         check_least(swap, volume_minimum(PartitionRole::Swap, sector), origin, "swap_size", problems);
     }
-    if let (Some(disk), false) = (settings.disk_size.value, settings.table_origin().is_explicit())
+    if let Some(disk) = settings.disk_size.value
+        && settings.has_usual_swap()
         && swap >= disk
     {
         let message = format!("{swap} of swap do not fit on a disk of {disk}");

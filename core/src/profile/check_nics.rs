@@ -40,6 +40,9 @@ pub(super) fn problems(settings: &Settings, problems: &mut Problems) {
 }
 
 /// Those of one interface.
+///
+/// # Reference
+/// systemd, `ifname_valid_full`: the names that udev takes.
 fn nic_problems(nic: &NicRequest, refuse: &mut dyn FnMut(&str, String)) {
     if let Some(name) = &nic.name {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
@@ -48,6 +51,10 @@ fn nic_problems(nic: &NicRequest, refuse: &mut dyn FnMut(&str, String)) {
                 "name",
                 format!("{} is not an interface's name: 1 to 15 letters and digits", quoted(name)),
             );
+        } else if matches!(name.as_str(), "all" | "default") || name.bytes().all(|byte| byte.is_ascii_digit())
+        {
+            // sysctl has directories of the former for all interfaces, and a number is an interface's index.
+            refuse("name", format!("{} is a name that systemd-udevd gives no interface", quoted(name)));
         }
     }
     let addresses = nic.addresses.as_deref().unwrap_or_default();
@@ -74,10 +81,7 @@ fn nic_problems(nic: &NicRequest, refuse: &mut dyn FnMut(&str, String)) {
             }
             Ok(address) => {
                 families.push(address.is_ipv4());
-                let of_family = |text: &String| {
-                    parse_network(text).is_some_and(|(own, _)| own.is_ipv4() == address.is_ipv4())
-                };
-                if !addresses.iter().any(of_family) {
+                if !has_family_of(addresses, address) {
                     refuse("gateways", format!("{address} has no address of its family beside it"));
                 }
             }
@@ -88,6 +92,15 @@ fn nic_problems(nic: &NicRequest, refuse: &mut dyn FnMut(&str, String)) {
             refuse("dns", format!("{} is not an address", quoted(server)));
         }
     }
+    route_problems(nic, addresses, refuse);
+}
+
+/// Those of the routes of an interface with these addresses.
+fn route_problems(nic: &NicRequest, addresses: &[String], refuse: &mut dyn FnMut(&str, String)) {
+    let is_dhcp = match nic.method {
+        Some(method) => method == NicMethod::Dhcp,
+        None => addresses.is_empty(),
+    };
     for (at, route) in nic.routes.iter().flatten().enumerate() {
         let to = parse_network(&route.to);
         if to.is_none() {
@@ -98,8 +111,17 @@ fn nic_problems(nic: &NicRequest, refuse: &mut dyn FnMut(&str, String)) {
         if via.is_none_or(|via| to.is_some_and(|(to, _)| to.is_ipv4() != via.is_ipv4())) {
             let message = format!("{} is not an address of the network's family", quoted(&route.via));
             refuse(&format!("routes[{at}].via"), message);
+        } else if let Some(via) = via.filter(|via| !is_dhcp && !has_family_of(addresses, *via)) {
+            let message = format!("{via} has no address of its family beside it");
+            refuse(&format!("routes[{at}].via"), message);
         }
     }
+}
+
+/// Whether one of an interface's own addresses is of the family of another.
+fn has_family_of(addresses: &[String], other: IpAddr) -> bool {
+    let mut own = addresses.iter().filter_map(|text| parse_network(text));
+    own.any(|(own, _)| own.is_ipv4() == other.is_ipv4())
 }
 
 /// `192.0.2.10/24` as address and prefix length.

@@ -108,6 +108,43 @@ fn fields_of_further_disks_have_the_names_of_where_they_were_asked() {
 }
 
 #[test]
+fn what_is_wrong_with_a_list_given_by_options_is_named_by_the_options_that_give_it() {
+    let json = r#"{"partitions": [{"mount_point": "/", "size": "1M"}, {"volume_group": "x"}],
+        "volume_groups": [{"name": "vg", "extent_size": "3M", "volumes": [
+            {"name": "home", "mount_point": "/home"}, {"name": "srv", "mount_point": "/srv", "size": "0M"}]}]}"#;
+    let profile = Profile::from_json(json.as_bytes()).unwrap();
+    let layers = [Layer { origin: Origin::Flag, profile: &profile }];
+    let error = Settings::resolve(&layers, None, &TreeFacts::default()).unwrap_err();
+    let mut named: Vec<_> =
+        std::iter::once(&error).chain(error.also()).filter_map(crate::Error::field).collect();
+    named.dedup();
+    let expected = [
+        "--partition [0] size",
+        "--partition [1] volume-group",
+        "--extent-size of group [0]",
+        "--volume [1] of group [0] size",
+    ];
+    assert_eq!(named, expected, "{error}");
+    for (field, option) in [
+        ("partitions", "--partition"),
+        ("partition_table", "--partition-table"),
+        ("further_disks", "--further-disk"),
+        ("further_disks[1].partitions[2].mount_point", "--further-disk [1] partitions[2] mount-point"),
+        ("volume_groups", "--volume"),
+        ("volume_groups[1]", "--volume of group [1]"),
+        ("volume_groups[1].name", "--volume of group [1] name"),
+        ("volume_groups[1].volumes", "--volume of group [1] volumes"),
+        ("volume_groups[1].volumes[2]", "--volume [2] of group [1]"),
+        ("nics", "--nic"),
+        ("users[0].primary_group", "--user [0] primary-group"),
+        ("root.disable_password_login", "--root-disable-password-login"),
+        ("welcome_message", "--welcome-message-file"),
+    ] {
+        assert_eq!(Settings::field(Origin::Flag, field), option);
+    }
+}
+
+#[test]
 fn room_to_spare_is_measured_by_the_disk_of_the_root() {
     let json = r#"{"disk_size": "1G", "spare": "4G", "further_disks": [{"size": "9G", "partitions": [{"mount_point": "/"}]}]}"#;
     resolve(json).unwrap();

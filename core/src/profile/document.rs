@@ -28,8 +28,9 @@ pub struct Profile {
     /// Exact size of the first disk, from which the machine starts: whole sectors, 16 MiB to 64 TiB. Default: fitted to the tree, with spare room.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk_size: Option<ByteSize>,
-    /// Size of the swap partition; zero means none. Default: none, unless the tree's fstab names a swap partition:
-    /// then as much as the memory, at most 8 GiB.
+    /// Size of the swap partition; zero means none. Default: none, unless the tree's fstab names a swap partition, and
+    /// the profile lists neither partitions of the first disk nor groups nor a swap partition elsewhere: then as much as
+    /// the memory, at most 8 GiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub swap_size: Option<ByteSize>,
     /// Bytes of a logical sector: 512 or 4096. Default: 512.
@@ -49,12 +50,14 @@ pub struct Profile {
     /// Default: those that booting needs, swap, and one root file system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partitions: Option<Vec<PartitionRequest>>,
-    /// Disks beside the first, at most 14: the tree is split by the mount points of all. Default: none.
+    /// Disks beside the first, at most 14: the tree is split by the mount points of all. The first disk stays as it is, less
+    /// what they hold. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub further_disks: Option<Vec<DiskRequest>>,
     /// Volume groups with their logical volumes, on partitions of one disk or of several. One that no partition listed is
     /// for gets one, behind the others of the first disk.
-    /// Default: none where partitions are listed, else those on which the tree has its root.
+    /// Default: none where partitions of the first disk are listed or another disk has the root, else those on which the
+    /// tree has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub volume_groups: Option<Vec<VolumeGroupRequest>>,
     /// What becomes of volume groups: `keep`, or `flatten` for partitions in their place. Default: `keep`.

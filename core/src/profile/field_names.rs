@@ -114,20 +114,45 @@ fn content_in_document(name: &str) -> &str {
     }
 }
 
-/// `--disk-size`, `--root-password`; of an item of a list the option that gives it and the rest in words: `--user [0] shell`.
+/// `--disk-size`, `--root-password-file`; of a list the option that gives its items, of an item the rest in words:
+/// `--user [0] shell`.
 fn flag(field: &str) -> String {
-    let option = |name: &str| format!("--{}", name.replace('_', "-"));
-    let list = [("users", "--user"), ("nics", "--nic"), ("further_disks", "--further-disk")];
-    for (name, flag) in list {
-        if let Some(rest) = field.strip_prefix(name).filter(|rest| rest.starts_with('[')) {
-            return format!("{flag} {}", rest.replace('.', " ").replace('_', "-"));
+    let words = |rest: &str| rest.replace('.', " ").replace('_', "-");
+    let lists = [
+        ("users", "--user"),
+        ("nics", "--nic"),
+        ("partitions", "--partition"),
+        ("further_disks", "--further-disk"),
+        ("volume_groups", "--volume"),
+    ];
+    for (name, flag) in lists {
+        match field.strip_prefix(name) {
+            Some("") => return flag.into(),
+            Some(rest) if !rest.starts_with('[') => {}
+            Some(rest) if name == "volume_groups" => return flag_of_group(rest),
+            Some(rest) => return format!("{flag} {}", words(rest)),
+            None => {}
         }
     }
     match field {
         "root.authorized_keys" => "--root-ssh-key-file".into(),
         "root.password" => "--root-password-file".into(),
-        _ => option(&field.replace('.', "-")),
+        "welcome_message" => "--welcome-message-file".into(),
+        _ => format!("--{}", words(field).replace(' ', "-")),
     }
+}
+
+/// `[0].volumes[1].size`: options give volumes, and with them their groups.
+fn flag_of_group(rest: &str) -> String {
+    let (group, below) = rest.split_once('.').unwrap_or((rest, ""));
+    if below == "extent_size" {
+        return format!("--extent-size of group {group}");
+    }
+    let Some((volume, name)) = below.strip_prefix("volumes").and_then(|below| below.split_once(']')) else {
+        return format!("--volume of group {group} {}", below.replace('_', "-")).trim_end().to_owned();
+    };
+    let name = name.replace('.', " ").replace('_', "-");
+    format!("--volume {volume}] of group {group}{name}")
 }
 
 /// The names of an account's and an interface's fields in the API's document.

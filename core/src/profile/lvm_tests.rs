@@ -81,6 +81,41 @@ fn a_list_or_a_wish_to_flatten_goes_before_the_groups_of_a_scan() {
 }
 
 #[test]
+fn further_disks_leave_the_first_one_the_groups_and_the_swap_of_a_scan() {
+    let strings = |list: &[&str]| list.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
+    let groups = strings(&["rhel: root=/* home=/home swap=swap", "data: srv=/srv"]);
+    let with_opt = r#"{"further_disks": [{"partitions": [{"mount_point": "/opt"}]}]}"#;
+    let first = ["bios-boot ", "data /boot", "lvm rhel*", "lvm data"];
+    let kept = plan(with_opt, &scanned());
+    assert_eq!(shown(&kept), (strings(&[&first[..], &["data /opt*"]].concat()), groups.clone()));
+    let origin = |name| kept.partitions().find(|one| one.name == name).map(|one| one.origin);
+    assert_eq!([origin("boot"), origin("opt")], [Some(Origin::Tree), Some(Origin::Profile)]);
+    assert_eq!(shown(&plan(r#"{"further_disks": []}"#, &scanned())), (strings(&first), groups));
+    // What stands on another disk is not there a second time.
+    let taken = r#"{"further_disks": [{"partitions": [
+        {"mount_point": "/boot"}, {"mount_point": "/srv"}, {"file_system": "swap", "size": "1G"}]}]}"#;
+    let partitions = strings(&["bios-boot ", "lvm rhel*", "data /boot", "data /srv", "swap "]);
+    assert_eq!(shown(&plan(taken, &scanned())), (partitions, vec!["rhel: root=/* home=/home".to_owned()]));
+    let with_root = r#"{"further_disks": [{"partitions": [{"mount_point": "/"}]}]}"#;
+    let partitions = strings(&["bios-boot ", "swap ", "data /*"]);
+    assert_eq!(shown(&plan(with_root, &scanned())), (partitions, vec![]));
+
+    let mut plain = scanned();
+    plain.mounts.clear();
+    plain.swaps[0].logical_volume = None;
+    for (json, last) in [(with_opt, "data /opt*"), (r#"{"further_disks": []}"#, "")] {
+        let expected = ["bios-boot ", "swap ", "data /*", last].into_iter().filter(|one| !one.is_empty());
+        assert_eq!(shown(&plan(json, &plain)).0, expected.collect::<Vec<_>>(), "{json}");
+    }
+    let small = with_opt.replacen('{', r#"{"disk_size": "1G", "#, 1);
+    let error = resolve(&small, &plain).unwrap_err();
+    assert_eq!((error.kind(), error.field()), (ErrorKind::DoesNotFit, Some("fstab, swap_size")));
+    let elsewhere = small.replace(r#""/opt"}"#, r#""/opt"}, {"file_system": "swap", "size": "2G"}"#);
+    resolve(&elsewhere, &plain).unwrap();
+    resolve(&elsewhere.replacen('{', r#"{"swap_size": "2G", "#, 1), &plain).unwrap();
+}
+
+#[test]
 fn boot_has_a_partition_where_the_loader_reads_no_volumes() {
     let mut tree = scanned();
     tree.mounts[0].logical_volume = Some(LogicalVolumeName::new("rhel", "boot"));

@@ -107,7 +107,6 @@ impl PartitionPlan {
             return Err(Error::new(ErrorKind::Unsupported, message).with_field(field));
         }
         let division = Division::of(settings);
-        let origin = division.origin;
         let mut disks = Vec::new();
         let mut names = Vec::new();
         for listed in settings.listed_disks() {
@@ -118,13 +117,12 @@ impl PartitionPlan {
             };
             names.resize_with(names.len().saturating_add(partitions.len()), || None);
             let growing = division.default_growth(listed.number);
+            let asked = division.origin_of(listed.number);
+            let takes_swap_size = division.takes_swap_size(settings, listed.number) && asked.is_explicit();
             let requests = division.disks.get(listed.number).map(|requests| requests.iter());
             for (at, request) in requests.into_iter().flatten().enumerate() {
                 let is_swap = role_of(request) == PartitionRole::Swap;
-                let origin = match is_swap && division.takes_swap_size(settings) && origin.is_explicit() {
-                    true => settings.swap_size.origin,
-                    false => origin,
-                };
+                let origin = if is_swap && takes_swap_size { settings.swap_size.origin } else { asked };
                 partitions.push(plan_one(settings, request, origin, growing == Some(at)));
                 names.push(division.names.get(&(listed.number, at)).cloned());
             }

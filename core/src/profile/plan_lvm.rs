@@ -35,45 +35,46 @@ pub(super) struct Division<'a> {
     /// The partitions of each disk, in disk order.
     pub(super) disks: Vec<Cow<'a, [PartitionRequest]>>,
     pub(super) groups: Cow<'a, [VolumeGroupRequest]>,
-    pub(super) origin: Origin,
+    /// Who asks for what is on the first disk, and for the groups.
+    origin: Origin,
+    /// Who asks for what is on the others.
+    further_origin: Origin,
     /// Of the partitions that were logical volumes of a group made flat the names, by their disks and places there.
     pub(super) names: BTreeMap<(usize, usize), LogicalVolumeName>,
 }
 
 impl<'a> Division<'a> {
-    /// What the profile lists, else the volume groups of the tree, else one root file system.
+    /// What the profile lists; on the first disk, where it lists nothing for it, the volume groups of the tree, else one
+    /// root file system.
     pub(super) fn of(settings: &'a Settings) -> Self {
         let listed = settings.partitions.value.as_deref();
         let groups = settings.volume_groups.value.as_deref();
-        let further = settings.further_disks.value.as_slice();
-        let division = match (listed, groups, further) {
-            (None, None, []) => match of_the_tree(settings) {
-                Some(division) => division,
-                None => {
-                    let root = PartitionRequest { mount_point: Some("/".into()), ..Default::default() };
-                    Self {
-                        disks: vec![Cow::Owned(vec![root])],
-                        groups: Cow::Borrowed(&[]),
-                        origin: Origin::Default,
-                        names: BTreeMap::new(),
-                    }
-                }
-            },
-            (listed, groups, further) => {
+        let further: Vec<&[PartitionRequest]> =
+            settings.further_disks.value.iter().map(|disk| disk.partitions.as_slice()).collect();
+        let further_origin = settings.table_origin();
+        let of_the_tree = match (listed, groups) {
+            (None, None) => of_the_tree(settings, &further),
+            _ => None,
+        };
+        let (first, groups, origin) = match of_the_tree {
+            Some((first, groups)) => (Cow::Owned(first), Cow::Owned(groups), Origin::Tree),
+            None => {
                 let groups = groups.unwrap_or_default();
-                let further: Vec<&[PartitionRequest]> =
-                    further.iter().map(|disk| disk.partitions.as_slice()).collect();
-                let first = with_physical(listed, &further, groups);
-                let disks = std::iter::once(first).chain(further.into_iter().map(Cow::Borrowed)).collect();
-                let origin = settings.table_origin();
-                Self { disks, groups: Cow::Borrowed(groups), origin, names: BTreeMap::new() }
+                (with_physical(listed, &further, groups), Cow::Borrowed(groups), further_origin)
             }
         };
+        let disks = std::iter::once(first).chain(further.into_iter().map(Cow::Borrowed)).collect();
+        let division = Self { disks, groups, origin, further_origin, names: BTreeMap::new() };
         let division = division.with_swap_of(settings);
         match settings.lvm.value {
             LvmPolicy::Keep => division,
             LvmPolicy::Flatten => division.flattened(),
         }
+    }
+
+    /// Who asks for what is on a disk; disks count from 0.
+    pub(super) fn origin_of(&self, disk: usize) -> Origin {
+        if disk == 0 { self.origin } else { self.further_origin }
     }
 
     pub(super) fn has_role(&self, role: PartitionRole) -> bool {
@@ -137,36 +138,40 @@ impl<'a> Division<'a> {
         groups
     }
 
-    /// Whether the profile's swap size goes before those of swap areas here.
-    pub(super) fn takes_swap_size(&self, settings: &Settings) -> bool {
-        settings.swap_size.origin < self.origin
+    /// Whether the profile's swap size goes before those of swap areas on a disk; disks count from 0.
+    pub(super) fn takes_swap_size(&self, settings: &Settings, disk: usize) -> bool {
+        settings.swap_size.origin < self.origin_of(disk)
     }
 
     /// Swap areas, in partitions and volumes alike, without sizes where the profile's goes before them, and none where
     /// that is nothing. A group that has no volume left goes with its partitions.
     fn with_swap_of(mut self, settings: &Settings) -> Self {
-        let overrides = self.takes_swap_size(settings);
+        let overrides: Vec<bool> =
+            (0..self.disks.len()).map(|disk| self.takes_swap_size(settings, disk)).collect();
         let none = settings.swap_size.value == ByteSize::ZERO;
-        let decides = |is_swap: bool, size: Option<ByteSize>| is_swap && (overrides || size.is_none());
         let is_swap = |request: &PartitionRequest| role_of(request) == PartitionRole::Swap;
-        let is_swap_volume = |volume: &LogicalVolumeRequest| is_swap(&content_request(volume));
-        for disk in &mut self.disks {
-            if !disk.iter().any(|request| decides(is_swap(request), request.size)) {
+        for (disk, overrides) in self.disks.iter_mut().zip(overrides) {
+            let decides =
+                |request: &PartitionRequest| is_swap(request) && (overrides || request.size.is_none());
+            if !disk.iter().any(decides) {
                 continue;
             }
             let partitions = disk.to_mut();
-            partitions.retain(|request| !(none && decides(is_swap(request), request.size)));
-            for request in partitions.iter_mut().filter(|request| decides(is_swap(request), request.size)) {
+            partitions.retain(|request| !(none && decides(request)));
+            for request in partitions.iter_mut().filter(|request| decides(request)) {
                 request.size = None;
             }
         }
-        let mut volumes = self.groups.iter().flat_map(|group| &group.volumes);
-        if volumes.any(|volume| decides(is_swap_volume(volume), volume.size)) {
+        let overrides = self.takes_swap_size(settings, 0);
+        let decides = |volume: &LogicalVolumeRequest| {
+            is_swap(&content_request(volume)) && (overrides || volume.size.is_none())
+        };
+        if self.groups.iter().flat_map(|group| &group.volumes).any(decides) {
             let groups = self.groups.to_mut();
             for group in groups.iter_mut() {
-                group.volumes.retain(|volume| !(none && decides(is_swap_volume(volume), volume.size)));
-                for volume in &mut group.volumes {
-                    volume.size = volume.size.filter(|_| !decides(is_swap_volume(volume), volume.size));
+                group.volumes.retain(|volume| !(none && decides(volume)));
+                for volume in group.volumes.iter_mut().filter(|volume| decides(volume)) {
+                    volume.size = None;
                 }
             }
             groups.retain(|group| !group.volumes.is_empty());
@@ -202,7 +207,7 @@ impl<'a> Division<'a> {
             }
             disks.push(Cow::Owned(partitions));
         }
-        Self { disks, groups: Cow::Borrowed(&[]), origin: self.origin, names }
+        Self { disks, groups: Cow::Borrowed(&[]), names, ..self }
     }
 
     /// The partitions of all disks.
@@ -258,10 +263,15 @@ fn physical_volume(group: &str) -> PartitionRequest {
     PartitionRequest { volume_group: Some(group.to_owned()), ..Default::default() }
 }
 
-/// The groups on which the tree has its root and what else its fstab names, each on one partition; `/boot` keeps a
-/// partition of its own where it has one.
-fn of_the_tree(settings: &Settings) -> Option<Division<'static>> {
-    settings.root_volume()?;
+/// The groups on which the tree has its root and what else its fstab names, each on one partition, behind a `/boot` that
+/// keeps a partition of its own where it has one; without what is on one of the `further` disks. `None` where the root is.
+fn of_the_tree(
+    settings: &Settings,
+    further: &[&[PartitionRequest]],
+) -> Option<(Vec<PartitionRequest>, Vec<VolumeGroupRequest>)> {
+    let others = || further.iter().flat_map(|disk| disk.iter());
+    let is_elsewhere = |at: &str| others().any(|request| request.mount_point.as_deref() == Some(at));
+    settings.root_volume().filter(|_| !is_elsewhere("/"))?;
     let mut groups: Vec<VolumeGroupRequest> = Vec::new();
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut taken: BTreeSet<LogicalVolumeName> = BTreeSet::new();
@@ -277,16 +287,17 @@ fn of_the_tree(settings: &Settings) -> Option<Division<'static>> {
             group.volumes.push(volume);
         }
     };
-    let is_root = |at: &str| at == "/";
-    let (root, others): (Vec<_>, Vec<_>) =
-        settings.volumes.iter().partition(|volume| is_root(&volume.mount_point));
-    for mount in root.into_iter().chain(others) {
+    let here = settings.volumes.iter().filter(|volume| !is_elsewhere(&volume.mount_point));
+    let (root, rest): (Vec<_>, Vec<_>) = here.partition(|volume| volume.mount_point == "/");
+    for mount in root.into_iter().chain(rest) {
         if let Some(name) = &mount.logical_volume {
             let mount_point = Some(mount.mount_point.clone());
             add(name, LogicalVolumeRequest { name: name.volume.clone(), mount_point, ..Default::default() });
         }
     }
-    for name in settings.swaps.iter().filter_map(|swap| swap.logical_volume.as_ref()) {
+    let has_swap = others().any(|request| role_of(request) == PartitionRole::Swap);
+    let swaps = settings.swaps.iter().filter(|_| !has_swap);
+    for name in swaps.filter_map(|swap| swap.logical_volume.as_ref()) {
         let file_system = Some(FileSystemKind::Swap);
         add(name, LogicalVolumeRequest { name: name.volume.clone(), file_system, ..Default::default() });
     }
@@ -295,12 +306,8 @@ fn of_the_tree(settings: &Settings) -> Option<Division<'static>> {
     let has_boot = settings.boot_apart
         || boot.is_some_and(|boot| boot.logical_volume.is_none() && !is_fat(&boot.file_system));
     let boot = PartitionRequest { mount_point: Some("/boot".into()), ..Default::default() };
-    let mut partitions: Vec<PartitionRequest> = has_boot.then_some(boot).into_iter().collect();
+    let mut partitions = Vec::new();
+    partitions.extend(Some(boot).filter(|_| has_boot && !is_elsewhere("/boot")));
     partitions.extend(groups.iter().map(|group| physical_volume(&group.name)));
-    Some(Division {
-        disks: vec![Cow::Owned(partitions)],
-        groups: Cow::Owned(groups),
-        origin: Origin::Tree,
-        names: BTreeMap::new(),
-    })
+    Some((partitions, groups))
 }

@@ -1,11 +1,12 @@
 use serde::{Serialize, Serializer};
 
 use super::check::settings_problems;
+use super::plan::role_of;
 use super::size::{GIB, MIB, quoted};
 use super::{
     BootPolicy, ByteSize, DiskRequest, Firmware, FirmwareParts, IdentityPolicy, LvmPolicy, MachineReport,
-    NicRequest, PartitionRequest, Profile, RootAccount, SectorSize, SelinuxMode, TableKind, UserAccount,
-    VolumeGroupRequest,
+    NicRequest, PartitionRequest, PartitionRole, Profile, RootAccount, SectorSize, SelinuxMode, TableKind,
+    UserAccount, VolumeGroupRequest,
 };
 use crate::lvm::LogicalVolumeName;
 use crate::{Error, Result};
@@ -188,7 +189,7 @@ impl Settings {
             name: optional(layers, None, |p| p.name.clone()),
             cpus: first(layers, reported.cpus, 1, |p| p.cpus),
             disk_size: optional(layers, reported.disk_size, |p| p.disk_size),
-            swap_size: swap_size(layers, &reported, tree, memory.value),
+            swap_size: swap_size(layers, table.as_ref(), &reported, tree, memory.value),
             sector_size: first(layers, reported.sector_size, SectorSize::Bytes512, |p| p.sector_size),
             firmware: first(layers, None, Firmware::Auto, |p| p.firmware),
             boot: first(layers, None, BootPolicy::Required, |p| p.boot),
@@ -260,6 +261,12 @@ impl Settings {
         if let Some(boot) = boot {
             boot.logical_volume = None;
         }
+    }
+
+    /// Whether swap is where it usually is: no list says another place.
+    pub(super) fn has_usual_swap(&self) -> bool {
+        let groups = self.volume_groups.value.as_deref().unwrap_or_default();
+        self.partitions.value.is_none() && groups.is_empty() && !have_swap(&self.further_disks.value)
     }
 
     /// Who gave the lists of partitions, and the groups beside them.
@@ -347,7 +354,22 @@ impl Reported {
 /// Whether a layer says what the disks are divided into.
 fn divides(layer: &Layer<'_>) -> bool {
     let Profile { partitions, further_disks, volume_groups, .. } = layer.profile;
-    partitions.is_some() || further_disks.is_some() || volume_groups.is_some()
+    partitions.is_some()
+        || further_disks.as_ref().is_some_and(|disks| !disks.is_empty())
+        || volume_groups.is_some()
+}
+
+/// Whether such a layer also says what is swap: its list of the first disk's partitions is complete, and so are its groups.
+fn decides_swap(layer: &Layer<'_>) -> bool {
+    let Profile { partitions, further_disks, volume_groups, .. } = layer.profile;
+    partitions.is_some()
+        || volume_groups.as_ref().is_some_and(|groups| !groups.is_empty())
+        || further_disks.as_deref().is_some_and(have_swap)
+}
+
+/// Whether one of these disks has a swap area.
+fn have_swap(disks: &[DiskRequest]) -> bool {
+    disks.iter().flat_map(|disk| &disk.partitions).any(|request| role_of(request) == PartitionRole::Swap)
 }
 
 fn has_none(further: &Setting<Vec<DiskRequest>>) -> bool {
@@ -385,15 +407,16 @@ fn optional<T>(
     first(layers, reported.map(Some), None, |profile| field(profile).map(Some))
 }
 
-/// A custom partition list is complete: facts and defaults add no swap to it.
+/// To what `table` says of swap facts and defaults add none.
 fn swap_size(
     layers: &[Layer<'_>],
+    table: Option<&Layer<'_>>,
     reported: &Reported,
     tree: &TreeFacts,
     memory: ByteSize,
 ) -> Setting<ByteSize> {
     let asked = first(layers, None, ByteSize::ZERO, |profile| profile.swap_size);
-    if asked.origin.is_explicit() || layers.iter().any(divides) {
+    if asked.origin.is_explicit() || table.is_some_and(decides_swap) {
         return asked;
     }
     if let Some(value) = reported.swap_size {

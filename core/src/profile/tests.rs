@@ -420,6 +420,18 @@ fn interfaces_have_names_and_default_gateways_of_their_own() {
     assert_eq!(refused(&format!("[{{{address}}}, {{{of_v6}}}, {{{address}}}]")), ["nics[2].gateways"]);
     assert_eq!(refused(r#"[{"name": "lan0"}, {}, {"name": "lan0"}]"#), ["nics[2].name"]);
     assert_eq!(refused(r#"[{"name": "eth1"}, {}]"#), ["nics[0].name", "nics[1].name"]);
+    for (name, is_taken) in [
+        ("lo", false),
+        ("all", false),
+        ("default", false),
+        ("0", false),
+        ("012345678901234", false),
+        ("0a", true),
+        ("all0", true),
+        ("-", true),
+    ] {
+        assert_eq!(refused(&format!(r#"[{{"name": "{name}"}}]"#)).is_empty(), is_taken, "{name}");
+    }
     assert!(refused(&format!("[{}]", ["{}"; 10].join(","))).is_empty());
     assert_eq!(refused(&format!("[{}]", ["{}"; 11].join(","))), ["nics"]);
 }
@@ -435,4 +447,22 @@ fn fields_of_accounts_have_the_names_of_where_they_were_asked() {
     assert_eq!(field(Origin::Profile), "users[0].name");
     assert_eq!(field(Origin::Flag), "--user [0] name");
     assert_eq!(field(Origin::Request), "users[0].name");
+}
+
+#[test]
+fn a_route_needs_an_address_of_its_family_unless_addresses_come_by_dhcp() {
+    let fields = |nic: &str| {
+        let route = r#""routes": [{"to": "198.51.100.0/24", "via": "192.0.2.1"}]"#;
+        let json = format!("{{\"nics\": [{{{nic}{route}}}]}}");
+        let profile = Profile::from_json(json.as_bytes()).unwrap();
+        let layers = [Layer { origin: Origin::Profile, profile: &profile }];
+        let error = Settings::resolve(&layers, None, &TreeFacts::default()).err();
+        error.map(|error| error.field().unwrap_or_default().to_owned())
+    };
+    let refused = Some("nics[0].routes[0].via".to_owned());
+    assert_eq!(fields(r#""addresses": ["2001:db8::2/64"], "#), refused);
+    assert_eq!(fields(r#""method": "none", "#), refused);
+    assert_eq!(fields(r#""addresses": ["2001:db8::2/64", "192.0.2.2/24"], "#), None);
+    assert_eq!(fields(r#""method": "dhcp", "#), None);
+    assert_eq!(fields(""), None);
 }

@@ -94,6 +94,11 @@ fn packed(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// Whether the file would have to be unpacked more often than is allowed.
+fn is_too_often(error: &diskwright::Error) -> bool {
+    std::error::Error::source(error).is_some_and(|reason| reason.to_string().contains("unpacked too often"))
+}
+
 fn lint(files: &Files) -> Reach {
     let mut reach = Reach::Refused;
     for (name, bytes) in &files.0 {
@@ -102,7 +107,8 @@ fn lint(files: &Files) -> Reach {
                 report.to_json().to_string();
                 reach = Reach::Whole;
             }
-            Err(error) => assert_ne!(error.kind(), ErrorKind::Internal, "{error}"),
+            // Bytes in memory can be read: what is in a file is in the report, never an error.
+            Err(error) => assert!(error.kind() == ErrorKind::Unsupported || is_too_often(&error), "{error}"),
         }
     }
     reach

@@ -130,7 +130,7 @@ fn ask(generated: &Generated, attachment: Attachment, login: (&str, &str)) -> Re
 }
 
 #[test]
-fn a_machine_with_home_and_swap_on_its_second_disk_boots_under_seabios() -> Result<()> {
+fn a_machine_with_home_and_swap_on_its_second_disk_boots_to_login_under_seabios() -> Result<()> {
     let Some(tree) = DebianTree::find() else { return Ok(()) };
     let workshop = Workshop::enter("disks-boot")?;
     let generated = split(&tree, workshop.path())?;
@@ -152,7 +152,7 @@ fn a_machine_with_home_and_swap_on_its_second_disk_boots_under_seabios() -> Resu
 }
 
 #[test]
-fn a_root_that_spans_two_disks_boots_under_seabios() -> Result<()> {
+fn a_root_that_spans_two_disks_boots_to_login_under_seabios() -> Result<()> {
     let Some(tree) = debian_lvm_tree() else { return Ok(()) };
     let workshop = Workshop::enter("disks-spanning")?;
     let generated = build(&tree, workshop.path(), SPANNING, &[])?;

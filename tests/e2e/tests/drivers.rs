@@ -112,7 +112,7 @@ fn facts(line: &str) -> Vec<String> {
 
 /// Debian's own initial RAM disk has the drivers of every hypervisor, and its kernel the rest.
 #[test]
-fn a_machine_with_all_drivers_boots_on_every_controller_and_is_left_alone() -> Result<()> {
+fn a_machine_with_all_drivers_boots_to_login_on_every_controller_and_is_left_alone() -> Result<()> {
     let Some(machine) = Machine::find()? else { return Ok(()) };
     let registry = diskwright::builtin_registry()?;
     let configured = [
@@ -181,12 +181,12 @@ fn a_host_only_ramdisk_that_is_kept_leaves_the_machine_at_its_prompt_as_foretold
 }
 
 #[test]
-fn a_host_only_ramdisk_of_zstd_boots_on_virtio_with_what_is_appended() -> Result<()> {
+fn a_host_only_ramdisk_of_zstd_boots_to_login_on_virtio_with_what_is_appended() -> Result<()> {
     boots("zstd", (MachineModel::Q35, Attachment::VirtioBlock), "virtio-block")
 }
 
 #[test]
-fn a_host_only_ramdisk_of_lz4_boots_on_ahci_with_what_is_appended() -> Result<()> {
+fn a_host_only_ramdisk_of_lz4_boots_to_login_on_ahci_with_what_is_appended() -> Result<()> {
     boots("lz4", (MachineModel::Q35, Attachment::OnBoard), "ahci")
 }
 

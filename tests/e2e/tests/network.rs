@@ -26,7 +26,7 @@ const ADAPTERS: [&str; 3] = [
 ];
 
 #[test]
-fn every_interface_is_on_the_adapter_in_its_place_under_its_name() -> Result<()> {
+fn a_machine_with_three_adapters_boots_to_login_with_each_interface_in_its_place() -> Result<()> {
     let (Some(emulator), Some(tree)) = (Emulator::find(), DebianTree::find()) else { return Ok(()) };
     let workshop = Workshop::enter("network-boot")?;
     let password = workshop.path().join("password");

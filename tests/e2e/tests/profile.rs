@@ -108,7 +108,7 @@ fn a_profile_is_in_the_file_system_as_the_trees_own_tools_would_have_it() -> Res
 }
 
 #[test]
-fn a_user_logs_in_with_the_password_on_the_machine_that_the_profile_describes() -> Result<()> {
+fn a_machine_of_a_profile_boots_to_login_with_its_password() -> Result<()> {
     let (Some(emulator), Some(tree)) = (Emulator::find(), DebianTree::find()) else { return Ok(()) };
     let workshop = Workshop::enter("profile-boot")?;
     let generated = build(&tree, workshop.path())?;

@@ -3,10 +3,12 @@
 crate::rule::rules! {
     TRUNCATED Error "vhdx-truncated" "Hyper-V, QEMU"
         "A header, table or region that the file ends before cannot be read." "MS-VHDX 2.2";
-    HEADER Error "vhdx-header" "Hyper-V, QEMU"
-        "Both headers are there, of version 1: the one that counts may be lost." "MS-VHDX 2.2.2; cloud-hypervisor/cloud-hypervisor#6844";
-    HEADER_CHECKSUM Error "vhdx-header-checksum" "Hyper-V, QEMU"
-        "A header's checksum is the CRC-32C of its 4096 bytes." "MS-VHDX 2.2.2";
+    NO_HEADER Error "vhdx-no-header" "Hyper-V, QEMU"
+        "One of the two headers is valid at least: no reader opens a file without." "MS-VHDX 2.2.2.1; QEMU block/vhdx.c";
+    HEADER Warning "vhdx-header" "Hyper-V, QEMU"
+        "Both headers are there, of version 1: readers take the other one, which may be the older." "MS-VHDX 2.2.2.1; cloud-hypervisor/cloud-hypervisor#6844";
+    HEADER_CHECKSUM Warning "vhdx-header-checksum" "Hyper-V, QEMU"
+        "A header's checksum is the CRC-32C of its 4096 bytes: readers take the other one, which may be the older." "MS-VHDX 2.2.2.1";
     SEQUENCE Error "vhdx-sequence-number" "Hyper-V, QEMU"
         "Of two headers the one with the higher number counts: they differ." "MS-VHDX 2.2.2.1; QEMU block/vhdx.c";
     LOG_REPLAY Error "vhdx-log-replay" "Hyper-V, QEMU"
@@ -30,7 +32,7 @@ crate::rule::rules! {
     METADATA_TABLE Error "vhdx-metadata-table" "Hyper-V, QEMU"
         "The region of metadata begins with its table, of at most 2047 entries." "MS-VHDX 2.6.1";
     METADATA_ITEM Error "vhdx-metadata-item" "Hyper-V, QEMU"
-        "An item is named once, and lies behind the table and inside the region." "MS-VHDX 2.6.1.2";
+        "An item is named once by its id and owner, and lies behind the table and inside the region, or is empty and nowhere." "MS-VHDX 2.6.1.2";
     METADATA_MISSING Error "vhdx-metadata-missing" "Hyper-V, QEMU"
         "Block size, disk size, page 0x83 and both sector sizes are there, each of its length." "MS-VHDX 2.6.2; QEMU block/vhdx.c";
     METADATA_UNKNOWN Error "vhdx-metadata-unknown" "Hyper-V, QEMU"

@@ -30,7 +30,7 @@ pub(crate) struct Entry {
     pub(crate) stored: u64,
     /// Bytes of the file; of a sparse one with its holes.
     pub(crate) size: u64,
-    /// Of a sparse file what is not hole; nothing if there are too many parts, or their map is not where GNU had it.
+    /// Of a sparse file what is not hole; nothing if there are too many parts, or their map is wrong.
     pub(crate) parts: Option<Vec<Part>>,
     /// Whether the first byte stored is the first of the file.
     pub(crate) begins_with_data: bool,
@@ -186,18 +186,23 @@ impl Listing {
         } else {
             return Ok(None);
         };
-        let map = match map {
+        let mut map = match map {
             Ok(map) => map,
             Err(flaw) => {
                 self.flaws.push(flaw);
                 return Ok(None);
             }
         };
+        let left = stored.saturating_sub(map.in_data);
         if let Some(place) = map.flaw {
             self.flaw(Flaw::SparseMap, place, "a part lies over the one before it or outside of the file");
-        } else if map.total != stored.saturating_sub(map.in_data) {
-            let text = format!("the parts have {} bytes, and {stored} are stored", map.total);
+        } else if map.total != left {
+            let text = format!("the parts have {} bytes, and {left} are stored", map.total);
             self.flaw(Flaw::SparseMap, at + 124, text);
+        }
+        if map.flaw.is_some() || map.total > left {
+            // What is not stored cannot be read.
+            map.parts = None;
         }
         self.parts += map.parts.as_ref().map_or(0, Vec::len);
         Ok(Some(map))

@@ -165,9 +165,17 @@ impl Blocks {
         }
     }
 
+    /// Looks for sectors that bitmaps leave out, in blocks that lie over none before them: so no place of the file is
+    /// read for every entry that names it.
     fn check_bitmaps(&self, source: &dyn ReadAt, stored: &[Stored], f: &mut Findings) -> Result<()> {
+        let mut last_end = 0;
         for (sector, index) in stored {
             let start = u64::from(*sector) * SECTOR;
+            let is_apart = start >= last_end;
+            last_end = start + self.bitmap + self.len;
+            if !is_apart {
+                continue;
+            }
             let before = u64::from(*index) * self.len;
             // Bits of sectors behind the end of the disk say nothing.
             let sectors = self.size.saturating_sub(before).min(self.len) / SECTOR;
@@ -197,16 +205,47 @@ impl Blocks {
         bitmap: &[u8],
         sectors: u64,
     ) -> Result<Option<u64>> {
-        for (number, bits) in (done..).zip(bitmap).filter(|(_, bits)| **bits != 0xff) {
-            for bit in (0..8_u64).filter(|bit| bits & (0x80 >> bit) == 0) {
-                let sector = number * 8 + bit;
-                let at = start + self.bitmap + sector * SECTOR;
-                if sector < sectors && read_up_to(source, at, 512)?.iter().any(|byte| *byte != 0) {
-                    return Ok(Some(at));
-                }
+        let mut runs = Runs { bitmap, at: 0 };
+        while let Some((first, count)) = runs.next_unset() {
+            let first = done * 8 + first;
+            let count = count.min(sectors.saturating_sub(first));
+            let at = start + self.bitmap + first * SECTOR;
+            let data = read_up_to(source, at, usize::try_from(count * SECTOR).unwrap_or(0))?;
+            if let Some(byte) = data.iter().position(|byte| *byte != 0) {
+                return Ok(Some(at + byte as u64 / SECTOR * SECTOR));
             }
         }
         Ok(None)
+    }
+}
+
+/// The bits of a part of a bitmap, from the first on.
+struct Runs<'a> {
+    bitmap: &'a [u8],
+    at: u64,
+}
+
+impl Runs<'_> {
+    /// The next bits in a row that are not set, as many as may be read at once: their first and their number.
+    fn next_unset(&mut self) -> Option<(u64, u64)> {
+        while self.is_set(self.at)? {
+            let is_whole = self.at.is_multiple_of(8) && self.byte(self.at) == Some(0xff);
+            self.at += if is_whole { 8 } else { 1 };
+        }
+        let first = self.at;
+        while self.at - first < RUN && self.is_set(self.at) == Some(false) {
+            self.at += 1;
+        }
+        Some((first, self.at - first))
+    }
+
+    fn byte(&self, bit: u64) -> Option<u8> {
+        self.bitmap.get(usize::try_from(bit / 8).ok()?).copied()
+    }
+
+    /// Nothing behind the last bit.
+    fn is_set(&self, bit: u64) -> Option<bool> {
+        Some(self.byte(bit)? & (0x80 >> (bit % 8)) != 0)
     }
 }
 
@@ -232,5 +271,7 @@ const HEADER_BYTES: u64 = 1024;
 const ABSENT: u32 = u32::MAX;
 const PIECE: usize = 64 * 1024;
 const BITMAP_PIECE: usize = 4096;
+/// Sectors of data that are read at once: 64 KiB.
+const RUN: u64 = 128;
 /// As many blocks of 512 KiB has the largest disk; of more, which are smaller ones, the rest is not compared.
 const MAX_STORED: usize = 4 << 20;

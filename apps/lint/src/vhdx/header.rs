@@ -33,6 +33,9 @@ pub(super) fn check(source: &dyn ReadAt, f: &mut Findings) -> Result<Option<Area
             f.add(&rules::HEADER_CHECKSUM, Location::Offset(at + 4), text);
         }
     }
+    if sound.is_empty() {
+        f.add(&rules::NO_HEADER, Location::Offset(PLACES[0]), "neither header is valid");
+    }
     if let [(_, first), (at, second)] = &sound[..]
         && le64(first, 8) == le64(second, 8)
     {

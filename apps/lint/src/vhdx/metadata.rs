@@ -43,20 +43,24 @@ impl Metadata {
             return Ok(None);
         }
         let mut items: [Item; 5] = Default::default();
-        let mut seen: Vec<&[u8]> = Vec::new();
+        // An id of a user's item may be that of one of the system.
+        let mut seen: Vec<(&[u8], bool)> = Vec::new();
         let entries = table.get(32..).unwrap_or_default().chunks_exact(32).take(usize::from(count));
         for (at, entry) in (region.start + 32..).step_by(32).zip(entries) {
             let place = Location::Offset(at);
             let (offset, len) = (u64::from(le32(entry, 16)), u64::from(le32(entry, 20)));
             let (id, flags) = (slice(entry, 0, 16), le32(entry, 24));
-            let is_inside = offset >= TABLE as u64 && offset + len <= region.len;
-            if seen.contains(&id) || !is_inside {
+            let is_users = flags & IS_USER != 0;
+            let is_empty = offset == 0 && len == 0;
+            let is_inside = is_empty || (offset >= TABLE as u64 && offset + len <= region.len);
+            if seen.contains(&(id, is_users)) || !is_inside {
                 let text = format!("an item of {len} bytes at {offset:#x} of the region");
                 f.add(&rules::METADATA_ITEM, place, text);
                 continue;
             }
-            seen.push(id);
-            let Some(known) = ITEMS.iter().position(|(known, ..)| known.as_slice() == id) else {
+            seen.push((id, is_users));
+            let known = ITEMS.iter().position(|(known, ..)| known.as_slice() == id);
+            let Some(known) = known.filter(|_| !is_users) else {
                 check_other(id, flags, place, f);
                 continue;
             };
@@ -116,7 +120,7 @@ impl Metadata {
 }
 
 fn check_other(id: &[u8], flags: u32, place: Location, f: &mut Findings) {
-    if id == PARENT_LOCATOR {
+    if id == PARENT_LOCATOR && flags & IS_USER == 0 {
         f.add(&rules::PARENT, place, "the metadata name a parent");
     } else if flags & REQUIRED != 0 {
         f.add(&rules::METADATA_UNKNOWN, place, format!("an item of id {id:02x?} is required"));
@@ -125,6 +129,7 @@ fn check_other(id: &[u8], flags: u32, place: Location, f: &mut Findings) {
 
 const TABLE: usize = 64 << 10;
 const MAX_ENTRIES: u16 = 2047;
+const IS_USER: u32 = 1;
 const REQUIRED: u32 = 1 << 2;
 const MIN_BLOCK: u64 = 1 << 20;
 const MAX_BLOCK: u64 = 256 << 20;

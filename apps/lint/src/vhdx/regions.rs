@@ -12,8 +12,8 @@ use super::{Area, MIB, checksum, guid};
 pub(super) struct Regions {
     pub(super) table: Area,
     pub(super) metadata: Area,
-    /// Those two, the headers, the log and other regions.
-    pub(super) all: Vec<Area>,
+    /// Those two, the headers, the log and other regions: in order, and those that touch or overlap as one.
+    all: Vec<Area>,
 }
 
 impl Regions {
@@ -97,8 +97,27 @@ impl Regions {
             }
         }
         let [table, metadata] = found;
-        Some(Self { table: table?, metadata: metadata?, all })
+        Some(Self { table: table?, metadata: metadata?, all: merged(all) })
     }
+
+    /// Whether one of them lies over `area`. A table may have millions of blocks of which that is asked.
+    pub(super) fn overlap(&self, area: Area) -> bool {
+        let first = self.all.partition_point(|region| region.end() <= area.start);
+        self.all.get(first).is_some_and(|region| region.overlaps(area))
+    }
+}
+
+/// The same places as areas in order that lie apart.
+fn merged(mut areas: Vec<Area>) -> Vec<Area> {
+    areas.sort_unstable_by_key(|area| area.start);
+    let mut merged: Vec<Area> = Vec::new();
+    for area in areas {
+        match merged.last_mut() {
+            Some(last) if area.start <= last.end() => last.len = last.end().max(area.end()) - last.start,
+            _ => merged.push(area),
+        }
+    }
+    merged
 }
 
 fn entries(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -112,3 +131,22 @@ const MAX_ENTRIES: u32 = 2047;
 /// Of the block allocation table and of the metadata.
 const IDS: [[u8; 16]; 2] =
     [guid(0x2DC2_7766_F623_4200_9D64_115E_9BFD_4A08), guid(0x8B7C_A206_4790_4B9A_B8FE_575F_050F_886E)];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_are_looked_up_as_places_in_order_that_lie_apart() {
+        let area = |start: u64, len: u64| Area { start: start * MIB, len: len * MIB };
+        // One after the other, one inside of another, two that overlap, and one alone.
+        let all = vec![area(20, 1), area(0, 1), area(5, 6), area(1, 1), area(7, 1), area(10, 3)];
+        let regions = Regions { table: all[0], metadata: all[1], all: merged(all.clone()) };
+        assert_eq!(regions.all, [area(0, 2), area(5, 8), area(20, 1)]);
+        for (start, len) in (0..24).flat_map(|start| (1..6).map(move |len| (start, len))) {
+            let block = area(start, len);
+            let expected = all.iter().any(|region| region.overlaps(block));
+            assert_eq!(regions.overlap(block), expected, "{len} MiB at {start} MiB");
+        }
+    }
+}

@@ -76,8 +76,7 @@ impl Table<'_> {
             return;
         }
         let block = Area { start: entry & !0xf_ffff, len: self.metadata.block };
-        let is_over = |area: &&Area| area.overlaps(block);
-        if block.end() > self.size.min(MAX_FILE) || self.regions.all.iter().find(is_over).is_some() {
+        if block.end() > self.size.min(MAX_FILE) || self.regions.overlap(block) {
             let text = format!("a block at {:#x} lies outside of the file or over its tables", block.start);
             f.add(&rules::BLOCK_RANGE, place, text);
             return;

@@ -2,6 +2,7 @@
 
 mod descriptor;
 mod header;
+mod named;
 mod sparse;
 mod stream;
 mod tables;

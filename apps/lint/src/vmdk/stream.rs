@@ -8,8 +8,7 @@ use crate::report::{Findings, Location};
 use crate::rules::vmdk as rules;
 
 use super::header::Header;
-use super::tables::{Directory, ENTRIES, entries};
-use super::{SECTOR, SECTOR_BYTES};
+use super::{SECTOR, SECTOR_BYTES, named};
 
 /// Walks the stream, then compares the tables with what was met.
 pub(crate) fn check(source: &dyn ReadAt, header: &Header, f: &mut Findings) -> Result<()> {
@@ -21,13 +20,13 @@ pub(crate) fn check(source: &dyn ReadAt, header: &Header, f: &mut Findings) -> R
         Some(header.directory)
     };
     let Some(directory) = directory else { return Ok(()) };
-    let named = check_tables(source, header, directory, f)?;
+    let named = named::check(source, header, directory, f)?;
     if named.is_some_and(|named| named < walk.grains) {
         let text = format!("{} grains are stored and {} named by tables", walk.grains, named.unwrap_or(0));
         f.add(&rules::UNREFERENCED, Location::Whole, text);
     }
     if header.is_redundant() && header.redundant_directory != directory {
-        check_tables(source, header, header.redundant_directory, f)?;
+        named::check(source, header, header.redundant_directory, f)?;
     }
     Ok(())
 }
@@ -167,47 +166,6 @@ impl Walk<'_> {
         self.header.check_footer(&footer, at, f);
         Ok(Some(footer))
     }
-}
-
-/// Checks that every entry names its grain; gives the number of entries.
-fn check_tables(source: &dyn ReadAt, header: &Header, sector: u64, f: &mut Findings) -> Result<Option<u64>> {
-    let Some(directory) = Directory::open(source, header, sector, f) else { return Ok(None) };
-    let mut named = 0_u64;
-    for index in 0..directory.len() {
-        let table_sector = directory.entry(index)?;
-        if table_sector == 0 {
-            continue;
-        }
-        let Some(table) = directory.table(index, table_sector, f)? else { continue };
-        for (entry, sector) in entries(&table) {
-            named = named.saturating_add(1);
-            let address = index.saturating_mul(ENTRIES).saturating_add(entry).saturating_mul(header.grain);
-            check_entry(source, (address, sector), (table_sector, entry), f)?;
-        }
-    }
-    Ok(Some(named))
-}
-
-fn check_entry(
-    source: &dyn ReadAt,
-    (address, sector): (u64, u32),
-    (table, entry): (u32, u64),
-    f: &mut Findings,
-) -> Result<()> {
-    let head = read(source, u64::from(sector) * SECTOR_BYTES, 12)?;
-    let met = match &head {
-        Some(head) if le32(head, 8) > 0 && le64(head, 0) == address => return Ok(()),
-        Some(head) if le32(head, 8) > 0 => format!("holds the grain of address {}", le64(head, 0)),
-        Some(_) => "holds no grain".to_owned(),
-        None => "does not lie inside the file".to_owned(),
-    };
-    let place = Location::Offset(u64::from(table) * SECTOR_BYTES + entry * 4);
-    f.add(
-        &rules::TABLE_ENTRY,
-        place,
-        format!("the grain of address {address} is said at sector {sector}, which {met}"),
-    );
-    Ok(())
 }
 
 /// Address and size before the data of a grain.

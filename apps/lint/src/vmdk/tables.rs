@@ -55,6 +55,18 @@ impl<'a> Directory<'a> {
         Ok(le32(&bytes, 0))
     }
 
+    /// Sector and index of the tables that are not absent, in the order of the file, of at most `count` from `first` on.
+    pub(crate) fn tables(&self, first: u64, count: u64) -> Result<Vec<(u32, u64)>> {
+        let count = self.tables.saturating_sub(first).min(count);
+        let len = usize::try_from(count.saturating_mul(4)).unwrap_or(usize::MAX);
+        // OK to be empty: the directory lies inside the file.
+        let bytes = read(self.source, self.place(first), len)?.unwrap_or_default();
+        let sectors = bytes.as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes));
+        let mut tables: Vec<(u32, u64)> = sectors.zip(first..).filter(|(sector, _)| *sector != 0).collect();
+        tables.sort_unstable();
+        Ok(tables)
+    }
+
     /// The 2 KiB of the table at `sector`, if they lie inside the file.
     pub(crate) fn table(&self, index: u64, sector: u32, f: &mut Findings) -> Result<Option<Vec<u8>>> {
         let table = read(self.source, u64::from(sector) * SECTOR_BYTES, TABLE_BYTES)?;

@@ -1,10 +1,12 @@
 //! Valid files, cut anywhere and with every field set to extremes: findings or an error, never a panic.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use diskwright_core::ReadAt;
 
 use diskwright_lint::Kind;
 
-use crate::support::{self, Package, broken, ova, packed, vagrant, valid, vhd, vhdx};
+use crate::support::{Package, broken, ova, packed, reader, text, vagrant, valid, vhd, vhdx, vmdk};
 
 #[test]
 fn valid_files_of_every_kind_have_no_findings() {
@@ -137,6 +139,27 @@ fn a_vhdx_cut_anywhere_is_reported() {
 }
 
 #[test]
+fn a_vhdx_with_items_that_are_empty_or_of_a_user_is_clean() {
+    let entry = |id: &[u8], offset: u32, len: u32| {
+        [id, &offset.to_le_bytes(), &len.to_le_bytes(), &1_u32.to_le_bytes(), &[0; 4]].concat()
+    };
+    // A user's item may have the id of one of the system, be it that of a parent.
+    let disk_size = vhdx::dynamic().files["disk.vhdx"][vhdx::METADATA + 64..][..16].to_vec();
+    let items = [entry(&[9; 16], 0, 0), entry(&disk_size, 65_600, 4), entry(&vhdx::PARENT, 65_600, 4)];
+    let disk = vhdx::with(&[(vhdx::METADATA + 10, &[8]), (vhdx::METADATA + 192, &items.concat())]);
+    assert_eq!(broken(&disk.lint()), [""; 0]);
+}
+
+#[test]
+fn a_vhdx_with_one_valid_header_can_be_read() {
+    let [first, second] = vhdx::HEADERS;
+    for damage in [(first, b"k"), (second, b"k"), (first + 4, b"k"), (second + 4, b"k")] {
+        let report = vhdx::dynamic().patched(damage.0, damage.1).lint();
+        assert!(!report.has_errors() && !report.findings.is_empty(), "{:?}", report.findings);
+    }
+}
+
+#[test]
 fn a_fixed_vhd_of_whole_mib_is_clean_packed_or_not() {
     let disk = vhd::fixed(20 << 20);
     assert_eq!(broken(&disk.lint()), [""; 0]);
@@ -170,11 +193,58 @@ fn a_box_is_clean_packed_or_not() {
 }
 
 #[test]
+fn a_packed_box_with_a_long_disk_is_clean_though_its_tables_stand_far_from_their_directory() {
+    // More tables than the box may be unpacked for, all of them more than 16 MiB before the end.
+    let (disk, directory, size) = vmdk::long_stream(80, 280);
+    let mut members = vagrant::virtualbox();
+    members[1].bytes = text::ovf_text_of(disk.len(), size).into_bytes();
+    members[2].bytes = disk;
+    let plain = ova::tar(&members);
+    // A table that is said where another one stands is found, packed or not.
+    members[2].bytes.copy_within(directory..directory + 4, directory + 4);
+    let wrong = ova::tar(&members);
+    for (bytes, found) in [(plain, vec![]), (wrong, vec!["vmdk-table-entry"])] {
+        let packed = packed::gzip_stored(&bytes);
+        for package in [Package::new("web-1.box", bytes), Package::new("web-1.box", packed)] {
+            assert_eq!(broken(&package.lint()), found);
+        }
+    }
+}
+
+#[test]
 fn deep_and_wide_documents_are_refused() {
     let deep = format!("<Envelope>{}", "<a>".repeat(100_000));
     assert_eq!(broken(&Package::new("x.ovf", deep).lint()), ["ovf-well-formed"]);
     let wide = format!("<Envelope>{}</Envelope>", "<a/>".repeat(100_000));
     assert_eq!(broken(&Package::new("x.ovf", wide).lint()), ["ovf-well-formed"]);
+}
+
+/// A file that counts how often it is read.
+struct Counted {
+    bytes: Vec<u8>,
+    reads: AtomicUsize,
+}
+
+impl ReadAt for Counted {
+    fn size(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> std::io::Result<()> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        reader(&self.bytes).read_exact_at(offset, buf)
+    }
+}
+
+#[test]
+fn a_vhd_whose_blocks_all_lie_in_one_place_is_read_once() {
+    let bytes = vhd::dynamic_in_one_place().files["disk.vhd"].clone();
+    let file = Counted { bytes, reads: AtomicUsize::new(0) };
+    let report = diskwright_lint::lint_source("disk.vhd", &file, &diskwright_lint::Alone).unwrap();
+    assert_eq!(broken(&report), ["vhd-azure-type", "vhd-block-overlap"]);
+    // Of the sectors of one block alone there are 32, and 128 entries name it.
+    let reads = file.reads.into_inner();
+    assert!(reads < 32, "{reads} reads");
 }
 
 /// An archive with 9 GiB of nothing in a member, which is not in memory.
@@ -222,7 +292,7 @@ fn a_name_that_leads_out_of_the_folder_is_not_followed() {
     let inner = directory.path().join("inner");
     std::fs::create_dir(&inner).unwrap();
     std::fs::write(directory.path().join("disk.vmdk"), b"KDMV").unwrap();
-    let machine = support::text::vmx().edited("\"disk.vmdk\"", "\"../disk.vmdk\"");
+    let machine = text::vmx().edited("\"disk.vmdk\"", "\"../disk.vmdk\"");
     let path = inner.join("img.vmx");
     std::fs::write(&path, &machine.files["img.vmx"]).unwrap();
     assert_eq!(broken(&diskwright_lint::lint(&path).unwrap()), ["vmx-disk-file"]);

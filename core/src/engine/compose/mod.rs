@@ -164,7 +164,7 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
     })
 }
 
-/// The partitions that are asked for; one root file system where the tree's own volumes do not fit the disk.
+/// The partitions that are asked for; one root file system where the tree's own volumes do not fit the first disk.
 fn fitting_partitions(
     tree: &Arc<FileTree>,
     facts: &GuestFacts,
@@ -179,7 +179,7 @@ fn fitting_partitions(
     if sizes::division_fits(tree, settings, &partitions, details, monitor)? {
         return Ok(partitions);
     }
-    let text = "the disk is too small for the tree's volumes side by side: all is on one root partition";
+    let text = "the disk is too small for the tree's volumes side by side: what is on them stands on one root partition";
     findings.record(Severity::Note, "lvm-not-kept", b"/etc/fstab", text)?;
     settings.forget_logical_volumes();
     PartitionPlan::new(settings, boots)

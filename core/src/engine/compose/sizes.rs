@@ -85,7 +85,7 @@ impl Sizes {
     /// spare room. The sizes may still pass the disk.
     pub(super) fn of(plan: &DiskPlan, ingredients: &Ingredients<'_>) -> Result<Self> {
         let usual = Self::with(plan, ingredients, Thrift::NONE)?;
-        // The tree's own division is on one disk.
+        // The tree's own division is on the first disk.
         let Some(disk) = plan.disks.first().and_then(|disk| disk.size) else { return Ok(usual) };
         if usual.least_of(0) <= disk || !is_division_of_tree(plan) {
             return Ok(usual);
@@ -94,7 +94,9 @@ impl Sizes {
         for quarters in (0..=4).rev() {
             let sizes = Self::with(plan, ingredients, Thrift { swap: least_swap, quarters })?;
             let Some(left) = disk.checked_sub(sizes.least_of(0)) else { continue };
-            let is_swap = |volume: &&VolumeDraft| volume.planned.file_system == Some(FileSystemKind::Swap);
+            let is_swap = |volume: &&VolumeDraft| {
+                volume.planned.file_system == Some(FileSystemKind::Swap) && is_of_tree(volume)
+            };
             let areas = plan.contents().filter(is_swap).count() as u64;
             let more = left.checked_div(areas).unwrap_or(0) / DEFAULT_EXTENT * DEFAULT_EXTENT;
             if least_swap.is_none() || more == 0 {

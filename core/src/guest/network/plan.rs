@@ -79,6 +79,17 @@ impl Stack {
                 ));
             }
         }
+        // It takes name servers only beside addresses of their family.
+        let is_lost = |server: &&IpAddr| interface.of_family(server.is_ipv4()).next().is_none();
+        if self == Self::NetworkManager
+            && !interface.is_dhcp()
+            && let Some(server) = interface.dns.iter().find(is_lost)
+        {
+            let reason = format!(
+                "NetworkManager keeps no name server {server} for an interface without an address of its family"
+            );
+            return Err(refuse(interface.at, "dns", reason));
+        }
         Ok(())
     }
 

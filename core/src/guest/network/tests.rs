@@ -197,6 +197,50 @@ fn every_stack_gets_all_interfaces() {
 }
 
 #[test]
+fn nothing_in_the_tree_gives_an_interface_another_name_than_the_profile() {
+    let networkd = || {
+        let mut items = enabled(
+            "/usr/lib/systemd/system/systemd-networkd.service",
+            "/etc/systemd/system/multi-user.target.wants/systemd-networkd.service",
+        );
+        let by_path = "[Match]\nPath=pci-0000:00:03.0\n[Link]\nName=lan0\n";
+        items.extend([
+            ("/usr/lib/systemd/systemd-udevd", file("x")),
+            ("/etc/systemd/network/10-lan.link", file(by_path)),
+            ("/etc/systemd/network/00-aaa.link", file("[Match]\nDriver=e1000\n[Link]\n Name = wan\n")),
+            ("/etc/systemd/network/50-old.link", Item::Link("/srv/old.link")),
+            ("/srv/old.link", file("[Link]\nNamePolicy=path\n")),
+            ("/etc/systemd/network/99-default.link.d/x.conf", file("[Link]\nName=net0\n")),
+            ("/etc/systemd/network/00-mtu.link", file("[Match]\nDriver=*\n[Link]\nMTUBytes=9000\n#Name=a\n")),
+            ("/etc/systemd/network/00-a.link", file("[Match]\nDriver=*\n[Link]\nMTUBytes=1400\n")),
+            ("/etc/systemd/network/73-usb.link", Item::Link("/dev/null")),
+        ]);
+        items
+    };
+    let dhcp = |name: Option<&str>| NicRequest {
+        name: name.map(str::to_owned),
+        method: Some(NicMethod::Dhcp),
+        ..NicRequest::default()
+    };
+    let names = |nics: &[NicRequest]| {
+        let tree = tree(networkd());
+        let mut workspace = GuestWorkspace::new(&tree);
+        set_nics(&mut workspace, nics).unwrap();
+        assert!(workspace.names(b"/etc/systemd/network/99-default.link.d").is_empty());
+        let removed = workspace.edits().iter().filter(|edit| edit.reason.contains("names interfaces"));
+        let removed: Vec<String> = removed.map(|edit| edit.path.clone()).collect();
+        let named = ["00-aaa.link", "10-lan.link", "50-old.link", "99-default.link.d/x.conf"];
+        assert_eq!(removed, named.map(|name| format!("/etc/systemd/network/{name}")));
+        let names = workspace.names(b"/etc/systemd/network");
+        let text = |name: Vec<u8>| String::from_utf8(name).unwrap();
+        names.into_iter().map(text).filter(|name| name.ends_with(".link")).collect::<Vec<String>>()
+    };
+    // What only has settings for adapters stays where it hides no name.
+    assert_eq!(names(&[dhcp(None)]), ["00-a.link", "00-mtu.link", "73-usb.link"]);
+    assert_eq!(names(&[dhcp(None), dhcp(Some("dmz"))]), ["00-dmz.link", "00-mtu.link", "73-usb.link"]);
+}
+
+#[test]
 fn what_one_of_several_interfaces_cannot_have_is_refused_by_its_place() {
     let nics = [
         NicRequest { method: Some(NicMethod::None), ..NicRequest::default() },
@@ -205,6 +249,32 @@ fn what_one_of_several_interfaces_cannot_have_is_refused_by_its_place() {
     let error = set_all(vec![("/sbin/ifup", file("x"))], &nics, &[]).unwrap_err();
     assert_eq!((error.field(), error.kind()), (Some("nics[1].method"), ErrorKind::Unsupported));
     assert_eq!(error.also()[0].field(), Some("nics[1].name"), "there is no udevd");
+}
+
+#[test]
+fn name_servers_that_networkmanager_would_drop_are_refused() {
+    let manager = || {
+        enabled(
+            "/usr/lib/systemd/system/NetworkManager.service",
+            "/etc/systemd/system/multi-user.target.wants/NetworkManager.service",
+        )
+    };
+    let nic = |method: NicMethod, addresses: &[&str]| NicRequest {
+        method: Some(method),
+        addresses: Some(addresses.iter().map(|address| (*address).to_owned()).collect()),
+        dns: Some(vec!["2001:db8::53".into(), "192.0.2.53".into()]),
+        ..NicRequest::default()
+    };
+    for refused in [nic(NicMethod::Static, &["2001:db8::2/64"]), nic(NicMethod::None, &[])] {
+        let error = set(manager(), refused, &[]).unwrap_err();
+        assert_eq!((error.field(), error.kind()), (Some("nics[0].dns"), ErrorKind::Unsupported));
+    }
+    let both = nic(NicMethod::Static, &["2001:db8::2/64", "192.0.2.2/24"]);
+    for kept in [both, nic(NicMethod::Dhcp, &[])] {
+        let path = "/etc/NetworkManager/system-connections/eth0.nmconnection";
+        let text = set(manager(), kept, &[path]).unwrap()[0].1.clone().unwrap();
+        assert!(text.contains("\ndns=192.0.2.53;\n") && text.contains("\ndns=2001:db8::53;\n"), "{text}");
+    }
 }
 
 #[test]

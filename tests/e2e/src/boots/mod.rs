@@ -17,5 +17,5 @@ mod pairs;
 pub use bench::{Bench, Foretold, Outcome, Prepared};
 pub use case::{Case, Flaw, failures, from_list};
 pub use cell::{Cell, Container, Controller, Layout, Loader, Packing, Ramdisk, Release, Start, Swap};
-pub use page::{Record, page, prediction, result};
+pub use page::{INTRODUCTION, Record, page, prediction, result};
 pub use pairs::{Pair, SHORT, covering, pairs, possible_pairs};

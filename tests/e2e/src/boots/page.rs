@@ -138,7 +138,8 @@ fn row(number: &str, case: &Case, wrong: Option<&str>, outcome: Option<&Outcome>
     format!("| {} |\n", cells.join(" | "))
 }
 
-const INTRODUCTION: &str = "\
+/// What the page begins with.
+pub const INTRODUCTION: &str = "\
 # Boot matrix
 
 Machines that `diskwright check` foretold, then `diskwright generate` made, then QEMU booted, without hardware virtualisation. `cargo xtask

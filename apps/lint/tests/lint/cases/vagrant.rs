@@ -42,6 +42,11 @@ fn archives() -> Vec<Case> {
             }),
         )
         .also(&["box-image"]),
+        // Parts of more bytes than are stored, and one outside of the file: what it holds cannot be read.
+        Case::new("box-number", sparse("00000010000", "00000010000")).also(&["box-metadata"]),
+        Case::new("box-number", sparse("00000010000", "00000000777")).also(&["box-metadata"]),
+        // Of fewer bytes than are stored: the file can be read.
+        Case::new("box-number", sparse("00000000400", "00000000400")),
         Case::new("box-end-blocks", bytes(|bytes| bytes.truncate(bytes.len() - 512))),
         Case::new("box-end-blocks", bytes(|bytes| bytes.extend([1; 512]))),
         Case::new("box-member-name", changed(|members| members.push(Member::new("../outside", "")))),
@@ -51,6 +56,33 @@ fn archives() -> Vec<Case> {
             changed(|members| members.push(Member::new("Vagrantfile", members[0].bytes.clone()))),
         ),
     ]
+}
+
+/// The box for VirtualBox with its metadata in a sparse member of 512 bytes that are stored: bytes of its one part and of
+/// the file, in octal.
+fn sparse(part: &str, size: &str) -> Package {
+    let mut text = b"{\"provider\": \"virtualbox\"}".to_vec();
+    text.resize(512, b' ');
+    let mut members = virtualbox();
+    members.pop();
+    let mut bytes = tar(&members);
+    bytes.truncate(bytes.len() - 1024);
+    let member = Member { is_gnu: true, ..Member::new("./metadata.json", text) }.of_kind(b'S').to_tar();
+    let fields = [(386, "00000000000"), (398, part), (483, size)];
+    bytes.extend(with_fields(member, &fields));
+    bytes.resize(bytes.len() + 1024, 0);
+    Package::new("web-1.box", bytes)
+}
+
+/// A member with texts put into its header, and with a checksum that is true.
+fn with_fields(mut member: Vec<u8>, fields: &[(usize, &str)]) -> Vec<u8> {
+    for (at, value) in fields {
+        member[*at..at + value.len()].copy_from_slice(value.as_bytes());
+    }
+    member[148..156].fill(b' ');
+    let sum: u32 = member[..512].iter().map(|byte| u32::from(*byte)).sum();
+    member[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    member
 }
 
 fn documents() -> Vec<Case> {

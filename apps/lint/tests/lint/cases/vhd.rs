@@ -93,8 +93,15 @@ fn tables() -> Vec<Case> {
         Case::new("vhd-block-range", entry(512)).also(DYNAMIC),
         Case::new("vhd-block-range", entry(0)).also(DYNAMIC),
         Case::new("vhd-block-overlap", entry(BITMAP)).also(DYNAMIC),
-        Case::new("vhd-block-overlap", entry(BITMAP + BLOCK)).also(&["vhd-azure-type", "vhd-bitmap"]),
+        Case::new("vhd-block-overlap", entry(BITMAP + BLOCK)).also(DYNAMIC),
         Case::new("vhd-bitmap", dynamic().patched(BITMAP + 3, &[0xfe])).also(DYNAMIC),
+        Case::new("vhd-bitmap", dynamic().patched(BITMAP, &[0x7f])).also(DYNAMIC),
+        // Behind a run of zeros that no bit is set for.
+        Case::new(
+            "vhd-bitmap",
+            dynamic().patched(BITMAP, &[0x80, 1, 0, 0]).patched(BITMAP + 1024, &[0; 14 * 512]),
+        )
+        .also(DYNAMIC),
         Case::new("vhd-generation", for_uefi).also(DYNAMIC),
     ]
 }

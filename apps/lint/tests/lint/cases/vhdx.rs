@@ -24,6 +24,9 @@ fn headers() -> Vec<Case> {
         Case::new("vhdx-header", current(66, &[2])),
         Case::new("vhdx-header-checksum", dynamic().patched(first + 4, &[0; 4])),
         Case::new("vhdx-header-checksum", dynamic().patched(second + 4000, &[1])),
+        Case::new("vhdx-no-header", with(&[(first, b"k"), (second, b"k")])).also(&["vhdx-header"]),
+        Case::new("vhdx-no-header", dynamic().patched(first + 4, &[0; 4]).patched(second + 4, &[0; 4]))
+            .also(&["vhdx-header-checksum"]),
         Case::new("vhdx-sequence-number", current(8, &[1])),
         Case::new("vhdx-log-replay", current(48, b"a log in use, id")),
         Case::new("vhdx-log-place", current(64, &[1])),
@@ -76,6 +79,10 @@ fn metadata() -> Vec<Case> {
         Case::new("vhdx-metadata-item", entry(2, 16, &[0, 0, 0])).also(&["vhdx-metadata-missing"]),
         Case::new("vhdx-metadata-item", entry(2, 20, &[0, 0, 0, 1])).also(&["vhdx-metadata-missing"]),
         Case::new("vhdx-metadata-missing", with(&[(METADATA + 10, &[4])])),
+        // An item may be empty, but not one that has a length.
+        Case::new("vhdx-metadata-missing", entry(2, 16, &[0; 8])),
+        // A user's item with the id of the system's.
+        Case::new("vhdx-metadata-missing", entry(2, 24, &[3])),
         Case::new("vhdx-metadata-missing", entry(1, 20, &[4])),
         Case::new("vhdx-metadata-unknown", sixth(&[9; 16], 4)),
         Case::new("vhdx-parent", sixth(&PARENT, 4)),

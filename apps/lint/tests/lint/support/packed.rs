@@ -11,6 +11,13 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// As [`gzip`], without a try.
+pub(crate) fn gzip_stored(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzBuilder::new().write(Vec::new(), Compression::none());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
 /// One frame of zstd, with a checksum.
 pub(crate) fn zstd(bytes: &[u8]) -> Vec<u8> {
     let mut context = zstd_safe::CCtx::create();

@@ -4,6 +4,11 @@ pub(crate) fn ovf_text() -> String {
     OVF.replace("@SIZE@", &vmdk::stream().build().bytes.len().to_string())
 }
 
+/// The descriptor of a disk of `size` bytes in a file of `len`.
+pub(crate) fn ovf_text_of(len: usize, size: u64) -> String {
+    OVF.replace("@SIZE@", &len.to_string()).replace("524288", &size.to_string())
+}
+
 pub(crate) fn ovf() -> Package {
     Package::new("img.ovf", ovf_text()).with("disk.vmdk", vmdk::stream().build().bytes)
 }

@@ -38,6 +38,20 @@ pub(crate) fn dynamic() -> Package {
     Package::new("disk.vhd", sealed(bytes))
 }
 
+/// A disk of 128 blocks, all of which the table says to stand where one of zeros does, whose bitmap has no bit set.
+pub(crate) fn dynamic_in_one_place() -> Package {
+    const COUNT: usize = 128;
+    let entry = ((BITMAP / 512) as u32).to_be_bytes();
+    let package = dynamic()
+        .patched(HEADER + 28, &(COUNT as u32).to_be_bytes())
+        .patched(TABLE, &entry.repeat(COUNT))
+        .patched(BITMAP, &[0; 512 + BLOCK]);
+    // Cylinders of 4 heads and 17 sectors.
+    let (size, cylinders) = ((COUNT * BLOCK) as u64, (COUNT * BLOCK / 512 / 4 / 17) as u16);
+    let package = with_footer(package, 56, &cylinders.to_be_bytes());
+    with_footer(package, 48, &size.to_be_bytes())
+}
+
 /// The image with bytes of its footer changed, and of the copy if it has one, and with checksums made true.
 pub(crate) fn with_footer(package: Package, at: usize, value: &[u8]) -> Package {
     let len = package.files["disk.vhd"].len();

@@ -56,6 +56,13 @@ pub(crate) fn zlib(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// As [`zlib`], without a try.
+fn zlib_stored(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::none());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
 pub(crate) fn stream() -> Stream {
     Stream {
         header: header(3, 0x30001, u64::MAX, 0, 21),
@@ -132,6 +139,41 @@ impl Stream {
     pub(crate) fn package(&self) -> Package {
         Package::new("disk.vmdk", self.build().bytes)
     }
+}
+
+/// Sectors that a grain table is for.
+const TABLE_SECTORS: u64 = 512 * 128;
+
+/// A stream of so many tables, each behind its grains; the last one has `last` grains of 64 KiB in the file, the others
+/// have a small one. Behind the file come the place of its directory and the bytes of the disk.
+pub(crate) fn long_stream(tables: u64, last: u64) -> (Vec<u8>, usize, u64) {
+    let capacity = tables * TABLE_SECTORS;
+    let mut head = header(3, 0x30001, u64::MAX, 0, 21);
+    head[12..20].copy_from_slice(&capacity.to_le_bytes());
+    let (small, large) = (zlib(&[0; GRAIN]), zlib_stored(&data(GRAIN, 4)));
+    let mut bytes = head.clone();
+    let text = descriptor("streamOptimized", "SPARSE \"disk.vmdk\"");
+    bytes.extend(text.replace(&format!("RW {CAPACITY}"), &format!("RW {capacity}")).as_bytes());
+    bytes.resize(21 * 512, 0);
+    let mut directory = Vec::new();
+    for table in 0..tables {
+        let (count, stored) = if table + 1 == tables { (last, &large) } else { (1, &small) };
+        let mut entries: Vec<u32> =
+            (0..count).map(|entry| grain(&mut bytes, table * TABLE_SECTORS + entry * 128, stored)).collect();
+        entries.resize(512, 0);
+        marker(&mut bytes, 4, 1);
+        directory.extend(((bytes.len() / 512) as u32).to_le_bytes());
+        bytes.extend(entries.iter().flat_map(|entry| entry.to_le_bytes()));
+    }
+    marker(&mut bytes, (directory.len() as u64).div_ceil(512), 2);
+    let place = bytes.len();
+    head[56..64].copy_from_slice(&((place / 512) as u64).to_le_bytes());
+    bytes.extend(directory);
+    sector(&mut bytes);
+    marker(&mut bytes, 1, 3);
+    bytes.extend(head);
+    marker(&mut bytes, 0, 0);
+    (bytes, place, capacity * 512)
 }
 
 /// Directory and table in front, as open-vmdk writes them.
