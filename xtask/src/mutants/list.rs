@@ -5,7 +5,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
+use super::weave;
 use crate::workspace::Workspace;
 use crate::{command, oracles};
 
@@ -15,6 +17,8 @@ pub(crate) struct Mutant {
     /// What cargo-mutants calls it, without line and column; of several that are called the same, all but the first
     /// have a number.
     pub(crate) name: String,
+    /// The name, and a digest of the function before and after the change: what is known of it is of this change alone.
+    pub(crate) key: String,
     pub(crate) package: String,
     /// Below the workspace's root.
     pub(crate) file: String,
@@ -42,10 +46,44 @@ pub(crate) fn of_files(workspace: &Workspace, files: &[&str]) -> Result<Vec<Muta
         anyhow::ensure!(workspace.root.join(file).is_file(), "there is no {file}");
         list.args(["--file", file]);
     }
-    parse(&command::output(&mut list)?)
+    let mut mutants = parse(&command::output(&mut list)?)?;
+    let mut texts = BTreeMap::new();
+    for file in files {
+        texts.insert(
+            *file,
+            std::fs::read_to_string(workspace.root.join(file)).with_context(|| (*file).to_owned())?,
+        );
+    }
+    for mutant in &mut mutants {
+        let text =
+            texts.get(mutant.file.as_str()).with_context(|| format!("{} was not asked for", mutant.file))?;
+        mutant.key = key(text, mutant)?;
+    }
+    Ok(mutants)
 }
 
-/// Reads what `cargo mutants --list --json` says.
+/// The mutant's name and the first half of the SHA-256 of its function, as it is and as it becomes; of its whole file, if it
+/// is in no function. Like changes to one function differ in their place, and one name in the function's text.
+fn key(text: &str, mutant: &Mutant) -> Result<String> {
+    let changed = weave::changed(text, mutant)?;
+    let whole = match mutant.function.is_empty() {
+        true => 0..text.len(),
+        false => weave::range_of(text, mutant.whole)?,
+    };
+    // What follows the function is as long as before the change.
+    let after = whole.start..changed.len() - (text.len() - whole.end);
+    let piece =
+        |text: &str, range| text.get(range).map(str::to_owned).context("a change outside its function");
+    let digest = Sha256::new()
+        .chain_update(piece(text, whole)?)
+        .chain_update([0])
+        .chain_update(piece(&changed, after)?)
+        .finalize();
+    let half = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
+    Ok(format!("{} #{half}", mutant.name))
+}
+
+/// Reads what `cargo mutants --list --json` says; keys are not known yet.
 fn parse(text: &str) -> Result<Vec<Mutant>> {
     let list: Value = serde_json::from_str(text).context("the list of cargo-mutants")?;
     let list = list.as_array().context("the list of cargo-mutants is none")?;
@@ -75,6 +113,7 @@ fn of_value(value: &Value) -> Option<Mutant> {
     let change = told.strip_prefix(&format!("{file}:"))?.splitn(3, ':').nth(2)?.trim().to_owned();
     Some(Mutant {
         name: format!("{file}: {change}"),
+        key: String::new(),
         package: text(value, "package")?,
         function,
         whole: span_of(whole)?,
@@ -116,6 +155,7 @@ pub(super) mod tests {
         let span = Span { start: (1, 1), end: (1, 1) };
         Mutant {
             name: name.to_owned(),
+            key: format!("{name} #0"),
             package: "p".to_owned(),
             file: "core/src/a.rs".to_owned(),
             function: "f".to_owned(),
@@ -161,6 +201,27 @@ pub(super) mod tests {
             "span":{"start":{"line":3,"column":9},"end":{"line":3,"column":11}},"replacement":">>"}]"#;
         let mutants = parse(text).unwrap();
         assert_eq!((mutants[0].function.as_str(), mutants[0].whole), ("", mutants[0].span));
+    }
+
+    #[test]
+    fn a_key_is_of_one_change_to_one_text() {
+        let whole = Span { start: (2, 1), end: (2, 21) };
+        let at = |column: usize, replacement: &str| Mutant {
+            whole,
+            span: Span { start: (2, column), end: (2, column + 1) },
+            replacement: replacement.to_owned(),
+            ..mutant("x")
+        };
+        let text = "// 1\nfn f() { 1 + 2 + 3 }\n// 2\n";
+        let of = |text: &str, mutant: &Mutant| key(text, mutant).unwrap();
+        let first = of(text, &at(12, "-"));
+        assert!(first.starts_with("x #") && first.len() == 3 + 32, "{first}");
+        assert_eq!(of(&text.replace("// ", "//  "), &at(12, "-")), first);
+        let others =
+            [of(text, &at(16, "-")), of(text, &at(12, "*")), of(&text.replace('3', "4"), &at(12, "-"))];
+        assert!(!others.contains(&first), "{others:?}");
+        let constant = Mutant { function: String::new(), ..at(12, "-") };
+        assert_ne!(of(text, &constant), of(&text.replace("// 2", "// 3"), &constant));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Which mutants are tried, and which tests try them.
 
+use anyhow::{Result, ensure};
+
 use super::list::Mutant;
 
 /// A group of modules of which a share of the mutants has to be killed.
@@ -32,6 +34,31 @@ impl Module {
         let is_named = || self.functions.iter().any(|name| *name == mutant.function);
         self.file == mutant.file && (self.functions.is_empty() || is_named())
     }
+}
+
+impl Module {
+    /// What it names and none of the mutants is of: the file, or functions of it.
+    fn empty(&self, all: &[Mutant]) -> Vec<String> {
+        let is_there = |function: Option<&str>| {
+            all.iter()
+                .any(|mutant| mutant.file == self.file && function.is_none_or(|name| name == mutant.function))
+        };
+        if self.functions.is_empty() {
+            let none = (!is_there(None)).then(|| self.file.to_owned());
+            return none.into_iter().collect();
+        }
+        let functions = self.functions.iter().filter(|name| !is_there(Some(name)));
+        functions.map(|name| format!("{name} of {}", self.file)).collect()
+    }
+}
+
+/// Refuses parts with a file or a function that has no mutants: it has another name now, or nothing is left in it, and the
+/// part would have fewer mutants without a word.
+pub(crate) fn ensure_filled(parts: &[Part], all: &[Mutant]) -> Result<()> {
+    let modules = parts.iter().flat_map(|part| part.modules);
+    let empty: Vec<String> = modules.flat_map(|module| module.empty(all)).collect();
+    ensure!(empty.is_empty(), "there are no mutants of {}", empty.join(", nor of "));
+    Ok(())
 }
 
 /// Of all mutants, those of each part, every one once: of whole ones all of them, of the others as many as a sample may
@@ -267,6 +294,17 @@ mod tests {
         let fewer = choose(SAMPLED, many().into_iter().skip(6).collect());
         let stayed = fewer[1].iter().filter(|mutant| chosen[1].contains(mutant)).count();
         assert!(stayed + 6 >= SAMPLE + RESERVE, "{stayed}");
+    }
+
+    #[test]
+    fn a_file_or_a_function_without_mutants_is_told() {
+        let told = |all: &[Mutant]| ensure_filled(SAMPLED, all).map_err(|error| error.to_string());
+        let g = Mutant { function: "g".to_owned(), ..mutant("g") };
+        assert_eq!(told(&[mutant("f"), g.clone()]), Ok(()));
+        assert_eq!(told(&[mutant("f")]), Err("there are no mutants of g of core/src/a.rs".to_owned()));
+        let elsewhere = Mutant { file: "core/src/b.rs".to_owned(), ..g };
+        let neither = "there are no mutants of g of core/src/a.rs, nor of core/src/a.rs";
+        assert_eq!(told(&[elsewhere]), Err(neither.to_owned()));
     }
 
     #[test]

@@ -1,29 +1,34 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
+
+use super::list::Mutant;
 
 /// What became of a mutant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// A test failed.
     Killed,
-    /// No test came to its end within the time.
+    /// A test program did not come to its end within the time, twice.
     TimedOut,
     Survived,
     /// It does not compile.
     Unviable,
+    /// It failed in a way that tells nothing of the tests.
+    Unclear,
 }
 
-const NAMES: [(Fate, &str); 4] = [
+const NAMES: [(Fate, &str); 5] = [
     (Fate::Killed, "killed"),
     (Fate::TimedOut, "timed out"),
     (Fate::Survived, "survived"),
     (Fate::Unviable, "unviable"),
+    (Fate::Unclear, "unclear"),
 ];
 
-/// What is known of each mutant, by its name; in a file, so that a run that was stopped goes on.
+/// What is known of each mutant, by its key; in a file, so that a run that was stopped goes on.
 pub(crate) struct Records {
     path: PathBuf,
     fates: BTreeMap<String, Fate>,
@@ -36,9 +41,9 @@ impl Records {
         if path.exists() {
             let odd = || format!("{} is no list of mutants", path.display());
             let value: Value = serde_json::from_slice(&std::fs::read(&path)?).with_context(odd)?;
-            for (name, told) in value.as_object().with_context(odd)? {
+            for (key, told) in value.as_object().with_context(odd)? {
                 let fate = NAMES.iter().find(|(_, text)| told.as_str() == Some(text));
-                fates.insert(name.clone(), fate.with_context(odd)?.0);
+                fates.insert(key.clone(), fate.with_context(odd)?.0);
             }
         }
         Ok(Self { path, fates })
@@ -49,16 +54,26 @@ impl Records {
         self.fates.clear();
     }
 
-    pub(crate) fn of(&self, name: &str) -> Option<Fate> {
-        self.fates.get(name).copied()
+    /// Forgets what is of no mutant that there is: functions have changed, or records were made otherwise.
+    pub(crate) fn forget_but(&mut self, keys: &BTreeSet<&str>) {
+        self.fates.retain(|key, _| keys.contains(key.as_str()));
+    }
+
+    pub(crate) fn of(&self, mutant: &Mutant) -> Option<Fate> {
+        self.fates.get(&mutant.key).copied()
+    }
+
+    /// Whether the mutant is not tried again: a better test may kill another one, or the machine do better.
+    pub(crate) fn is_settled(&self, mutant: &Mutant) -> bool {
+        matches!(self.of(mutant), Some(Fate::Killed | Fate::TimedOut | Fate::Unviable))
     }
 
     /// Keeps what became of a mutant, in the file too.
-    pub(crate) fn keep(&mut self, name: &str, fate: Fate) -> Result<()> {
-        self.fates.insert(name.to_owned(), fate);
+    pub(crate) fn keep(&mut self, mutant: &Mutant, fate: Fate) -> Result<()> {
+        self.fates.insert(mutant.key.clone(), fate);
         let text = |fate: Fate| NAMES.iter().find(|(named, _)| *named == fate).map_or("", |(_, text)| *text);
         let value: BTreeMap<&str, &str> =
-            self.fates.iter().map(|(name, fate)| (name.as_str(), text(*fate))).collect();
+            self.fates.iter().map(|(key, fate)| (key.as_str(), text(*fate))).collect();
         write_whole(&self.path, &serde_json::to_string_pretty(&value)?)
     }
 }
@@ -72,6 +87,7 @@ pub(crate) fn write_whole(path: &Path, text: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::list::tests::mutant;
     use super::*;
 
     #[test]
@@ -80,15 +96,29 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join("results.json");
         let mut records = Records::read(path.clone()).unwrap();
-        assert_eq!(records.of("a"), None);
-        for (name, (fate, _)) in ["a", "b", "c", "d"].into_iter().zip(NAMES) {
-            records.keep(name, fate).unwrap();
+        assert_eq!(records.of(&mutant("a")), None);
+        for (name, (fate, _)) in ["a", "b", "c", "d", "e"].into_iter().zip(NAMES) {
+            records.keep(&mutant(name), fate).unwrap();
         }
         let again = Records::read(path.clone()).unwrap();
-        assert_eq!(again.of("b"), Some(Fate::TimedOut));
+        assert_eq!(again.of(&mutant("b")), Some(Fate::TimedOut));
+        let settled = ["a", "b", "c", "d", "e", "f"].map(|name| again.is_settled(&mutant(name)));
+        assert_eq!(settled, [true, true, false, true, false, false]);
         assert_eq!(again.fates, records.fates);
         std::fs::write(&path, r#"{"a": "eaten"}"#).unwrap();
         assert!(Records::read(path).is_err());
         std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn what_was_found_of_a_function_that_has_changed_counts_for_nothing() {
+        let path = std::env::temp_dir().join(format!("diskwright-mutants-keys-{}.json", std::process::id()));
+        std::fs::write(&path, r#"{"a": "killed", "a #0": "survived", "b #0": "killed"}"#).unwrap();
+        let mut records = Records::read(path.clone()).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let changed = Mutant { key: "b #1".to_owned(), ..mutant("b") };
+        assert_eq!((records.of(&mutant("a")), records.of(&changed)), (Some(Fate::Survived), None));
+        records.forget_but(&BTreeSet::from(["a #0", "b #1"]));
+        assert_eq!(records.fates.keys().collect::<Vec<_>>(), ["a #0"]);
     }
 }

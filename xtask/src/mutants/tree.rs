@@ -2,10 +2,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::list::Mutant;
+use super::list::{Mutant, Span};
 use super::parts::{Tests, tests_of};
 use super::weave::{self, Woven};
 use crate::workspace::Workspace;
@@ -15,12 +15,31 @@ pub(crate) struct Tree<'a> {
     workspace: &'a Workspace,
     root: PathBuf,
     build: PathBuf,
+    programs: PathBuf,
     /// The files that are changed, by their path, as they were when the run began.
     originals: BTreeMap<String, String>,
 }
 
 /// The programs of a package's tests, by their names; the library's own has none.
 pub(crate) type Programs = BTreeMap<Option<String>, PathBuf>;
+
+/// What a build came to.
+pub(crate) enum Built {
+    Programs(Programs),
+    /// The compiler said where it is at fault, or something else went wrong.
+    Nothing {
+        errors: Vec<CompileError>,
+        told: String,
+    },
+}
+
+/// An error of the compiler, at a place in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CompileError {
+    file: String,
+    line: usize,
+    text: String,
+}
 
 impl<'a> Tree<'a> {
     /// Copies what differs, so that cargo builds no more than that, but for the files that are changed and the roots of
@@ -39,7 +58,13 @@ impl<'a> Tree<'a> {
             files.flat_map(|file| [file.to_owned(), crate_root(file)]).map(read).collect::<Result<_>>()?;
         let but = originals.keys().map(|file| workspace.root.join(file)).collect();
         copy_folder(&workspace.root, &root, &but, true)?;
-        Ok(Self { workspace, root, build: folder.join("build"), originals })
+        Ok(Self {
+            workspace,
+            root,
+            build: folder.join("build"),
+            programs: folder.join("programs"),
+            originals,
+        })
     }
 
     /// Where a package's tests expect to be.
@@ -58,7 +83,7 @@ impl<'a> Tree<'a> {
             let woven = self.write(mutants, &unviable)?;
             let mut found = BTreeSet::new();
             for package in &packages {
-                for (file, line, text) in self.errors(package)? {
+                for CompileError { file, line, text } in self.errors(package)? {
                     let lines = woven.get(&file).map(|woven| woven.lines.as_slice()).unwrap_or_default();
                     let own = lines.iter().find(|(lines, _)| lines.contains(&line));
                     found.insert(own.with_context(|| format!("{file}:{line}: {text}"))?.1);
@@ -73,9 +98,11 @@ impl<'a> Tree<'a> {
         bail!("after {ROUNDS} rounds there still are mutants that do not compile")
     }
 
-    /// Writes the files with all mutants but the unviable ones.
+    /// Writes the files with all mutants but the unviable ones; those of which no mutant can be in a choice, too.
     fn write(&self, mutants: &[(u32, &Mutant)], but: &BTreeSet<u32>) -> Result<BTreeMap<String, Woven>> {
-        let mut files = BTreeMap::<&str, Vec<(u32, &Mutant)>>::new();
+        let files = self.originals.keys().filter(|file| **file != crate_root(file));
+        let mut files: BTreeMap<&str, Vec<(u32, &Mutant)>> =
+            files.map(|file| (file.as_str(), Vec::new())).collect();
         for (number, mutant) in mutants {
             let own = files.entry(&mutant.file).or_default();
             if !but.contains(number) {
@@ -99,35 +126,54 @@ impl<'a> Tree<'a> {
         self.originals.get(file).map(String::as_str).with_context(|| format!("{file} was not copied"))
     }
 
-    /// Puts one mutant into the tree that can be in no choice, for as long as `during` takes.
-    pub(crate) fn alone<T>(&self, mutant: &Mutant, during: impl FnOnce() -> Result<T>) -> Result<T> {
+    /// Puts one mutant into the tree that can be in no choice; what is given back takes it out again.
+    pub(crate) fn stand_alone(&self, mutant: &Mutant) -> Result<Standing> {
         let path = self.root.join(&mutant.file);
-        let before = std::fs::read(&path)?;
+        let before = std::fs::read(&path).with_context(|| path.display().to_string())?;
         std::fs::write(&path, weave::changed(self.original(&mutant.file)?, mutant)?)?;
-        let result = during();
-        std::fs::write(&path, before)?;
-        result
+        Ok(Standing { path, before })
     }
 
-    /// File, line and text of each error of a package's library.
-    fn errors(&self, package: &str) -> Result<Vec<(String, usize, String)>> {
+    /// The errors of a package's library.
+    fn errors(&self, package: &str) -> Result<Vec<CompileError>> {
         let mut check = self.cargo(&["check", "--lib", "--package", package]);
-        let (is_good, messages) = self.messages(&mut check)?;
+        let (messages, told) = messages(&mut check)?;
         let errors: Vec<_> = messages.iter().filter_map(error_of).collect();
-        ensure!(is_good || !errors.is_empty(), "{check:?} fails and does not say where");
+        if let Some(told) = told.filter(|_| errors.is_empty()) {
+            bail!("{check:?} fails and does not say where: {told}");
+        }
         Ok(errors)
     }
 
-    /// Builds the programs of a package's tests; `None` when it does not compile.
-    pub(crate) fn programs(&self, package: &str) -> Result<Option<Programs>> {
+    /// Builds the programs of a package's tests with all mutants to choose from, and keeps them from later builds.
+    pub(crate) fn kept_programs(&self, package: &str) -> Result<Programs> {
+        let programs = match self.programs(package)? {
+            Built::Programs(programs) => programs,
+            Built::Nothing { told, .. } => bail!("the tests of {package} do not compile: {told}"),
+        };
+        let folder = self.programs.join(package);
+        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        let keep = |(name, path): (Option<String>, PathBuf)| {
+            let kept = folder.join(name.as_deref().unwrap_or("library"));
+            std::fs::copy(&path, &kept).with_context(|| path.display().to_string())?;
+            Ok((name, kept))
+        };
+        programs.into_iter().map(keep).collect()
+    }
+
+    /// Builds the programs of a package's tests.
+    pub(crate) fn programs(&self, package: &str) -> Result<Built> {
         let mut build = self.cargo(&["test", "--no-run", "--lib", "--package", package]);
         let wanted: BTreeSet<&str> =
             tests_of(package).iter().filter_map(|tests: &Tests| tests.program).collect();
         for name in wanted {
             build.args(["--test", name]);
         }
-        let (is_good, messages) = self.messages(&mut build)?;
-        Ok(is_good.then(|| messages.iter().filter_map(program_of).collect()))
+        let (messages, told) = messages(&mut build)?;
+        Ok(match told {
+            None => Built::Programs(messages.iter().filter_map(program_of).collect()),
+            Some(told) => Built::Nothing { errors: messages.iter().filter_map(error_of).collect(), told },
+        })
     }
 
     fn cargo(&self, arguments: &[&str]) -> Command {
@@ -141,24 +187,49 @@ impl<'a> Tree<'a> {
         cargo.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0");
         cargo
     }
+}
 
-    /// What cargo says, and whether it succeeds.
-    fn messages(&self, cargo: &mut Command) -> Result<(bool, Vec<Value>)> {
-        cargo.stdin(Stdio::null()).stderr(Stdio::null());
-        let output = cargo.output().with_context(|| format!("{cargo:?}"))?;
-        let text = String::from_utf8(output.stdout)?;
-        let messages = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-        Ok((output.status.success(), messages))
+/// A file that is changed for a while.
+#[must_use]
+pub(crate) struct Standing {
+    path: PathBuf,
+    before: Vec<u8>,
+}
+
+impl Standing {
+    pub(crate) fn end(self) -> Result<()> {
+        std::fs::write(&self.path, self.before).with_context(|| self.path.display().to_string())
     }
 }
 
-/// File, line and text of an error among cargo's messages.
-fn error_of(message: &Value) -> Option<(String, usize, String)> {
+impl CompileError {
+    /// Whether it is in what the mutant's change makes of its function, alone in its file; or in what is replaced, if that
+    /// is in no function.
+    pub(crate) fn is_of(&self, mutant: &Mutant) -> bool {
+        let Span { start, end } = mutant.span;
+        let last = mutant.whole.end.0 + mutant.replacement.matches('\n').count() + start.0 - end.0;
+        self.file == mutant.file && (mutant.whole.start.0..=last).contains(&self.line)
+    }
+}
+
+/// What cargo says; and, if it fails, the last of what it says to people.
+fn messages(cargo: &mut Command) -> Result<(Vec<Value>, Option<String>)> {
+    let output = cargo.stdin(Stdio::null()).output().with_context(|| format!("{cargo:?}"))?;
+    let text = String::from_utf8(output.stdout)?;
+    let messages = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let lines = String::from_utf8_lossy(&output.stderr).lines().map(str::to_owned).collect::<Vec<_>>();
+    let last = lines.get(lines.len().saturating_sub(TOLD)..).unwrap_or_default().join("\n");
+    Ok((messages, (!output.status.success()).then(|| format!("{}\n{last}", output.status))))
+}
+
+/// An error of the compiler among cargo's messages; one that is in no file, such as the linker's, is none.
+fn error_of(message: &Value) -> Option<CompileError> {
     let message = message.get("message").filter(|message| message.get("level") == Some(&"error".into()))?;
     let spans = message.get("spans")?.as_array()?;
     let primary = spans.iter().find(|span| span.get("is_primary") == Some(&true.into()))?;
     let line = usize::try_from(primary.get("line_start")?.as_u64()?).ok()?;
-    Some((primary.get("file_name")?.as_str()?.to_owned(), line, message.get("message")?.as_str()?.to_owned()))
+    let text = |value: &Value, field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
+    Some(CompileError { file: text(primary, "file_name")?, line, text: text(message, "message")? })
 }
 
 /// Name and path of a test program among cargo's messages.
@@ -218,12 +289,43 @@ fn write_if_other(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 const NOT_COPIED: [&str; 3] = [".git", "target", "out"];
+/// Lines of what cargo says when it fails.
+const TOLD: usize = 12;
 /// Errors of one phase of the compiler hide those of the next.
 const ROUNDS: usize = 12;
 
 #[cfg(test)]
 mod tests {
+    use super::super::list::tests::mutant;
     use super::*;
+
+    #[test]
+    fn an_error_is_of_a_mutant_only_where_its_change_is() {
+        let whole = Span { start: (5, 1), end: (9, 2) };
+        let one_line = Mutant {
+            whole,
+            span: Span { start: (6, 5), end: (8, 6) },
+            replacement: "x".to_owned(),
+            ..mutant("m")
+        };
+        let of = |mutant: &Mutant| -> Vec<usize> {
+            let error = |line: usize| CompileError { file: mutant.file.clone(), line, text: String::new() };
+            (1..20).filter(|line| error(*line).is_of(mutant)).collect()
+        };
+        assert_eq!(of(&one_line), [5, 6, 7]);
+        assert_eq!(of(&Mutant { replacement: "x\ny\nz".to_owned(), ..one_line.clone() }), [5, 6, 7, 8, 9]);
+        let elsewhere = CompileError { file: "core/src/b.rs".to_owned(), line: 6, text: String::new() };
+        assert!(!elsewhere.is_of(&one_line));
+    }
+
+    #[test]
+    fn a_command_that_fails_is_told_with_its_last_words() {
+        let of = |script: &str| messages(Command::new("sh").args(["-c", script])).unwrap();
+        let (said, told) = of("echo '{\"a\":1}'; echo none; echo 'no space left' >&2; exit 3");
+        assert_eq!(said.len(), 1);
+        assert!(told.is_some_and(|told| told.contains("3") && told.ends_with("no space left")));
+        assert_eq!(of("echo quiet >&2").1, None);
+    }
 
     #[test]
     fn a_copy_takes_what_differs_and_leaves_the_rest() {
@@ -255,7 +357,10 @@ mod tests {
         let error = r#"{"reason":"compiler-message","message":{"level":"error","message":"no","spans":[
             {"is_primary":false,"line_start":1,"file_name":"b.rs"},{"is_primary":true,"line_start":7,"file_name":"a.rs"}]}}"#;
         let error: Value = serde_json::from_str(error).unwrap();
-        assert_eq!(error_of(&error), Some(("a.rs".to_owned(), 7, "no".to_owned())));
+        let expected = CompileError { file: "a.rs".to_owned(), line: 7, text: "no".to_owned() };
+        assert_eq!(error_of(&error), Some(expected));
+        let linker = r#"{"message":{"level":"error","message":"linking with `cc` failed","spans":[]}}"#;
+        assert_eq!(error_of(&serde_json::from_str(linker).unwrap()), None);
         let program = |kind: &str| -> Value {
             serde_json::from_str(&format!(
                 r#"{{"executable":"/x","target":{{"kind":["{kind}"],"name":"n"}}}}"#

@@ -21,12 +21,13 @@ struct Count {
     timed_out: usize,
     unviable: usize,
     survived: usize,
+    unclear: usize,
     explained: usize,
 }
 
 impl Count {
     fn tried(&self) -> usize {
-        self.killed + self.timed_out + self.survived
+        self.killed + self.timed_out + self.survived + self.unclear
     }
 
     /// Mutants that compile, as far as it is known.
@@ -35,7 +36,9 @@ impl Count {
     }
 
     fn is_reached(&self) -> bool {
-        self.tried() == self.viable() && (self.killed + self.timed_out) * 100 >= self.tried() * GOAL
+        self.tried() > 0
+            && self.tried() == self.viable()
+            && (self.killed + self.timed_out) * 100 >= self.tried() * GOAL
     }
 
     fn row(&self, figure: &str, how: &str) -> String {
@@ -45,12 +48,16 @@ impl Count {
             0 => String::new(),
             some => format!(", {some} of them by the limit of time"),
         };
+        let unclear = match self.unclear {
+            0 => String::new(),
+            some => format!("; {some} unclear"),
+        };
         let so_far = match self.viable() - self.tried() {
             0 => String::new(),
             left => format!("; {left} not tried yet"),
         };
         let found = format!(
-            "{dead} of {} killed{by_time}: {}.{} %; {} more do not compile{so_far}",
+            "{dead} of {} killed{by_time}: {}.{} %; {} more do not compile{unclear}{so_far}",
             self.tried(),
             share / 10,
             share % 10,
@@ -76,11 +83,15 @@ pub(crate) fn judge(
     for (part, mutants) in PARTS.iter().zip(chosen) {
         let mut count = Count { chosen: mutants.len(), ..Count::default() };
         for mutant in mutants {
-            match records.of(&mutant.name) {
+            match records.of(mutant) {
                 None => is_known = false,
                 Some(Fate::Killed) => count.killed += 1,
                 Some(Fate::TimedOut) => count.timed_out += 1,
                 Some(Fate::Unviable) => count.unviable += 1,
+                Some(Fate::Unclear) => {
+                    count.unclear += 1;
+                    problems.push(format!("came to no clear end: {}", mutant.name));
+                }
                 Some(Fate::Survived) => {
                     count.survived += 1;
                     survivors.insert(mutant.name.as_str());
@@ -92,7 +103,10 @@ pub(crate) fn judge(
             }
         }
         if count.tried() == count.viable() && !count.is_reached() {
-            problems.push(format!("of {} less than {GOAL} % are killed", part.name));
+            match count.tried() {
+                0 => problems.push(format!("no mutant of {} can be tried", part.name)),
+                _ => problems.push(format!("of {} less than {GOAL} % are killed", part.name)),
+            }
         }
         rows.push(count.row(&format!("Mutants of {} that tests kill", part.name), &how(part)));
         total = total.plus(&count);
@@ -123,6 +137,7 @@ impl Count {
             timed_out: self.timed_out + other.timed_out,
             unviable: self.unviable + other.unviable,
             survived: self.survived + other.survived,
+            unclear: self.unclear + other.unclear,
             explained: self.explained + other.explained,
         }
     }
@@ -161,7 +176,7 @@ mod tests {
     use super::super::list::tests::mutant;
     use super::*;
 
-    /// Ten mutants of the first part, none of the others; `survivors` of them survive and the others are killed.
+    /// Ten mutants of the first part, which is the only one; `survivors` of them survive and the others are killed.
     fn judged(name: &str, survivors: usize, known: usize, explained: &str) -> Verdict {
         let path =
             std::env::temp_dir().join(format!("diskwright-mutants-{name}-{}.json", std::process::id()));
@@ -169,10 +184,10 @@ mod tests {
         let mutants: Vec<Mutant> = (0..10).map(|number| mutant(&format!("m{number}"))).collect();
         for (at, mutant) in mutants.iter().take(known).enumerate() {
             let fate = if at < survivors { Fate::Survived } else { Fate::Killed };
-            records.keep(&mutant.name, fate).unwrap();
+            records.keep(mutant, fate).unwrap();
         }
         std::fs::remove_file(path).unwrap();
-        judge(&[mutants, Vec::new(), Vec::new()], &records, &explanations(explained))
+        judge(&[mutants], &records, &explanations(explained))
     }
 
     #[test]
@@ -191,6 +206,33 @@ mod tests {
         let bad = judged("few", 2, 10, "- `m0`: equal\n- `m1`: equal");
         assert_eq!(bad.problems, ["of checksums less than 85 % are killed"]);
         assert!(bad.table.contains("| at least 85 % | 8 of 10 killed: 80.0 %; 0 more do not compile | no |"));
+    }
+
+    #[test]
+    fn a_part_of_which_nothing_can_be_tried_is_not_in_order() {
+        let path = std::env::temp_dir().join(format!("diskwright-mutants-empty-{}.json", std::process::id()));
+        let mut records = Records::read(path.clone()).unwrap();
+        records.keep(&mutant("m"), Fate::Unviable).unwrap();
+        std::fs::remove_file(path).unwrap();
+        for mutants in [Vec::new(), vec![mutant("m")]] {
+            let verdict = judge(&[mutants], &records, &BTreeMap::new());
+            assert_eq!(verdict.problems, ["no mutant of checksums can be tried"]);
+            assert!(!verdict.table.contains("do not compile | yes |"), "{}", verdict.table);
+        }
+    }
+
+    #[test]
+    fn what_came_to_no_clear_end_is_not_killed() {
+        let path =
+            std::env::temp_dir().join(format!("diskwright-mutants-unclear-{}.json", std::process::id()));
+        let mut records = Records::read(path.clone()).unwrap();
+        records.keep(&mutant("a"), Fate::Killed).unwrap();
+        records.keep(&mutant("b"), Fate::Unclear).unwrap();
+        std::fs::remove_file(path).unwrap();
+        let verdict = judge(&[vec![mutant("a"), mutant("b")]], &records, &BTreeMap::new());
+        let problems = ["came to no clear end: b", "of checksums less than 85 % are killed"];
+        assert_eq!(verdict.problems, problems);
+        assert!(verdict.table.contains("1 of 2 killed: 50.0 %; 0 more do not compile; 1 unclear | no |"));
     }
 
     #[test]

@@ -74,20 +74,25 @@ pub(crate) fn weave(text: &str, mutants: &[(u32, &Mutant)]) -> Result<Woven> {
 
 /// The text with one change, and nothing else.
 pub(crate) fn changed(text: &str, mutant: &Mutant) -> Result<String> {
-    let Span { start, end } = mutant.span;
-    let (start, end) = (offset_of(text, start)?, offset_of(text, end)?);
-    ensure!(start <= end, "{} ends before it starts", mutant.name);
+    let Range { start, end } = range_of(text, mutant.span).with_context(|| mutant.name.clone())?;
     Ok(format!("{}{}{}", &text[..start], mutant.replacement, &text[end..]))
 }
 
 /// The body of the mutant's function with its braces, in bytes.
 fn body_of(text: &str, mutant: &Mutant) -> Result<Range<usize>> {
-    let (start, end) = (offset_of(text, mutant.whole.start)?, offset_of(text, mutant.whole.end)?);
-    let whole = text.get(start..end).context("a function of which the end is before the start")?;
+    let Range { start, end } = range_of(text, mutant.whole)?;
+    let whole = text.get(start..end).unwrap_or_default();
     // No signature here has a brace.
     let brace = whole.find('{').with_context(|| format!("{} has no body", mutant.function))?;
     ensure!(whole.ends_with('}'), "{} does not end with a brace", mutant.function);
     Ok(start + brace..end)
+}
+
+/// The bytes of the text between two places of it.
+pub(crate) fn range_of(text: &str, span: Span) -> Result<Range<usize>> {
+    let range = offset_of(text, span.start)?..offset_of(text, span.end)?;
+    ensure!(range.start <= range.end, "line {} ends before it starts", span.start.0);
+    Ok(range)
 }
 
 fn offset_of(text: &str, (line, column): (usize, usize)) -> Result<usize> {
