@@ -131,22 +131,20 @@ fn user(text: &str) -> Result<UserAccount, Failure> {
 
 fn nic(text: &str) -> Result<NicRequest, Failure> {
     let mut nic = NicRequest::default();
-    let mut said = Vec::new();
     for part in text.split(',') {
         let wrong = |what: &str| Failure::Usage(format!("--nic: {part:?} {what}"));
         let (key, value) = part.split_once('=').ok_or_else(|| wrong("is not of the form KEY=VALUE"))?;
         let list = match key {
-            "name" | "method" if said.contains(&key) => return Err(wrong("says again what was said before")),
-            "name" => {
-                said.push(key);
-                nic.name = Some(value.to_owned());
-                continue;
-            }
-            "method" => {
-                said.push(key);
-                let method =
-                    NicMethod::from_str(value).map_err(|_| wrong("is none of dhcp, static, none"))?;
-                nic.method = Some(method);
+            "name" | "method" => {
+                let is_again = if key == "name" {
+                    nic.name.replace(value.to_owned()).is_some()
+                } else {
+                    let method = NicMethod::from_str(value);
+                    nic.method.replace(method.map_err(|_| wrong("is none of dhcp, static, none"))?).is_some()
+                };
+                if is_again {
+                    return Err(wrong("says again what was said before"));
+                }
                 continue;
             }
             "route" => {

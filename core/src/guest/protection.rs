@@ -69,7 +69,7 @@ pub(super) fn set_selinux(workspace: &mut GuestWorkspace<'_>, mode: SelinuxMode)
     let reason = "the profile sets the mode of SELinux";
     workspace.write(SELINUX_CONFIG, with_assignment(&text, "SELINUX", mode.name()), reason)?;
     // A kernel started without SELinux gives none, whatever the configuration says, and neither does an archive without xattrs.
-    let is_unlabelled = selinux::label(workspace, SELINUX_CONFIG, "").is_none();
+    let is_unlabelled = !selinux::is_labelled(workspace, SELINUX_CONFIG);
     if (was_off || is_unlabelled) && mode != SelinuxMode::Disabled {
         let reason = "files of the tree have no labels of SELinux: the first start gives them theirs";
         workspace.write(b"/.autorelabel", Vec::new(), reason)?;

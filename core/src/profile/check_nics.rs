@@ -97,10 +97,7 @@ fn nic_problems(nic: &NicRequest, refuse: &mut dyn FnMut(&str, String)) {
 
 /// Those of the routes of an interface with these addresses.
 fn route_problems(nic: &NicRequest, addresses: &[String], refuse: &mut dyn FnMut(&str, String)) {
-    let is_dhcp = match nic.method {
-        Some(method) => method == NicMethod::Dhcp,
-        None => addresses.is_empty(),
-    };
+    let is_dhcp = nic.method_or_default() == NicMethod::Dhcp;
     for (at, route) in nic.routes.iter().flatten().enumerate() {
         let to = parse_network(&route.to);
         if to.is_none() {

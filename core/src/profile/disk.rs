@@ -69,12 +69,9 @@ impl Settings {
 
     /// The field of a disk's size as its user wrote it; disks count from 0.
     pub(crate) fn field_of_disk_size(&self, disk: usize) -> String {
-        match disk.checked_sub(1) {
-            None => Self::field(self.disk_size.origin, "disk_size"),
-            Some(further) => {
-                Self::field(self.further_disks.origin, &format!("further_disks[{further}].size"))
-            }
-        }
+        let disks = self.listed_disks();
+        let disk = disks.get(disk).or(disks.first());
+        disk.map_or_else(String::new, |disk| Self::field(disk.size_origin, &disk.size_field()))
     }
 }
 

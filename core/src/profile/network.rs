@@ -52,6 +52,12 @@ pub struct NicRequest {
 }
 
 impl NicRequest {
+    /// Where its addresses come from, said or by default.
+    pub(crate) fn method_or_default(&self) -> NicMethod {
+        let has_addresses = self.addresses.as_ref().is_some_and(|addresses| !addresses.is_empty());
+        self.method.unwrap_or(if has_addresses { NicMethod::Static } else { NicMethod::Dhcp })
+    }
+
     /// The name of the interface that stands at this place of the list (from 0).
     pub(crate) fn name_at(&self, at: usize) -> String {
         self.name.clone().unwrap_or_else(|| kernel_name(at))

@@ -170,16 +170,14 @@ pub fn spare_room(content: u64) -> u64 {
     content.div_ceil(4).max(GIB)
 }
 
-/// The size of a disk that is fitted: everything on it, rounded up to whole GiB.
-///
-/// `content` is what the growing file system needs for its tree, `spare` the room to leave there, `others` all other
-/// partitions, tables and gaps.
+/// The size of a disk that is fitted: `least`, the bytes of all partitions with their spare room, of tables and gaps, rounded up
+/// to whole GiB.
 ///
 /// # Errors
 /// `ErrorKind::DoesNotFit` above 64 TiB.
-pub fn fitted_disk_size(content: u64, spare: u64, others: u64) -> Result<u64> {
-    let sum = content.checked_add(spare).and_then(|sum| sum.checked_add(others));
-    sum.and_then(|sum| sum.checked_next_multiple_of(GIB))
+pub fn fitted_disk_size(least: u64) -> Result<u64> {
+    least
+        .checked_next_multiple_of(GIB)
         .filter(|size| *size <= LARGEST_DISK)
         .ok_or_else(|| Error::new(ErrorKind::DoesNotFit, "the tree needs a disk of more than 64 TiB"))
 }

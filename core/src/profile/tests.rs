@@ -262,10 +262,10 @@ fn a_fitted_disk_has_a_quarter_to_spare_and_whole_gib() {
     const GIB: u64 = 1 << 30;
     assert_eq!(spare_room(GIB), GIB);
     assert_eq!(spare_room(8 * GIB), 2 * GIB);
-    assert_eq!(fitted_disk_size(GIB, GIB, 0).unwrap(), 2 * GIB);
-    assert_eq!(fitted_disk_size(GIB, GIB, 1).unwrap(), 3 * GIB);
-    assert_eq!(fitted_disk_size(u64::MAX, 1, 1).unwrap_err().kind(), ErrorKind::DoesNotFit);
-    assert_eq!(fitted_disk_size(65 << 40, 1, 1).unwrap_err().kind(), ErrorKind::DoesNotFit);
+    assert_eq!(fitted_disk_size(2 * GIB).unwrap(), 2 * GIB);
+    assert_eq!(fitted_disk_size(2 * GIB + 1).unwrap(), 3 * GIB);
+    assert_eq!(fitted_disk_size(u64::MAX).unwrap_err().kind(), ErrorKind::DoesNotFit);
+    assert_eq!(fitted_disk_size((64 << 40) + 1).unwrap_err().kind(), ErrorKind::DoesNotFit);
 }
 
 #[test]

@@ -249,7 +249,7 @@ impl Judge<'_> {
             true => format!(
                 "the kernel parameter {option} names the root's logical volume by what is in it, not by its path"
             ),
-            false => format!("the kernel parameter {option} names no file system of the new disk"),
+            false => format!("the kernel parameter {option} does not name the new disk's root file system"),
         };
         let remedy = "leave it out: boot menus name the root of the new disk";
         self.tell(Finding::new("stale-root", severity, what, remedy));

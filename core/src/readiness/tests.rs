@@ -317,6 +317,21 @@ fn a_root_that_the_order_names_must_be_on_the_disk() {
 }
 
 #[test]
+fn a_root_that_is_another_volume_now_is_none() {
+    let mut case = Case::new(ramdisk(&PRESENT, &TOOLS), &[DiskController::VirtioBlock]);
+    let mut home = volume(VolumePlace::MountPoint(b"/home".to_vec()), "ext4", OLD);
+    home.partition_uuid = Some("11223344-02".to_owned());
+    case.disk.volumes[0].partition_uuid = Some("11223344-03".to_owned());
+    case.disk.volumes.push(home);
+    let mut verdict = |parameter: &str| {
+        case.parameters = vec![parameter.to_owned()];
+        case.answer().readiness.verdict()
+    };
+    assert_eq!(verdict("root=PARTUUID=11223344-03"), Verdict::Boots);
+    assert_eq!(verdict("root=PARTUUID=11223344-02"), Verdict::DoesNotBoot);
+}
+
+#[test]
 fn a_logical_volume_named_by_what_is_in_it_may_be_found() {
     let told_of = |root: &str| {
         let mut case = Case::new(ramdisk(&PRESENT, &TOOLS), &[DiskController::VirtioBlock]);

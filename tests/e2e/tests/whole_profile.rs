@@ -109,31 +109,32 @@ const QUESTIONS: [(&str, &[&str]); 19] = [
     ),
     ("cat /proc/cmdline", &["console=ttyS0 security=selinux selinux=1 no_timer_check"]),
     (
-        "lsblk -nro NAME,SIZE,FSTYPE,LABEL,PARTTYPENAME /dev/sda",
+        "lsblk -nro NAME,SIZE,FSTYPE,LABEL,PARTTYPENAME /dev/$one | called",
         &[
-            "sda 5G",
-            "sda1 1M BIOS\\x20boot",
-            "sda2 64M vfat ESP EFI\\x20System",
-            "sda3 300M ext2 kernels",
-            "sda4 96M swap pages",
+            "one 5G",
+            "one1 1M BIOS\\x20boot",
+            "one2 64M vfat ESP EFI\\x20System",
+            "one3 300M ext2 kernels",
+            "one4 96M swap pages",
             "system-root",
             "system-homes 128M ext3 homes",
         ],
     ),
     (
-        "lsblk -nro NAME,SIZE,FSTYPE,LABEL,PARTFLAGS /dev/sdb",
-        &["sdb 1G", "sdb1 256M ext4 served", "sdb2 639M ext4 data 0x80", "sdb3 128M LVM2_member"],
+        "lsblk -nro NAME,SIZE,FSTYPE,LABEL,PARTFLAGS /dev/$two | called",
+        &["two 1G", "two1 256M ext4 served", "two2 639M ext4 data 0x80", "two3 128M LVM2_member"],
     ),
     (
-        "for at in / /home /boot /boot/efi /srv /var/lib/data; do findmnt -nro TARGET,SOURCE,FSTYPE $at; done; swapon --noheadings",
+        "(for at in / /home /boot /boot/efi /srv /var/lib/data; do findmnt -nro TARGET,SOURCE,FSTYPE $at; done; \
+         swapon --noheadings) | called",
         &[
             "/ /dev/mapper/system-root ext4",
             "/home /dev/mapper/system-homes ext3",
-            "/boot /dev/sda3 ext",
-            "/boot/efi /dev/sda2 vfat",
-            "/srv /dev/sdb1 ext4",
-            "/var/lib/data /dev/sdb2 ext4",
-            "/dev/sda4 partition 96M",
+            "/boot /dev/one3 ext",
+            "/boot/efi /dev/one2 vfat",
+            "/srv /dev/two1 ext4",
+            "/var/lib/data /dev/two2 ext4",
+            "/dev/one4 partition 96M",
         ],
     ),
     ("vgs --noheadings -o vg_name,vg_extent_size,vg_free_count,pv_count,lv_count", &["system 8.00m 0 2 2"]),
@@ -144,6 +145,10 @@ const QUESTIONS: [(&str, &[&str]); 19] = [
         &["active | end of the failed"],
     ),
 ];
+
+/// Linux probes both disks at once, and calls either the first: they are known by their sizes.
+const NAMES: &str = "named() { lsblk -dnro NAME,SIZE | sed -n \"s/ $1\\$//p\"; }; one=$(named 5G); two=$(named 1G)\n\
+                     called() { sed \"s/$one/one/; s/$two/two/\"; }\n";
 
 fn build(tree: &Path, room: &Path, format: &str) -> Result<Generated> {
     let file = room.join("profile.json");
@@ -319,7 +324,7 @@ fn a_machine_of_a_whole_profile_boots_to_login_with_every_field_of_it() -> Resul
         .collect();
     // A file: what is typed while they run would stand among their answers.
     let asked = format!(
-        "cat >/tmp/ask <<'END'\n{questions}END\nbash /tmp/ask </dev/null 2>&1; echo answers-$((40+2)); exit\n"
+        "cat >/tmp/ask <<'END'\n{NAMES}{questions}END\nbash /tmp/ask </dev/null 2>&1; echo answers-$((40+2)); exit\n"
     );
     let (password, root) = (format!("{PASSWORD}\n"), format!("{ROOT_PASSWORD}\n"));
     let key =

@@ -72,7 +72,7 @@ impl<'a> Made<'a> {
         // Of a flat VMDK the descriptor, which comes after its data, is what is opened.
         let mut names =
             of_format.map(|output| output.path.as_str()).filter(|name| !name.ends_with("-flat.vmdk"));
-        names.find(|name| Self::new(self.report, name).disk == disk && *name != "report.json")
+        names.find(|name| Self::new(self.report, name).disk == disk)
     }
 
     /// What the report says of the disk.
@@ -85,9 +85,14 @@ impl<'a> Made<'a> {
         self.record().map_or(0, |disk| disk.size)
     }
 
-    /// The label under which the seed gives an identifier of the disk.
+    /// The label under which the seed gives the one identifier that a format has for the disk.
+    fn own_label(&self, format: &str) -> String {
+        format!("{format} {} {}", self.name, self.disk.saturating_add(1))
+    }
+
+    /// The label of one of several.
     fn label(&self, format: &str, what: &str) -> String {
-        format!("{format} {} {} {what}", self.name, self.disk.saturating_add(1))
+        format!("{} {what}", self.own_label(format))
     }
 
     /// How many disks an image that holds all of them has; one where the report has none.

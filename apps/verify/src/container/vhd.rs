@@ -162,7 +162,7 @@ fn footer(size: u64, kind: u32, machine: &Made<'_>) -> Vec<u8> {
     put(&mut to, 48, &size.to_be_bytes());
     put(&mut to, 56, &geometry(size / SECTOR));
     put(&mut to, 60, &kind.to_be_bytes());
-    put(&mut to, 68, machine.uuid(machine.label("vhd", "").trim_end()).as_bytes());
+    put(&mut to, 68, machine.uuid(&machine.own_label("vhd")).as_bytes());
     put_checksum(&mut to, 64);
     to
 }

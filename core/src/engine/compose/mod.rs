@@ -5,6 +5,7 @@ mod content;
 mod disk;
 mod entries;
 mod groups;
+mod kept_ids;
 mod sizes;
 mod tree_facts;
 mod tree_volumes;
@@ -15,7 +16,8 @@ use std::sync::Arc;
 
 use changed::ChangedContent;
 use disk::{ArrangedDisks, Ingredients};
-use volumes::{DiskPlan, KeptPartitionIds};
+use kept_ids::KeptPartitionIds;
+use volumes::DiskPlan;
 
 use super::report::{DiskEntry, MachineEntry, OutputEntry, Report, RunEntry};
 use super::{Order, Scanned, Sources};
@@ -23,15 +25,11 @@ use crate::boot::{BootLoaders, BootRequest, EspPlan};
 use crate::filesystem::ext4::Ext4Features;
 use crate::filesystem::fat32::{self, Fat32File};
 use crate::format::{Firmware, Machine, OperatingSystem, OutputRole, TargetFormat};
-use crate::guest::{
-    self, Edit, Ext4Generation, GuestFacts, GuestSettings, GuestWorkspace, IdentifierMap, IdentityHolder,
-    KeptIdentities, VolumePlace, WantedIdentity,
-};
+use crate::guest::{self, Edit, Ext4Generation, GuestFacts, GuestSettings, GuestWorkspace, IdentifierMap};
 use crate::layout::DiskLayout;
 use crate::partition::SectorSize;
 use crate::profile::{
-    BootPolicy, FileSystemKind, FirmwareParts, IdentityPolicy, Layer, Origin, PartitionPlan, PartitionRole,
-    Settings,
+    BootPolicy, FirmwareParts, IdentityPolicy, Layer, Origin, PartitionPlan, PartitionRole, Settings,
 };
 use crate::readiness::{self, Amendment, Answer, EarlyRamdisks, Question, Readiness};
 use crate::tree::{EntryRecord, FileTree, Finding, Findings, Severity, TreeView};
@@ -84,7 +82,7 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
     }
     let partitions = fitting_partitions(&tree, &facts, &mut settings, boots, sources, &mut findings)?;
     let identities = facts.identities();
-    let kept = kept_partition_ids(&settings, &partitions, &identities, &mut findings)?;
+    let kept = KeptPartitionIds::of(&settings, &partitions, &identities, &mut findings)?;
     let plan = DiskPlan::new(&partitions, &kept, &order.seed)?;
     let volumes = plan.volumes();
     tree_facts::check_lvm(&workspace, &settings, &partitions, &volumes, &mut findings)?;
@@ -344,50 +342,6 @@ fn esp_files(
         Some(node) => fat32::files_of(&TreeView::new(Arc::clone(tree), node, &[]), findings),
         None => Ok(Vec::new()),
     }
-}
-
-/// Identifiers of the partition table that the tree names and that this table can have.
-fn kept_partition_ids(
-    settings: &Settings,
-    partitions: &PartitionPlan,
-    identities: &KeptIdentities,
-    findings: &mut Findings,
-) -> Result<KeptPartitionIds> {
-    let mut kept = KeptPartitionIds::default();
-    if !settings.identity.value.keeps_identifiers() {
-        return Ok(kept);
-    }
-    let mut wanted = Vec::new();
-    let disks = partitions.disks.iter().enumerate();
-    for (disk, planned) in disks.flat_map(|(at, disk)| disk.partitions.iter().map(move |one| (at, one))) {
-        let (place, holder) = match (planned.file_system, &planned.mount_point) {
-            (Some(FileSystemKind::Swap), _) => (VolumePlace::Swap, IdentityHolder::Swap),
-            (Some(kind), Some(path)) => {
-                let holder = if kind.is_ext() { IdentityHolder::Ext } else { IdentityHolder::Fat };
-                (VolumePlace::MountPoint(path.clone().into_bytes()), holder)
-            }
-            _ => continue,
-        };
-        let table = partitions.disks.get(disk).map_or(settings.partition_table.value, |disk| disk.table);
-        wanted.push((disk, planned.name.clone(), WantedIdentity { place, holder, table }));
-    }
-    let places: Vec<WantedIdentity> = wanted.iter().map(|(.., wanted)| wanted.clone()).collect();
-    let usable = identities.assign(&places, findings)?;
-    let mut signatures = Vec::new();
-    for ((disk, name, wanted), usable) in wanted.into_iter().zip(usable) {
-        kept.guids.extend(usable.partition_guid.map(|guid| (name.clone(), guid)));
-        kept.names.extend(usable.partition_label.map(|label| (name, label)));
-        let is_root = matches!(&wanted.place, VolumePlace::MountPoint(path) if path == b"/");
-        signatures.extend(usable.mbr_partition.map(|partition| (!is_root, disk, partition.signature)));
-    }
-    // No two disks have one signature; that of the root is for the root's.
-    signatures.sort_by_key(|(is_other, ..)| *is_other);
-    for (_, disk, signature) in signatures {
-        if !kept.signatures.values().any(|other| *other == signature) {
-            kept.signatures.entry(disk).or_insert(signature);
-        }
-    }
-    Ok(kept)
 }
 
 fn machine(

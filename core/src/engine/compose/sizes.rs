@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::content::{content_size, sized_with_spare};
 use super::disk::{Ingredients, too_large};
 use super::groups::GroupNeeds;
-use super::volumes::{DiskPlan, KeptPartitionIds, VolumeDraft};
+use super::kept_ids::KeptPartitionIds;
+use super::volumes::{DiskPlan, VolumeDraft};
 use crate::filesystem::ext4::Ext4Features;
 use crate::lvm::DEFAULT_EXTENT;
 use crate::partition::{self, ALIGNMENT, Growth, SizeRequest};
@@ -114,7 +115,7 @@ impl Sizes {
     /// # Errors
     /// As [`fitted_disk_size`].
     pub(super) fn fitted(&self, disk: usize) -> Result<u64> {
-        fitted_disk_size(0, 0, self.least_of(disk))
+        fitted_disk_size(self.least_of(disk))
     }
 
     fn least_of(&self, disk: usize) -> u64 {

@@ -1,8 +1,8 @@
-use std::collections::BTreeMap;
 use std::fmt;
 
 use uuid::Uuid;
 
+use super::kept_ids::KeptPartitionIds;
 use crate::guest::{Volume, VolumePlace, VolumesOfTheDisk};
 use crate::lvm::{LogicalVolumeName, LvmId};
 use crate::partition::{Growth, SectorSize, SizeRequest, TableKind, arrange, minimum_disk_size};
@@ -223,31 +223,6 @@ impl GroupDraft {
             physical: physical.collect(),
             volumes: volumes.collect(),
         }
-    }
-}
-
-/// Identifiers of the partition table by which the tree names partitions.
-#[derive(Clone, Debug, Default)]
-pub(super) struct KeptPartitionIds {
-    /// MBR signatures, by the disk's number from 0.
-    pub(super) signatures: BTreeMap<usize, u32>,
-    /// By the partition's name in the plan.
-    pub(super) guids: Vec<(String, Uuid)>,
-    /// Names of GPT entries, by the partition's name in the plan.
-    pub(super) names: Vec<(String, String)>,
-}
-
-impl KeptPartitionIds {
-    fn signature(&self, disk: usize) -> Option<u32> {
-        self.signatures.get(&disk).copied()
-    }
-
-    fn guid(&self, name: &str) -> Option<Uuid> {
-        self.guids.iter().find(|(known, _)| known == name).map(|(_, guid)| *guid)
-    }
-
-    fn name(&self, name: &str) -> Option<&str> {
-        self.names.iter().find(|(known, _)| known == name).map(|(_, kept)| kept.as_str())
     }
 }
 

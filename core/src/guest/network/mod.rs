@@ -24,9 +24,6 @@ use crate::{Error, ErrorKind, Result};
 /// # Errors
 /// `ErrorKind::Unsupported` naming the fields of the profile that the tree cannot honour, with the reason.
 pub(super) fn set_nics(workspace: &mut GuestWorkspace<'_>, nics: &[NicRequest]) -> Result<()> {
-    if nics.is_empty() {
-        return Ok(());
-    }
     let stack = Stack::of(workspace)?;
     let interfaces =
         nics.iter().enumerate().map(|(at, nic)| Interface::of(at, nic)).collect::<Result<Vec<_>>>()?;
@@ -35,12 +32,11 @@ pub(super) fn set_nics(workspace: &mut GuestWorkspace<'_>, nics: &[NicRequest]) 
     problems.extend(names::set(workspace, &interfaces).err());
     Error::collect(problems)?;
     remove_old(workspace, stack);
-    match stack {
-        Stack::Ifupdown => ifupdown::write(workspace, &interfaces)?,
-        Stack::Netplan => {
-            put(workspace, "/etc/netplan/01-network.yaml".to_owned(), files::netplan(&interfaces), 0o600)?;
-        }
-        _ => interfaces.iter().try_for_each(|interface| write_files(workspace, stack, interface))?,
+    if stack == Stack::Ifupdown {
+        ifupdown::write(workspace, &interfaces)?;
+    }
+    for (path, text, mode) in files_of(stack, &interfaces) {
+        put(workspace, path, text, mode)?;
     }
     let servers: Vec<&Interface> = interfaces.iter().filter(|interface| !interface.dns.is_empty()).collect();
     if !stack.sets_dns(workspace)? && !servers.is_empty() {
@@ -53,33 +49,42 @@ pub(super) fn set_nics(workspace: &mut GuestWorkspace<'_>, nics: &[NicRequest]) 
     Ok(())
 }
 
-/// The files of one interface, for what has some for each.
-fn write_files(workspace: &mut GuestWorkspace<'_>, stack: Stack, interface: &Interface) -> Result<()> {
-    let name = &interface.name;
-    let mut written = Vec::new();
+/// The files that are new with the interfaces, with their paths and modes; ifupdown has none, its own is edited.
+fn files_of(stack: Stack, interfaces: &[Interface]) -> Vec<(String, String, u16)> {
+    let of_one = |interface: &Interface| -> Vec<(String, String, u16)> {
+        let name = &interface.name;
+        match stack {
+            Stack::Netplan | Stack::Ifupdown => Vec::new(),
+            Stack::NetworkManager => {
+                let path = format!("/etc/NetworkManager/system-connections/{name}.nmconnection");
+                vec![(path, files::keyfile(interface), 0o600)]
+            }
+            Stack::Networkd => {
+                let path = format!("/etc/systemd/network/10-{name}.network");
+                vec![(path, files::networkd(interface), 0o644)]
+            }
+            Stack::NetworkScripts => {
+                let path = |kind: &str| format!("/etc/sysconfig/network-scripts/{kind}-{name}");
+                let routes = files::route_scripts(interface).into_iter();
+                let routes = routes.map(|(kind, text)| (path(kind), text, 0o644));
+                [(path("ifcfg"), files::network_scripts(interface), 0o644)]
+                    .into_iter()
+                    .chain(routes)
+                    .collect()
+            }
+            Stack::Wicked => {
+                let path = |kind: &str| format!("/etc/sysconfig/network/{kind}-{name}");
+                let routes = files::wicked_routes(interface).map(|text| (path("ifroute"), text, 0o644));
+                [(path("ifcfg"), files::wicked(interface), 0o644)].into_iter().chain(routes).collect()
+            }
+        }
+    };
     match stack {
-        Stack::NetworkManager => {
-            let path = format!("/etc/NetworkManager/system-connections/{name}.nmconnection");
-            return put(workspace, path, files::keyfile(interface), 0o600);
+        Stack::Netplan => {
+            vec![("/etc/netplan/01-network.yaml".to_owned(), files::netplan(interfaces), 0o600)]
         }
-        Stack::Networkd => {
-            written.push((format!("/etc/systemd/network/10-{name}.network"), files::networkd(interface)));
-        }
-        Stack::NetworkScripts => {
-            let path = |kind: &str| format!("/etc/sysconfig/network-scripts/{kind}-{name}");
-            written.push((path("ifcfg"), files::network_scripts(interface)));
-            written
-                .extend(files::route_scripts(interface).into_iter().map(|(kind, text)| (path(kind), text)));
-        }
-        Stack::Wicked => {
-            let path = |kind: &str| format!("/etc/sysconfig/network/{kind}-{name}");
-            written.push((path("ifcfg"), files::wicked(interface)));
-            written.extend(files::wicked_routes(interface).map(|text| (path("ifroute"), text)));
-        }
-        // They have all interfaces in one file.
-        Stack::Netplan | Stack::Ifupdown => {}
+        _ => interfaces.iter().flat_map(of_one).collect(),
     }
-    written.into_iter().try_for_each(|(path, text)| put(workspace, path, text, 0o644))
 }
 
 fn put(workspace: &mut GuestWorkspace<'_>, path: String, text: String, mode: u16) -> Result<()> {

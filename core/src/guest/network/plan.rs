@@ -111,11 +111,7 @@ impl Interface {
     pub(super) fn of(at: usize, nic: &NicRequest) -> Result<Self> {
         let networks = |texts: &[String], field| networks(at, texts, field);
         let addresses = networks(nic.addresses.as_deref().unwrap_or_default(), "addresses")?;
-        let method = match nic.method {
-            Some(method) => method,
-            None if addresses.is_empty() => NicMethod::Dhcp,
-            None => NicMethod::Static,
-        };
+        let method = nic.method_or_default();
         let mut routes = Vec::new();
         for route in nic.routes.iter().flatten() {
             let to = networks(std::slice::from_ref(&route.to), "routes")?;
