@@ -1,6 +1,6 @@
 use diskwright::profile::{
     ByteSize, DiskRequest, NicRequest, PartitionRequest, Profile, RootAccount, SelinuxMode, TableKind,
-    UserAccount,
+    UserAccount, VolumeGroupRequest,
 };
 use serde::Deserialize;
 
@@ -21,6 +21,7 @@ struct Settings {
     partitions: Setting<Option<Vec<PartitionRequest>>>,
     /// Left out where there are none.
     further_disks: Option<Setting<Vec<DiskRequest>>>,
+    volume_groups: Setting<Option<Vec<VolumeGroupRequest>>>,
     kernel_parameters: Setting<Vec<String>>,
     root: Setting<Option<RootAccount>>,
     users: Setting<Vec<UserAccount>>,
@@ -80,7 +81,8 @@ impl Made {
             swap_size: Some(settings.swap_size.value),
             partition_table: Some(settings.partition_table.value),
             partitions: settings.partitions.value.clone(),
-            further_disks: settings.further_disks.as_ref().map(|disks| disks.value.clone()),
+            further_disks: self.further_disks(),
+            volume_groups: settings.volume_groups.value.clone(),
             kernel_parameters: Some(settings.kernel_parameters.value.clone()).filter(|list| !list.is_empty()),
             root: settings.root.value.clone(),
             users: Some(settings.users.value.clone()).filter(|users| !users.is_empty()),
@@ -93,6 +95,15 @@ impl Made {
             ..Profile::default()
         }
         .without_secrets()
+    }
+
+    /// The disks beside the first, with the sizes that they got.
+    fn further_disks(&self) -> Option<Vec<DiskRequest>> {
+        let mut further = self.profile.further_disks.as_ref()?.value.clone();
+        for (asked, made) in further.iter_mut().zip(self.disks.iter().skip(1)) {
+            asked.size = Some(ByteSize::from_bytes(made.size));
+        }
+        Some(further)
     }
 
     /// What there is to say about it, first that it is there: what does not boot must not look as if it did.

@@ -89,8 +89,10 @@ impl Recipe {
 pub(crate) fn effective(asked: &Profile, scan: Option<Profile>, settings: &Settings) -> Profile {
     let scan = scan.unwrap_or_default();
     // The disk of the scan's profile is that of its own partitions.
-    let is_as_scanned =
-        asked.partitions.is_none() && asked.further_disks.is_none() && asked.swap_size.is_none();
+    let is_as_scanned = asked.partitions.is_none()
+        && asked.further_disks.is_none()
+        && asked.volume_groups.is_none()
+        && asked.swap_size.is_none();
     Profile {
         memory: asked.memory.or(scan.memory).or(Some(settings.memory.value)),
         disk_size: asked.disk_size.or(scan.disk_size.filter(|_| is_as_scanned)).or(settings.disk_size.value),
@@ -98,6 +100,7 @@ pub(crate) fn effective(asked: &Profile, scan: Option<Profile>, settings: &Setti
         partition_table: Some(settings.partition_table.value),
         partitions: settings.partitions.value.clone(),
         further_disks: Some(settings.further_disks.value.clone()).filter(|disks| !disks.is_empty()),
+        volume_groups: settings.volume_groups.value.clone(),
         kernel_parameters: asked.kernel_parameters.clone().filter(|list| !list.is_empty()),
         root: asked.root.clone(),
         users: asked.users.clone(),

@@ -356,4 +356,6 @@ const STOPPING_POLL: Duration = Duration::from_millis(100);
 #[cfg(test)]
 mod boot_tests;
 #[cfg(test)]
+mod layout_tests;
+#[cfg(test)]
 mod tests;
