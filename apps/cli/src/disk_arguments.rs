@@ -16,7 +16,8 @@ use crate::failure::Failure;
 #[command(next_help_heading = "Disks")]
 pub(crate) struct DiskArguments {
     /// A partition of the first disk, in the place of the usual ones; repeatable, in their order. PLACE is a mount point, `swap`,
-    /// `esp`, `bios-boot` or `lvm:GROUP` (/home, swap:2G). Keys: file-system, label, grow, flags (A+B)
+    /// `esp`, `bios-boot` or `lvm:GROUP` (/home, swap:2G). Keys: file-system, label, grow, flags (A+B). With this option, --volume or
+    /// --further-disk no list of partitions, disks or groups of a request or profile is used
     #[arg(long, value_name = "PLACE[:SIZE][,KEY=VALUE]…")]
     partition: Vec<String>,
 

@@ -19,6 +19,7 @@ mod check_nics;
 mod disk;
 mod document;
 mod field_names;
+mod layer_lists;
 mod machine;
 mod network;
 mod plan;

@@ -1,12 +1,12 @@
 use serde::{Serialize, Serializer};
 
 use super::check::settings_problems;
-use super::plan::role_of;
+use super::layer_lists::{decides_swap, divides, have_swap, unused_lists};
 use super::size::{GIB, MIB, quoted};
 use super::{
     BootPolicy, ByteSize, DiskRequest, Firmware, FirmwareParts, IdentityPolicy, LvmPolicy, MachineReport,
-    NicRequest, PartitionRequest, PartitionRole, Profile, RootAccount, SectorSize, SelinuxMode, TableKind,
-    UserAccount, VolumeGroupRequest,
+    NicRequest, PartitionRequest, Profile, RootAccount, SectorSize, SelinuxMode, TableKind, UserAccount,
+    VolumeGroupRequest,
 };
 use crate::lvm::LogicalVolumeName;
 use crate::{Error, Result};
@@ -159,6 +159,9 @@ pub struct Settings {
     /// What was seen in the machine report and could not be used, a sentence each.
     #[serde(skip)]
     pub notes: Vec<String>,
+    /// Lists that are not used, for an earlier layer says what the disks are divided into; a sentence for each layer.
+    #[serde(skip)]
+    pub unused_lists: Vec<String>,
     /// The tree's volumes, then those that only the machine report knows.
     #[serde(skip)]
     pub(super) volumes: Vec<TreeMount>,
@@ -215,6 +218,7 @@ impl Settings {
             scanned_firmware: reported.firmware,
             memory,
             notes,
+            unused_lists: unused_lists(layers),
             volumes,
             swaps,
             boot_apart: false,
@@ -349,27 +353,6 @@ impl Reported {
             firmware,
         }
     }
-}
-
-/// Whether a layer says what the disks are divided into.
-fn divides(layer: &Layer<'_>) -> bool {
-    let Profile { partitions, further_disks, volume_groups, .. } = layer.profile;
-    partitions.is_some()
-        || further_disks.as_ref().is_some_and(|disks| !disks.is_empty())
-        || volume_groups.is_some()
-}
-
-/// Whether such a layer also says what is swap: its list of the first disk's partitions is complete, and so are its groups.
-fn decides_swap(layer: &Layer<'_>) -> bool {
-    let Profile { partitions, further_disks, volume_groups, .. } = layer.profile;
-    partitions.is_some()
-        || volume_groups.as_ref().is_some_and(|groups| !groups.is_empty())
-        || further_disks.as_deref().is_some_and(have_swap)
-}
-
-/// Whether one of these disks has a swap area.
-fn have_swap(disks: &[DiskRequest]) -> bool {
-    disks.iter().flat_map(|disk| &disk.partitions).any(|request| role_of(request) == PartitionRole::Swap)
 }
 
 fn has_none(further: &Setting<Vec<DiskRequest>>) -> bool {

@@ -68,6 +68,9 @@ pub(super) fn compose(scanned: Scanned, sources: &Sources<'_>) -> Result<Composi
     for note in &settings.notes {
         findings.record(Severity::Note, "machine-report", b"", note)?;
     }
+    for note in &settings.unused_lists {
+        findings.record(Severity::Note, "lists-not-used", b"", note)?;
+    }
     let name = settings.name.value.clone().unwrap_or_else(|| order.name.clone());
     let donor = sources.donor_tree()?;
     let loaders = BootLoaders::find(&tree, donor.as_ref(), facts.architecture, &mut findings)?;

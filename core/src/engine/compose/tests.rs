@@ -41,10 +41,14 @@ fn volumes_of_a_tree_get_less_room_on_a_small_disk_and_one_root_partition_on_a_s
 
 /// A tree with `/home`, laid out as a profile asks, without a boot loader.
 fn laid_out(json: &str) -> crate::Result<Composition> {
-    laid_out_of("/dev/sda2 / ext4 defaults 0 1\n/dev/sda1 none swap sw 0 0\n", json)
+    let fstab = "/dev/sda2 / ext4 defaults 0 1
+/dev/sda1 none swap sw 0 0
+";
+    laid_out_of(fstab, json, Profile::default())
 }
 
-fn laid_out_of(fstab: &str, json: &str) -> crate::Result<Composition> {
+/// The same of another fstab, and with what the flags ask before it.
+fn laid_out_of(fstab: &str, json: &str, flags: Profile) -> crate::Result<Composition> {
     let items = vec![
         ("etc/fstab", file(fstab)),
         ("usr/sbin/lvm", file("lvm")),
@@ -54,7 +58,8 @@ fn laid_out_of(fstab: &str, json: &str) -> crate::Result<Composition> {
     let profile = Profile::from_json(json.as_bytes()).unwrap();
     let targets = crate::engine::tests::order(1).targets;
     let (seed, timestamp) = (Seed::from_text("disks"), Timestamp::from_seconds(7));
-    let order = Order::new(source(items), targets, "disks", seed, timestamp).with_profile(profile);
+    let mut order = Order::new(source(items), targets, "disks", seed, timestamp).with_profile(profile);
+    order.flags = flags;
     Engine::new().plan(&order, &Monitor::new()).map(|plan| plan.composition)
 }
 
@@ -85,6 +90,21 @@ fn every_disk_has_its_own_table_and_the_guest_mounts_what_is_on_each() {
         let uuid = &partition.file_system.as_ref().unwrap().uuid;
         assert!(told.contains(&format!("UUID={uuid}")), "{mount_point}: {told}");
     }
+}
+
+#[test]
+fn lists_that_another_layer_makes_useless_are_told() {
+    let flags = br#"{"further_disks": [{"size": "64M", "partitions": [{"mount_point": "/home"}]}]}"#;
+    let flags = Profile::from_json(flags).unwrap();
+    let told = |json: &str, flags: &Profile| -> Vec<String> {
+        let fstab = "/dev/sda2 / ext4 defaults 0 1\n";
+        let findings = laid_out_of(fstab, json, flags.clone()).unwrap().findings;
+        findings.into_iter().filter(|one| one.code == "lists-not-used").map(|one| one.text).collect()
+    };
+    let listed = r#"{"boot": "none", "partitions": [{"mount_point": "/"}, {"mount_point": "/srv"}]}"#;
+    assert_eq!(told(listed, &flags), ["not used: partitions; --further-disk says what is on all disks"]);
+    assert!(told(listed, &Profile::default()).is_empty());
+    assert!(told(r#"{"boot": "none", "further_disks": []}"#, &flags).is_empty());
 }
 
 #[test]
@@ -124,7 +144,7 @@ fn the_signature_of_the_roots_disk_stays_with_the_root() {
     let json = r#"{"boot": "none", "partition_table": "mbr",
         "partitions": [{"mount_point": "/srv", "size": "16M"}, {"mount_point": "/home", "size": "16M"}],
         "further_disks": [{"partitions": [{"mount_point": "/"}]}]}"#;
-    let composition = laid_out_of(fstab, json).unwrap();
+    let composition = laid_out_of(fstab, json, Profile::default()).unwrap();
     let [first, second] = composition.disk_entries.as_slice() else { panic!("two disks") };
     assert_eq!(second.id, "11223344");
     assert_ne!(first.id, second.id);
