@@ -247,6 +247,30 @@ fn a_vhd_whose_blocks_all_lie_in_one_place_is_read_once() {
     assert!(reads < 32, "{reads} reads");
 }
 
+#[test]
+fn a_sparse_vmdk_whose_tables_all_lie_in_one_place_is_read_once() {
+    let bytes = vmdk::sparse_of(128 * vmdk::TABLE_SECTORS, &[22; 128], &[27; 128]).files["disk.vmdk"].clone();
+    let file = Counted { bytes, reads: AtomicUsize::new(0) };
+    let report = diskwright_lint::lint_source("disk.vmdk", &file, &diskwright_lint::Alone).unwrap();
+    assert_eq!(broken(&report), ["vmdk-grain-overlap"]);
+    assert_eq!(
+        report.findings.len() as u64 + report.unlisted,
+        127,
+        "one for each entry, none for each grain"
+    );
+    let reads = file.reads.into_inner();
+    assert!(reads < 32, "{reads} reads");
+}
+
+#[test]
+fn a_sparse_vmdk_whose_tables_stand_in_any_order_or_share_one_of_nothing_is_clean() {
+    // A disk of four tables, of which one is absent.
+    let sectors = 4 * vmdk::TABLE_SECTORS;
+    for (redundant, tables) in [([40, 0, 22, 50], [36, 0, 27, 32]), ([40, 0, 22, 40], [60, 0, 27, 36])] {
+        assert_eq!(broken(&vmdk::sparse_of(sectors, &redundant, &tables).lint()), [""; 0]);
+    }
+}
+
 /// An archive with 9 GiB of nothing in a member, which is not in memory.
 struct Large {
     start: Vec<u8>,
