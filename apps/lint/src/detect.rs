@@ -4,7 +4,7 @@ use crate::bytes::read_up_to;
 use crate::packed::{Codec, Packed};
 use crate::report::shown;
 use crate::tar::{self, Listing};
-use crate::{ova, qcow2, vagrant, vdi, vhd, vhdx, vmdk};
+use crate::{qcow2, vagrant, vdi, vhd, vhdx, vmdk};
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -174,7 +174,7 @@ fn by_magic(head: &[u8]) -> Option<Kind> {
 }
 
 fn is_tar(head: &[u8]) -> bool {
-    ova::is_tar(head.get(..512).unwrap_or(head))
+    tar::block::is_header(head.get(..512).unwrap_or(head))
 }
 
 /// What an archive is by its members, if it is no appliance.

@@ -3,13 +3,16 @@
 //! Appliances have a stricter reader of their own.
 
 mod ahead;
+pub(crate) mod block;
 mod sparse;
 
 use diskwright_core::{ReadAt, Result};
 
+use crate::Rule;
 use crate::bytes::{Section, read, slice};
-use crate::ova::members::{checksum, octal};
+use crate::report::{Findings, Location, shown};
 use ahead::Ahead;
+use block::{BLOCK, BLOCK_BYTES, name, number};
 use sparse::{MAX_PARTS, Map, Part, SparseFile};
 
 /// A member, with what headers before its own say of it.
@@ -85,10 +88,12 @@ pub(crate) fn list(source: &dyn ReadAt, most: usize) -> Result<Listing> {
             break;
         };
         if block.iter().all(|byte| *byte == 0) {
-            listing.check_end(source, at)?;
+            if let Some((place, text)) = block::end_flaw(source, at)? {
+                listing.flaw(Flaw::End, place, text);
+            }
             break;
         }
-        if octal(slice(&block, 148, 8)) != Some(checksum(&block)) {
+        if !block::has_checksum(&block) {
             listing.flaw(Flaw::Checksum, at, "the header's checksum is wrong");
             break;
         }
@@ -207,53 +212,24 @@ impl Listing {
         self.parts += map.parts.as_ref().map_or(0, Vec::len);
         Ok(Some(map))
     }
+}
 
-    fn check_end(&mut self, source: &dyn ReadAt, at: u64) -> Result<()> {
-        let (start, mut at) = (at, at);
-        while let Some(block) = read(source, at, BLOCK)? {
-            if block.iter().any(|byte| *byte != 0) {
-                self.flaw(Flaw::End, at, "something follows the end of the archive");
-                return Ok(());
-            }
-            at += BLOCK_BYTES;
-            if at - start > MAX_END {
-                self.flaw(Flaw::End, at, "more zeros follow the end of the archive than any tar writes");
-                return Ok(());
-            }
+/// Reports members, each its name and where its header stands, whose names others have that stand before.
+pub(crate) fn check_repeated<'a>(
+    members: impl Iterator<Item = (&'a str, u64)>,
+    rule: &'static Rule,
+    f: &mut Findings,
+) {
+    let mut members: Vec<(&str, u64)> = members.collect();
+    members.sort_unstable();
+    for pair in members.windows(2) {
+        if let [(first, _), (second, at)] = pair
+            && first == second
+        {
+            let text = format!("a second member is named \"{}\"", shown(second));
+            f.add(rule, Location::Offset(*at), text);
         }
-        if at - start < 2 * BLOCK_BYTES {
-            self.flaw(Flaw::End, at, "one block of zeros ends the archive, not two");
-        }
-        Ok(())
     }
 }
 
-/// Octal, or GNU's big-endian number behind a set bit.
-fn number(field: &[u8]) -> Option<u64> {
-    if field.first() != Some(&0x80) {
-        return octal(field);
-    }
-    let value = field.get(1..)?.iter().try_fold(0_u64, |value, byte| {
-        value.checked_mul(256).and_then(|value| value.checked_add(u64::from(*byte)))
-    });
-    value.filter(|value| i64::try_from(*value).is_ok())
-}
-
-fn name(block: &[u8]) -> String {
-    let text = |at: usize, len: usize| {
-        let field = slice(block, at, len);
-        let end = field.iter().position(|byte| *byte == 0).unwrap_or(field.len());
-        String::from_utf8_lossy(field.get(..end).unwrap_or_default()).into_owned()
-    };
-    match text(345, 155) {
-        prefix if slice(block, 257, 6) == b"ustar\0" && !prefix.is_empty() => {
-            format!("{prefix}/{}", text(0, 100))
-        }
-        _ => text(0, 100),
-    }
-}
-
-const BLOCK: usize = 512;
-const BLOCK_BYTES: u64 = 512;
 const MAX_AHEAD: u32 = 64;
-const MAX_END: u64 = 1 << 20;

@@ -6,8 +6,9 @@ use diskwright_core::{ReadAt, Result};
 
 use crate::bytes::{Section, read, slice};
 
+use super::Flaw;
 use super::ahead::PaxSparse;
-use super::{BLOCK, BLOCK_BYTES, Flaw, number};
+use super::block::{BLOCK, BLOCK_BYTES, number};
 
 /// A part of a sparse file that is stored, behind those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

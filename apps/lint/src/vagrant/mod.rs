@@ -67,26 +67,16 @@ impl Members<'_> {
     }
 
     fn check_names(&self, f: &mut Findings) {
-        let mut names: Vec<(&str, u64)> = Vec::new();
         for entry in &self.entries {
             let name = plain(&entry.name);
             if name.starts_with('/') || name.split('/').any(|part| part == "..") {
                 let text = format!("a member is named \"{}\"", shown(&entry.name));
                 f.add(&rules::MEMBER_NAME, Location::Offset(entry.header), text);
             }
-            if entry.is_file() {
-                names.push((name, entry.header));
-            }
         }
-        names.sort_unstable();
-        for pair in names.windows(2) {
-            if let [(first, _), (second, at)] = pair
-                && first == second
-            {
-                let text = format!("a second member is named \"{}\"", shown(second));
-                f.add(&rules::DUPLICATE_MEMBER, Location::Offset(*at), text);
-            }
-        }
+        let files = self.entries.iter().filter(|entry| entry.is_file());
+        let names = files.map(|entry| (plain(&entry.name), entry.header));
+        tar::check_repeated(names, &rules::DUPLICATE_MEMBER, f);
     }
 
     fn metadata(&self, f: &mut Findings) -> Result<Option<Metadata>> {
