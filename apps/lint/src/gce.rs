@@ -46,12 +46,12 @@ fn check_disk(source: &dyn ReadAt, disk: &Entry, f: &mut Findings) -> Result<()>
         f.add(&rules::MEMBER_TYPE, place(156), text);
         return Ok(());
     }
-    if disk.size == 0 || !disk.size.is_multiple_of(GIB) {
+    if disk.size() == 0 || !disk.size().is_multiple_of(GIB) {
         let field = if disk.kind == b'S' { 483 } else { 124 };
-        f.add(&rules::DISK_SIZE, place(field), format!("the disk has {} bytes", disk.size));
+        f.add(&rules::DISK_SIZE, place(field), format!("the disk has {} bytes", disk.size()));
     }
     let sector =
-        if disk.begins_with_data && disk.stored >= 512 { read(source, disk.data, 512)? } else { None };
+        if disk.begins_with_data() && disk.stored >= 512 { read(source, disk.data, 512)? } else { None };
     if sector.is_none_or(|sector| !sector.ends_with(&[0x55, 0xaa])) {
         let text = "the disk's first sector has not the signature of a boot record";
         f.add(&rules::BOOT_RECORD, Location::Offset(disk.data), text);

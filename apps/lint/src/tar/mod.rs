@@ -13,7 +13,7 @@ use crate::bytes::{Section, read, slice};
 use crate::report::{Findings, Location, shown};
 use ahead::Ahead;
 use block::{BLOCK, BLOCK_BYTES, name, number};
-use sparse::{MAX_PARTS, Map, Part, SparseFile};
+use sparse::{MAX_PARTS, Map, SparseFile};
 
 /// A member, with what headers before its own say of it.
 #[derive(Debug)]
@@ -31,12 +31,10 @@ pub(crate) struct Entry {
     pub(crate) data: u64,
     /// Bytes in the archive.
     pub(crate) stored: u64,
-    /// Bytes of the file; of a sparse one with its holes.
-    pub(crate) size: u64,
-    /// Of a sparse file what is not hole; nothing if there are too many parts, or their map is wrong.
-    pub(crate) parts: Option<Vec<Part>>,
-    /// Whether the first byte stored is the first of the file.
-    pub(crate) begins_with_data: bool,
+    /// Whether only parts of it are stored, by its own header or by those before.
+    pub(crate) is_sparse: bool,
+    /// Of a sparse file where what is stored belongs; nothing if that cannot be read.
+    map: Option<Map>,
 }
 
 impl Entry {
@@ -45,14 +43,24 @@ impl Entry {
         matches!(self.kind, b'0' | b'7' | b'S')
     }
 
+    /// Bytes of the file; of a sparse one with its holes.
+    pub(crate) fn size(&self) -> u64 {
+        self.map.as_ref().map_or(self.stored, |map| map.size)
+    }
+
+    /// Whether the first byte stored is the first of the file.
+    pub(crate) fn begins_with_data(&self) -> bool {
+        self.map.as_ref().map_or(!self.is_sparse, |map| map.begins_with_data)
+    }
+
     /// The file's bytes, if its holes are known.
     pub(crate) fn content<'a>(&'a self, source: &'a dyn ReadAt) -> Option<Box<dyn ReadAt + 'a>> {
         let stored = Section::new(source, self.data, self.stored);
-        if self.kind != b'S' {
+        if !self.is_sparse {
             return Some(Box::new(stored));
         }
-        let parts = self.parts.as_deref()?;
-        Some(Box::new(SparseFile::new(stored, parts, self.size)))
+        let map = self.map.as_ref()?;
+        Some(Box::new(SparseFile::new(stored, map.parts.as_deref()?, map.size)))
     }
 }
 
@@ -162,14 +170,13 @@ impl Listing {
         self.entries.push(Entry {
             name: ahead.into_name().unwrap_or_else(|| name(block)),
             header: at,
-            kind: if is_sparse { b'S' } else { kind },
+            kind,
             is_gnu: slice(block, 257, 8) == b"ustar  \0",
             has_pax,
             data: data + in_data,
             stored: stored.saturating_sub(in_data),
-            size: map.as_ref().map_or(stored, |map| map.size),
-            begins_with_data: map.as_ref().map_or(!is_sparse, |map| map.begins_with_data),
-            parts: map.and_then(|map| map.parts),
+            is_sparse,
+            map,
         });
         Ok(next)
     }
