@@ -157,12 +157,9 @@ impl Listing {
             return Ok(None);
         }
         if is_header {
-            ahead.read(source, kind, data, stored)?;
-            if ahead.count > MAX_AHEAD {
-                self.flaw(Flaw::Truncated, at, "more headers than any member has");
-                return Ok(None);
-            }
-            return Ok(next);
+            let Some((flaw, text)) = ahead.read(source, kind, data, stored)? else { return Ok(next) };
+            self.flaw(flaw, at, text);
+            return Ok(None);
         }
         let has_pax = ahead.has_pax;
         let ahead = std::mem::take(ahead);
@@ -238,5 +235,3 @@ pub(crate) fn check_repeated<'a>(
         }
     }
 }
-
-const MAX_AHEAD: u32 = 64;
