@@ -5,15 +5,14 @@ use diskwright_core::{ReadAt, Result};
 use crate::bytes::read;
 use crate::report::{Findings, Location, shown};
 use crate::rules::gce as rules;
-use crate::tar::{self, Entry, Flaw};
+use crate::tar::{Entry, Flaw, Listing};
 
-/// Checks the archive; `is_gzip`: how it was packed.
-pub(crate) fn check(source: &dyn ReadAt, is_gzip: bool, f: &mut Findings) -> Result<()> {
+/// Checks the archive, which holds what `listing` says; `is_gzip`: how it was packed.
+pub(crate) fn check(source: &dyn ReadAt, listing: &Listing, is_gzip: bool, f: &mut Findings) -> Result<()> {
     if !is_gzip {
         f.add(&rules::GZIP, Location::Whole, "the archive is not packed by gzip");
     }
-    let listing = tar::list(source, MAX_MEMBERS)?;
-    for (flaw, at, text) in listing.flaws {
+    for (flaw, at, text) in &listing.flaws {
         let rule = match flaw {
             Flaw::Truncated => &rules::TRUNCATED,
             Flaw::Checksum => &rules::HEADER_CHECKSUM,
@@ -21,7 +20,7 @@ pub(crate) fn check(source: &dyn ReadAt, is_gzip: bool, f: &mut Findings) -> Res
             Flaw::SparseMap => &rules::SPARSE_MAP,
             Flaw::End => &rules::END_BLOCKS,
         };
-        f.add(rule, Location::Offset(at), text);
+        f.add(rule, Location::Offset(*at), text.as_str());
     }
     let [disk, others @ ..] = &listing.entries[..] else { return Ok(()) };
     for other in others {
@@ -60,4 +59,3 @@ fn check_disk(source: &dyn ReadAt, disk: &Entry, f: &mut Findings) -> Result<()>
 }
 
 const GIB: u64 = 1 << 30;
-const MAX_MEMBERS: usize = 16;

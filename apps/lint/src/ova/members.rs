@@ -3,7 +3,7 @@ use diskwright_core::{ReadAt, Result};
 use crate::bytes::{read, slice};
 use crate::report::{Findings, Location, shown};
 use crate::rules::ova as rules;
-use crate::tar::block::{self, BLOCK, BLOCK_BYTES, is_binary, name, number};
+use crate::tar::block::{self, BLOCK, BLOCK_BYTES, MAX_MEMBERS, is_binary, name, number};
 
 /// A regular file of the archive.
 #[derive(Debug)]
@@ -90,4 +90,3 @@ fn size(block: &[u8], at: u64, f: &mut Findings) -> Option<u64> {
 const GNU_MAGIC: &[u8] = b"ustar  \0";
 /// Eleven octal digits.
 const USTAR_LIMIT: u64 = (1 << 33) - 1;
-const MAX_MEMBERS: usize = 10_000;

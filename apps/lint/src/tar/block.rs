@@ -74,5 +74,7 @@ pub(crate) fn end_flaw(source: &dyn ReadAt, start: u64) -> Result<Option<(u64, &
 
 pub(crate) const BLOCK: usize = 512;
 pub(crate) const BLOCK_BYTES: u64 = 512;
+/// Members that are looked at: more than any machine has.
+pub(crate) const MAX_MEMBERS: usize = 10_000;
 /// A record of GNU tar has 20 blocks; some write larger ones.
 const MAX_END: u64 = 1 << 20;

@@ -12,7 +12,7 @@ use crate::Rule;
 use crate::bytes::{Section, read, slice};
 use crate::report::{Findings, Location, shown};
 use ahead::Ahead;
-use block::{BLOCK, BLOCK_BYTES, name, number};
+use block::{BLOCK, BLOCK_BYTES, MAX_MEMBERS, name, number};
 use sparse::{MAX_PARTS, Map, SparseFile};
 
 /// A member, with what headers before its own say of it.
@@ -85,12 +85,12 @@ pub(crate) struct Listing {
     parts: usize,
 }
 
-/// Reads headers until the end, a flaw that hides the next header, or so many members.
-pub(crate) fn list(source: &dyn ReadAt, most: usize) -> Result<Listing> {
+/// Reads headers until the end, a flaw that hides the next header, or more members than any machine has.
+pub(crate) fn list(source: &dyn ReadAt) -> Result<Listing> {
     let mut listing = Listing::default();
     let mut at = 0;
     let mut ahead = Ahead::default();
-    while listing.entries.len() < most {
+    loop {
         let Some(block) = read(source, at, BLOCK)? else {
             listing.flaw(Flaw::End, at, "the archive ends without two blocks of zeros");
             break;
@@ -99,6 +99,10 @@ pub(crate) fn list(source: &dyn ReadAt, most: usize) -> Result<Listing> {
             if let Some((place, text)) = block::end_flaw(source, at)? {
                 listing.flaw(Flaw::End, place, text);
             }
+            break;
+        }
+        if listing.entries.len() >= MAX_MEMBERS {
+            listing.flaw(Flaw::Truncated, at, "the archive has more members than any machine");
             break;
         }
         if !block::has_checksum(&block) {

@@ -271,6 +271,29 @@ fn a_sparse_vmdk_whose_tables_stand_in_any_order_or_share_one_of_nothing_is_clea
     }
 }
 
+#[test]
+fn a_packed_archive_is_unpacked_to_be_judged_and_to_be_listed() {
+    let disk = ova::Member { is_gnu: true, ..ova::Member::new("disk.raw", vec![7; 20 << 20]) };
+    let bytes = packed::gzip_stored(&ova::tar(&[disk]));
+    let pass = bytes.len() / (64 << 10);
+    let file = Counted { bytes, reads: AtomicUsize::new(0) };
+    let report = diskwright_lint::lint_source("disk.tar.gz", &file, &diskwright_lint::Alone).unwrap();
+    assert_eq!(broken(&report), ["gce-boot-record", "gce-disk-size"]);
+    let reads = file.reads.into_inner();
+    assert!(reads < pass * 5 / 2, "{reads} reads, {pass} to unpack it once");
+}
+
+#[test]
+fn a_box_is_one_wherever_its_files_stand_and_one_of_too_many_members_is_said_to_be() {
+    let others = |count: usize| (0..count).map(|number| ova::Member::new(&format!("{number}"), ""));
+    let report = vagrant::package(&others(70).chain(vagrant::libvirt()).collect::<Vec<_>>()).lint();
+    assert_eq!((report.kind, broken(&report)), (Kind::Vagrant, vec![]));
+    for (count, found) in [(9_996, vec![]), (9_997, vec!["box-truncated"])] {
+        let members: Vec<_> = vagrant::virtualbox().into_iter().chain(others(count)).collect();
+        assert_eq!(broken(&vagrant::package(&members).lint()), found, "{count} other members");
+    }
+}
+
 /// An archive with 9 GiB of nothing in a member, which is not in memory.
 struct Large {
     start: Vec<u8>,
