@@ -76,7 +76,7 @@ impl Kind {
 
     /// What a file is by its content, whatever its name.
     ///
-    /// Cost: a file packed by gzip or zstd is unpacked once.
+    /// Cost: a file packed by gzip or zstd is unpacked once, and a packed archive once more.
     ///
     /// # Errors
     /// `ErrorKind::Unsupported`, with what was seen, when it is none of these; `ErrorKind::Source` when it cannot be
