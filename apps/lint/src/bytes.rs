@@ -21,6 +21,29 @@ pub(crate) fn read_up_to(source: &dyn ReadAt, offset: u64, len: usize) -> Result
     Ok(read(source, offset, len)?.unwrap_or_default())
 }
 
+/// Visits the entries of a table, `N` bytes each, from `start` to `end` or to where the file ends, each with its place.
+pub(crate) fn each_entry<const N: usize>(
+    source: &dyn ReadAt,
+    start: u64,
+    end: u64,
+    mut visit: impl FnMut(u64, [u8; N]) -> Result<()>,
+) -> Result<()> {
+    let mut at = start;
+    while at < end {
+        let wanted = usize::try_from(end - at).unwrap_or(PIECE).min(PIECE);
+        let piece = read_up_to(source, at, wanted)?;
+        let entries = piece.as_chunks::<N>().0;
+        if entries.is_empty() {
+            break;
+        }
+        for (place, entry) in (at..).step_by(N).zip(entries) {
+            visit(place, *entry)?;
+        }
+        at += (entries.len() * N) as u64;
+    }
+    Ok(())
+}
+
 /// The whole of a small file as text, or nothing if it is longer than `limit` or no UTF-8.
 pub(crate) fn read_text(source: &dyn ReadAt, limit: usize) -> Result<Option<String>> {
     if source.size() > u64::try_from(limit).unwrap_or(u64::MAX) {
@@ -87,6 +110,8 @@ impl NumberSet {
 }
 
 const PAGE: u64 = 64 * 64;
+/// Bytes of a table that are read at once.
+const PIECE: usize = 64 * 1024;
 
 /// A part of another source.
 pub(crate) struct Section<'a> {
@@ -114,5 +139,29 @@ impl ReadAt for Section<'_> {
             (Some(end), Some(start)) if end <= self.len => self.source.read_exact_at(start, buf),
             _ => Err(std::io::ErrorKind::UnexpectedEof.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_visited_with_their_places_to_the_end_of_the_table_or_of_the_file() {
+        let bytes: Vec<u8> = (0..200_000_u32).map(|at| (at % 251) as u8).collect();
+        let source = diskwright_core::BytesReader(bytes.clone().into());
+        let size = bytes.len() as u64;
+        for (end, count) in [(3, 0), (3 + 8 * 20_000, 20_000), (size, 24_999), (u64::MAX, 24_999)] {
+            let mut places = Vec::new();
+            each_entry(&source, 3, end, |at, entry: [u8; 8]| {
+                assert_eq!(entry, bytes[at as usize..at as usize + 8]);
+                places.push(at);
+                Ok(())
+            })
+            .unwrap();
+            assert_eq!(places, (3..).step_by(8).take(count).collect::<Vec<_>>(), "to {end}");
+        }
+        let visit = |_, _: [u8; 4]| Err(Error::new(ErrorKind::Source, "enough"));
+        assert!(each_entry(&source, 0, size, visit).is_err());
     }
 }

@@ -4,7 +4,7 @@ use crate::bytes::read_up_to;
 use crate::packed::{Codec, Packed};
 use crate::report::shown;
 use crate::tar::{self, Listing};
-use crate::{ova, qcow2, vagrant, vdi, vhd, vhdx, vmdk};
+use crate::{qcow2, vagrant, vdi, vhd, vhdx, vmdk};
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,7 +76,7 @@ impl Kind {
 
     /// What a file is by its content, whatever its name.
     ///
-    /// Cost: a file packed by gzip or zstd is unpacked once.
+    /// Cost: a file packed by gzip or zstd is unpacked once, and a packed archive once more.
     ///
     /// # Errors
     /// `ErrorKind::Unsupported`, with what was seen, when it is none of these; `ErrorKind::Source` when it cannot be
@@ -89,6 +89,8 @@ impl Kind {
 /// A file, what it is, and how to read what is packed in it.
 pub(crate) struct Opened<'a> {
     pub(crate) kind: Kind,
+    /// Of an archive what it holds, which is read once: where it is packed, that takes as long as to unpack it.
+    pub(crate) listing: Listing,
     source: &'a dyn ReadAt,
     pub(crate) packed: Option<Packed<'a>>,
 }
@@ -97,14 +99,13 @@ impl<'a> Opened<'a> {
     /// As [`Kind::of`].
     pub(crate) fn new(source: &'a dyn ReadAt) -> Result<Self> {
         let head = read_up_to(source, 0, HEAD)?;
-        match Codec::of(&head) {
-            Some(codec) => {
-                let packed = Packed::open(source, codec)?;
-                let kind = packed_kind(&packed)?;
-                Ok(Self { kind, source, packed: Some(packed) })
-            }
-            None => Ok(Self { kind: plain_kind(source, &head)?, source, packed: None }),
-        }
+        let packed = Codec::of(&head).map(|codec| Packed::open(source, codec)).transpose()?;
+        let mut listing = Listing::default();
+        let kind = match &packed {
+            Some(packed) => packed_kind(packed, &mut listing)?,
+            None => plain_kind(source, &head, &mut listing)?,
+        };
+        Ok(Self { kind, listing, source, packed })
     }
 
     /// The content, unpacked.
@@ -113,7 +114,7 @@ impl<'a> Opened<'a> {
     }
 }
 
-fn plain_kind(source: &dyn ReadAt, head: &[u8]) -> Result<Kind> {
+fn plain_kind(source: &dyn ReadAt, head: &[u8], listing: &mut Listing) -> Result<Kind> {
     if let Some(kind) = by_magic(head) {
         return Ok(kind);
     }
@@ -121,33 +122,36 @@ fn plain_kind(source: &dyn ReadAt, head: &[u8]) -> Result<Kind> {
         return Ok(Kind::Vhd);
     }
     if is_tar(head) {
-        return Ok(archive_kind(&tar::list(source, MAX_MEMBERS)?).unwrap_or(Kind::Ova));
+        *listing = tar::list(source)?;
+        return Ok(archive_kind(listing).unwrap_or(Kind::Ova));
     }
     let text = text(head);
     text.and_then(of_text).ok_or_else(|| unknown(head, text))
 }
 
 /// What is packed, if that is a kind which is used packed.
-fn packed_kind(packed: &Packed<'_>) -> Result<Kind> {
+fn packed_kind(packed: &Packed<'_>, listing: &mut Listing) -> Result<Kind> {
     let alone = match packed.codec() {
         Codec::Gzip => Kind::Gzip,
         Codec::Zstd => Kind::Zstd,
     };
+    // First, for now the end is at hand.
+    let ends_as_vhd = vhd::ends_as_vhd(packed)?;
     let head = read_up_to(packed, 0, HEAD)?;
     match by_magic(&head) {
         Some(kind @ (Kind::Vhd | Kind::Vhdx)) => return Ok(kind),
         Some(_) => return Ok(alone),
         None => {}
     }
-    if vhd::ends_as_vhd(packed)? {
+    if ends_as_vhd {
         return Ok(Kind::Vhd);
     }
     if packed.codec() == Codec::Gzip && is_tar(&head) {
-        let listing = tar::list(packed, MAX_MEMBERS)?;
-        return match archive_kind(&listing) {
+        *listing = tar::list(packed)?;
+        return match archive_kind(listing) {
             Some(kind) => Ok(kind),
             None if packed.is_broken() => Ok(alone),
-            None => Err(unknown_archive(&listing)),
+            None => Err(unknown_archive(listing)),
         };
     }
     Ok(alone)
@@ -174,7 +178,7 @@ fn by_magic(head: &[u8]) -> Option<Kind> {
 }
 
 fn is_tar(head: &[u8]) -> bool {
-    ova::is_tar(head.get(..512).unwrap_or(head))
+    tar::block::is_header(head.get(..512).unwrap_or(head))
 }
 
 /// What an archive is by its members, if it is no appliance.
@@ -260,8 +264,6 @@ fn unknown(head: &[u8], text: Option<&str>) -> Error {
 }
 
 const HEAD: usize = 64 * 1024;
-/// Boxes have few files; of archives with more the rest says nothing new.
-const MAX_MEMBERS: usize = 64;
 const MAGICS: &[(&[u8], &str)] = &[
     (b"\xfd7zXZ\0", "an xz stream"),
     (b"BZh", "a bzip2 stream"),

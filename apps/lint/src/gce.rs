@@ -5,15 +5,14 @@ use diskwright_core::{ReadAt, Result};
 use crate::bytes::read;
 use crate::report::{Findings, Location, shown};
 use crate::rules::gce as rules;
-use crate::tar::{self, Entry, Flaw};
+use crate::tar::{Entry, Flaw, Listing};
 
-/// Checks the archive; `is_gzip`: how it was packed.
-pub(crate) fn check(source: &dyn ReadAt, is_gzip: bool, f: &mut Findings) -> Result<()> {
+/// Checks the archive, which holds what `listing` says; `is_gzip`: how it was packed.
+pub(crate) fn check(source: &dyn ReadAt, listing: &Listing, is_gzip: bool, f: &mut Findings) -> Result<()> {
     if !is_gzip {
         f.add(&rules::GZIP, Location::Whole, "the archive is not packed by gzip");
     }
-    let listing = tar::list(source, MAX_MEMBERS)?;
-    for (flaw, at, text) in listing.flaws {
+    for (flaw, at, text) in &listing.flaws {
         let rule = match flaw {
             Flaw::Truncated => &rules::TRUNCATED,
             Flaw::Checksum => &rules::HEADER_CHECKSUM,
@@ -21,7 +20,7 @@ pub(crate) fn check(source: &dyn ReadAt, is_gzip: bool, f: &mut Findings) -> Res
             Flaw::SparseMap => &rules::SPARSE_MAP,
             Flaw::End => &rules::END_BLOCKS,
         };
-        f.add(rule, Location::Offset(at), text);
+        f.add(rule, Location::Offset(*at), text.as_str());
     }
     let [disk, others @ ..] = &listing.entries[..] else { return Ok(()) };
     for other in others {
@@ -46,12 +45,12 @@ fn check_disk(source: &dyn ReadAt, disk: &Entry, f: &mut Findings) -> Result<()>
         f.add(&rules::MEMBER_TYPE, place(156), text);
         return Ok(());
     }
-    if disk.size == 0 || !disk.size.is_multiple_of(GIB) {
+    if disk.size() == 0 || !disk.size().is_multiple_of(GIB) {
         let field = if disk.kind == b'S' { 483 } else { 124 };
-        f.add(&rules::DISK_SIZE, place(field), format!("the disk has {} bytes", disk.size));
+        f.add(&rules::DISK_SIZE, place(field), format!("the disk has {} bytes", disk.size()));
     }
     let sector =
-        if disk.begins_with_data && disk.stored >= 512 { read(source, disk.data, 512)? } else { None };
+        if disk.begins_with_data() && disk.stored >= 512 { read(source, disk.data, 512)? } else { None };
     if sector.is_none_or(|sector| !sector.ends_with(&[0x55, 0xaa])) {
         let text = "the disk's first sector has not the signature of a boot record";
         f.add(&rules::BOOT_RECORD, Location::Offset(disk.data), text);
@@ -60,4 +59,3 @@ fn check_disk(source: &dyn ReadAt, disk: &Entry, f: &mut Findings) -> Result<()>
 }
 
 const GIB: u64 = 1 << 30;
-const MAX_MEMBERS: usize = 16;

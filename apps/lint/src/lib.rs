@@ -85,8 +85,8 @@ pub fn lint_source(name: &str, source: &dyn ReadAt, beside: &dyn Beside) -> Resu
         Kind::Qcow2 => qcow2::check(source, f)?,
         Kind::Vhd => vhd::check(content, f)?,
         Kind::Vhdx => vhdx::check(content, f)?,
-        Kind::Vagrant => vagrant::check(content, packed.is_some(), f)?,
-        Kind::Gce => gce::check(content, packed.is_some(), f)?,
+        Kind::Vagrant => vagrant::check(content, &opened.listing, packed.is_some(), f)?,
+        Kind::Gce => gce::check(content, &opened.listing, packed.is_some(), f)?,
         Kind::Gzip | Kind::Zstd => packed.into_iter().for_each(|packed| packed.check_disk(f)),
     }
     Ok(findings.into_report(kind))

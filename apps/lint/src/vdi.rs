@@ -2,7 +2,7 @@
 
 use diskwright_core::{ReadAt, Result};
 
-use crate::bytes::{NumberSet, le32, le64, read, read_up_to, slice};
+use crate::bytes::{NumberSet, each_entry, le32, le64, read, slice};
 use crate::report::{Findings, Location};
 use crate::rules::vdi as rules;
 use crate::uuid::from_bytes;
@@ -127,22 +127,14 @@ impl Image {
         }
         let mut seen = NumberSet::default();
         let mut stored = 0_u64;
-        let mut at = self.map;
-        while at < end {
-            let wanted = usize::try_from(end - at).unwrap_or(PIECE).min(PIECE);
-            let piece = read_up_to(source, at, wanted)?;
-            for bytes in piece.as_chunks::<4>().0 {
-                let value = u32::from_le_bytes(*bytes);
-                if value < ZERO {
-                    stored += 1;
-                    self.check_block(value, at, &mut seen, f);
-                }
-                at += 4;
+        each_entry(source, self.map, end, |at, bytes| {
+            let value = u32::from_le_bytes(bytes);
+            if value < ZERO {
+                stored += 1;
+                self.check_block(value, at, &mut seen, f);
             }
-            if piece.len() < 4 {
-                break;
-            }
-        }
+            Ok(())
+        })?;
         if stored != u64::from(self.allocated) {
             let text = format!("the header counts {} stored blocks, the map {stored}", self.allocated);
             f.add(&rules::ALLOCATED_COUNT, Location::Offset(0x184), text);
@@ -178,4 +170,3 @@ const BLOCK: u64 = 1 << 20;
 const FIXED: u32 = 2;
 /// From here on no block is stored.
 const ZERO: u32 = 0xffff_fffe;
-const PIECE: usize = 64 * 1024;

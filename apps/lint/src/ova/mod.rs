@@ -1,7 +1,7 @@
 //! OVA: a tar archive of a descriptor, its manifest and its disks.
 
 pub(crate) mod manifest;
-pub(crate) mod members;
+mod members;
 
 use std::io;
 
@@ -9,15 +9,10 @@ use diskwright_core::{ReadAt, Result};
 
 use crate::beside::{Beside, is_plain};
 use crate::bytes::Section;
-use crate::ovf;
 use crate::report::{Findings, Location, shown};
 use crate::rules::ova as rules;
+use crate::{ovf, tar};
 use members::Member;
-
-/// Whether the bytes at the start are those of a tar archive.
-pub(crate) fn is_tar(head: &[u8]) -> bool {
-    members::is_header(head)
-}
 
 /// Checks the archive and everything in it.
 pub(crate) fn check(source: &dyn ReadAt, f: &mut Findings) -> Result<()> {
@@ -67,17 +62,8 @@ impl Beside for Archive<'_> {
 }
 
 fn check_names(members: &[Member], f: &mut Findings) {
-    let mut names: Vec<(&str, u64)> =
-        members.iter().map(|member| (member.name.as_str(), member.header)).collect();
-    names.sort_unstable();
-    for pair in names.windows(2) {
-        if let [(first, _), (second, at)] = pair
-            && first == second
-        {
-            let text = format!("a second member is named \"{}\"", shown(second));
-            f.add(&rules::DUPLICATE_MEMBER, Location::Offset(*at), text);
-        }
-    }
+    let names = members.iter().map(|member| (member.name.as_str(), member.header));
+    tar::check_repeated(names, &rules::DUPLICATE_MEMBER, f);
     for member in members.iter().filter(|member| !is_plain(&member.name)) {
         let text = format!("a member is named \"{}\"", shown(&member.name));
         f.add(&rules::FLAT_NAMES, Location::Offset(member.header), text);

@@ -7,7 +7,7 @@ use crate::Rule;
 use crate::bytes::le32;
 use crate::rules::gzip as rules;
 
-use super::{Broken, Input};
+use super::{Broken, Input, Step};
 
 /// Unpacks a series of members.
 ///
@@ -31,9 +31,6 @@ enum Place {
     Between,
     End,
 }
-
-/// A failure to read, or what is wrong with the file.
-type Step<T> = Result<std::result::Result<T, Broken>>;
 
 impl<'a> Decoder<'a> {
     pub(super) fn new(source: &'a dyn ReadAt) -> Self {

@@ -39,6 +39,9 @@ struct Broken {
     text: String,
 }
 
+/// A failure to read, or what is wrong with the file.
+type Step<T> = Result<std::result::Result<T, Broken>>;
+
 /// What a packed file holds, as far as it can be unpacked.
 ///
 /// Reading forward goes on where it was; reading back begins again, but for the last 16 MiB.
@@ -152,7 +155,7 @@ impl<'a> State<'a> {
     }
 
     /// Unpacks one more piece; false at the end.
-    fn next(&mut self) -> Result<std::result::Result<bool, Broken>> {
+    fn next(&mut self) -> Step<bool> {
         let mut piece = vec![0; PIECE];
         let mut len = 0;
         let mut broken = None;
@@ -213,7 +216,7 @@ enum Decoder<'a> {
 
 impl Decoder<'_> {
     /// Some bytes more; none at the end.
-    fn read(&mut self, to: &mut [u8]) -> Result<std::result::Result<usize, Broken>> {
+    fn read(&mut self, to: &mut [u8]) -> Step<usize> {
         match self {
             Self::Gzip(decoder) => decoder.read(to),
             Self::Zstd(decoder) => decoder.read(to),

@@ -6,7 +6,7 @@ use zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer};
 use crate::bytes::le32;
 use crate::rules::zstd as rules;
 
-use super::{Broken, Input};
+use super::{Broken, Input, Step};
 
 /// Unpacks a series of frames.
 ///
@@ -40,7 +40,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Some bytes more; none at the end.
-    pub(super) fn read(&mut self, to: &mut [u8]) -> Result<std::result::Result<usize, Broken>> {
+    pub(super) fn read(&mut self, to: &mut [u8]) -> Step<usize> {
         loop {
             match self.at {
                 Place::End => return Ok(Ok(0)),
@@ -69,7 +69,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Some bytes of the frame, none where it has ended.
-    fn decode(&mut self, to: &mut [u8]) -> Result<std::result::Result<usize, Broken>> {
+    fn decode(&mut self, to: &mut [u8]) -> Step<usize> {
         loop {
             let input = self.input.fill(1)?;
             let is_end = input.is_empty();

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use diskwright_core::{ReadAt, Result};
 
-use crate::bytes::{read, read_up_to};
+use crate::bytes::{be64, each_entry, read, read_up_to};
 use crate::deflate_reach::reach;
 use crate::inflate::{Decoded, deflate, zstd};
 use crate::report::{Findings, Location};
@@ -45,36 +45,27 @@ pub(crate) fn walk(
 ) -> Result<()> {
     let mut seen = BTreeSet::new();
     let step = usize::try_from(header.entry).unwrap_or(8);
-    let mut at = header.l1;
     let end = header.l1.saturating_add(header.l1_entries * 8);
-    while at < end {
-        let piece = read_up_to(source, at, usize::try_from(end - at).unwrap_or(PIECE).min(PIECE))?;
-        for bytes in piece.as_chunks::<8>().0 {
-            let entry = u64::from_be_bytes(*bytes);
-            let place = at;
-            at += 8;
-            if entry == 0 || visit(Use::Table { at: place, entry })?.is_break() {
-                continue;
-            }
-            let offset = entry & OFFSET;
-            if !seen.insert(offset) {
-                continue;
-            }
-            let length = usize::try_from(header.cluster).unwrap_or(0);
-            let Some(table) = read(source, offset, length)? else { continue };
-            for (place, bytes) in (offset..).step_by(step).zip(table.chunks_exact(step)) {
-                let entry = crate::bytes::be64(bytes, 0);
-                if entry != 0 {
-                    // Nothing is below data.
-                    let _ = visit(Use::Data { at: place, entry })?;
-                }
+    each_entry(source, header.l1, end, |at, bytes| {
+        let entry = u64::from_be_bytes(bytes);
+        if entry == 0 || visit(Use::Table { at, entry })?.is_break() {
+            return Ok(());
+        }
+        let offset = entry & OFFSET;
+        if !seen.insert(offset) {
+            return Ok(());
+        }
+        let length = usize::try_from(header.cluster).unwrap_or(0);
+        let table = read(source, offset, length)?.unwrap_or_default();
+        for (at, bytes) in (offset..).step_by(step).zip(table.chunks_exact(step)) {
+            let entry = be64(bytes, 0);
+            if entry != 0 {
+                // Nothing is below data.
+                let _ = visit(Use::Data { at, entry })?;
             }
         }
-        if piece.len() < 8 {
-            break;
-        }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// Checks every entry and decodes all that is compressed.
@@ -216,4 +207,3 @@ const RESERVED_L1: u64 = !(COPIED | OFFSET);
 const RESERVED_L2: u64 = !(COPIED | COMPRESSED | OFFSET | ZERO);
 /// Bytes that a reader which streams remembers.
 const WINDOW: usize = 4096;
-const PIECE: usize = 64 * 1024;

@@ -3,14 +3,17 @@
 //! Appliances have a stricter reader of their own.
 
 mod ahead;
+pub(crate) mod block;
 mod sparse;
 
 use diskwright_core::{ReadAt, Result};
 
+use crate::Rule;
 use crate::bytes::{Section, read, slice};
-use crate::ova::members::{checksum, octal};
+use crate::report::{Findings, Location, shown};
 use ahead::Ahead;
-use sparse::{MAX_PARTS, Map, Part, SparseFile};
+use block::{BLOCK, BLOCK_BYTES, MAX_MEMBERS, name, number};
+use sparse::{MAX_PARTS, Map, SparseFile};
 
 /// A member, with what headers before its own say of it.
 #[derive(Debug)]
@@ -28,12 +31,10 @@ pub(crate) struct Entry {
     pub(crate) data: u64,
     /// Bytes in the archive.
     pub(crate) stored: u64,
-    /// Bytes of the file; of a sparse one with its holes.
-    pub(crate) size: u64,
-    /// Of a sparse file what is not hole; nothing if there are too many parts, or their map is wrong.
-    pub(crate) parts: Option<Vec<Part>>,
-    /// Whether the first byte stored is the first of the file.
-    pub(crate) begins_with_data: bool,
+    /// Whether only parts of it are stored, by its own header or by those before.
+    pub(crate) is_sparse: bool,
+    /// Of a sparse file where what is stored belongs; nothing if that cannot be read.
+    map: Option<Map>,
 }
 
 impl Entry {
@@ -42,14 +43,24 @@ impl Entry {
         matches!(self.kind, b'0' | b'7' | b'S')
     }
 
+    /// Bytes of the file; of a sparse one with its holes.
+    pub(crate) fn size(&self) -> u64 {
+        self.map.as_ref().map_or(self.stored, |map| map.size)
+    }
+
+    /// Whether the first byte stored is the first of the file.
+    pub(crate) fn begins_with_data(&self) -> bool {
+        self.map.as_ref().map_or(!self.is_sparse, |map| map.begins_with_data)
+    }
+
     /// The file's bytes, if its holes are known.
     pub(crate) fn content<'a>(&'a self, source: &'a dyn ReadAt) -> Option<Box<dyn ReadAt + 'a>> {
         let stored = Section::new(source, self.data, self.stored);
-        if self.kind != b'S' {
+        if !self.is_sparse {
             return Some(Box::new(stored));
         }
-        let parts = self.parts.as_deref()?;
-        Some(Box::new(SparseFile::new(stored, parts, self.size)))
+        let map = self.map.as_ref()?;
+        Some(Box::new(SparseFile::new(stored, map.parts.as_deref()?, map.size)))
     }
 }
 
@@ -74,21 +85,27 @@ pub(crate) struct Listing {
     parts: usize,
 }
 
-/// Reads headers until the end, a flaw that hides the next header, or so many members.
-pub(crate) fn list(source: &dyn ReadAt, most: usize) -> Result<Listing> {
+/// Reads headers until the end, a flaw that hides the next header, or more members than any machine has.
+pub(crate) fn list(source: &dyn ReadAt) -> Result<Listing> {
     let mut listing = Listing::default();
     let mut at = 0;
     let mut ahead = Ahead::default();
-    while listing.entries.len() < most {
+    loop {
         let Some(block) = read(source, at, BLOCK)? else {
             listing.flaw(Flaw::End, at, "the archive ends without two blocks of zeros");
             break;
         };
         if block.iter().all(|byte| *byte == 0) {
-            listing.check_end(source, at)?;
+            if let Some((place, text)) = block::end_flaw(source, at)? {
+                listing.flaw(Flaw::End, place, text);
+            }
             break;
         }
-        if octal(slice(&block, 148, 8)) != Some(checksum(&block)) {
+        if listing.entries.len() >= MAX_MEMBERS {
+            listing.flaw(Flaw::Truncated, at, "the archive has more members than any machine");
+            break;
+        }
+        if !block::has_checksum(&block) {
             listing.flaw(Flaw::Checksum, at, "the header's checksum is wrong");
             break;
         }
@@ -144,12 +161,9 @@ impl Listing {
             return Ok(None);
         }
         if is_header {
-            ahead.read(source, kind, data, stored)?;
-            if ahead.count > MAX_AHEAD {
-                self.flaw(Flaw::Truncated, at, "more headers than any member has");
-                return Ok(None);
-            }
-            return Ok(next);
+            let Some((flaw, text)) = ahead.read(source, kind, data, stored)? else { return Ok(next) };
+            self.flaw(flaw, at, text);
+            return Ok(None);
         }
         let has_pax = ahead.has_pax;
         let ahead = std::mem::take(ahead);
@@ -157,14 +171,13 @@ impl Listing {
         self.entries.push(Entry {
             name: ahead.into_name().unwrap_or_else(|| name(block)),
             header: at,
-            kind: if is_sparse { b'S' } else { kind },
+            kind,
             is_gnu: slice(block, 257, 8) == b"ustar  \0",
             has_pax,
             data: data + in_data,
             stored: stored.saturating_sub(in_data),
-            size: map.as_ref().map_or(stored, |map| map.size),
-            begins_with_data: map.as_ref().map_or(!is_sparse, |map| map.begins_with_data),
-            parts: map.and_then(|map| map.parts),
+            is_sparse,
+            map,
         });
         Ok(next)
     }
@@ -207,53 +220,22 @@ impl Listing {
         self.parts += map.parts.as_ref().map_or(0, Vec::len);
         Ok(Some(map))
     }
-
-    fn check_end(&mut self, source: &dyn ReadAt, at: u64) -> Result<()> {
-        let (start, mut at) = (at, at);
-        while let Some(block) = read(source, at, BLOCK)? {
-            if block.iter().any(|byte| *byte != 0) {
-                self.flaw(Flaw::End, at, "something follows the end of the archive");
-                return Ok(());
-            }
-            at += BLOCK_BYTES;
-            if at - start > MAX_END {
-                self.flaw(Flaw::End, at, "more zeros follow the end of the archive than any tar writes");
-                return Ok(());
-            }
-        }
-        if at - start < 2 * BLOCK_BYTES {
-            self.flaw(Flaw::End, at, "one block of zeros ends the archive, not two");
-        }
-        Ok(())
-    }
 }
 
-/// Octal, or GNU's big-endian number behind a set bit.
-fn number(field: &[u8]) -> Option<u64> {
-    if field.first() != Some(&0x80) {
-        return octal(field);
-    }
-    let value = field.get(1..)?.iter().try_fold(0_u64, |value, byte| {
-        value.checked_mul(256).and_then(|value| value.checked_add(u64::from(*byte)))
-    });
-    value.filter(|value| i64::try_from(*value).is_ok())
-}
-
-fn name(block: &[u8]) -> String {
-    let text = |at: usize, len: usize| {
-        let field = slice(block, at, len);
-        let end = field.iter().position(|byte| *byte == 0).unwrap_or(field.len());
-        String::from_utf8_lossy(field.get(..end).unwrap_or_default()).into_owned()
-    };
-    match text(345, 155) {
-        prefix if slice(block, 257, 6) == b"ustar\0" && !prefix.is_empty() => {
-            format!("{prefix}/{}", text(0, 100))
+/// Reports members, each its name and where its header stands, whose names others have that stand before.
+pub(crate) fn check_repeated<'a>(
+    members: impl Iterator<Item = (&'a str, u64)>,
+    rule: &'static Rule,
+    f: &mut Findings,
+) {
+    let mut members: Vec<(&str, u64)> = members.collect();
+    members.sort_unstable();
+    for pair in members.windows(2) {
+        if let [(first, _), (second, at)] = pair
+            && first == second
+        {
+            let text = format!("a second member is named \"{}\"", shown(second));
+            f.add(rule, Location::Offset(*at), text);
         }
-        _ => text(0, 100),
     }
 }
-
-const BLOCK: usize = 512;
-const BLOCK_BYTES: u64 = 512;
-const MAX_AHEAD: u32 = 64;
-const MAX_END: u64 = 1 << 20;

@@ -6,12 +6,13 @@ use diskwright_core::{ReadAt, Result};
 
 use crate::bytes::{Section, read, slice};
 
+use super::Flaw;
 use super::ahead::PaxSparse;
-use super::{BLOCK, BLOCK_BYTES, Flaw, number};
+use super::block::{BLOCK, BLOCK_BYTES, number};
 
 /// A part of a sparse file that is stored, behind those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Part {
+pub(super) struct Part {
     offset: u64,
     len: u64,
     /// Where it stands among what is stored.
@@ -54,6 +55,7 @@ impl ReadAt for SparseFile<'_> {
 }
 
 /// The map of a sparse file.
+#[derive(Debug)]
 pub(super) struct Map {
     /// Bytes of the file.
     pub(super) size: u64,
@@ -63,8 +65,9 @@ pub(super) struct Map {
     pub(super) in_data: u64,
     /// Bytes of all parts.
     pub(super) total: u64,
+    /// Whether the first byte stored is the first of the file.
     pub(super) begins_with_data: bool,
-    /// The parts, unless they are too many.
+    /// The parts, unless they are too many or wrong.
     pub(super) parts: Option<Vec<Part>>,
     /// How many they may be.
     room: usize,

@@ -10,23 +10,23 @@ use crate::beside::Beside;
 use crate::bytes::{read_text, read_up_to};
 use crate::report::{Findings, Location, shown};
 use crate::rules::vagrant as rules;
-use crate::tar::{self, Entry, Flaw};
+use crate::tar::{self, Entry, Flaw, Listing};
 use crate::{ovf, qcow2};
 use metadata::{Metadata, Provider};
 
-/// Checks the box. `is_packed`: reading back costs time, and of QCOW2 disks the headers are read alone.
-pub(crate) fn check(source: &dyn ReadAt, is_packed: bool, f: &mut Findings) -> Result<()> {
-    let listing = tar::list(source, MAX_MEMBERS)?;
-    for (flaw, at, text) in listing.flaws {
+/// Checks the box, which holds what `listing` says. `is_packed`: reading back costs time, and of QCOW2 disks the headers are
+/// read alone.
+pub(crate) fn check(source: &dyn ReadAt, listing: &Listing, is_packed: bool, f: &mut Findings) -> Result<()> {
+    for (flaw, at, text) in &listing.flaws {
         let rule = match flaw {
             Flaw::Truncated => &rules::TRUNCATED,
             Flaw::Checksum => &rules::HEADER_CHECKSUM,
             Flaw::Number | Flaw::SparseMap => &rules::NUMBER,
             Flaw::End => &rules::END_BLOCKS,
         };
-        f.add(rule, Location::Offset(at), text);
+        f.add(rule, Location::Offset(*at), text.as_str());
     }
-    let members = Members { source, entries: listing.entries, is_packed };
+    let members = Members { source, entries: &listing.entries, is_packed };
     members.check_names(f);
     let Some(metadata) = members.metadata(f)? else { return Ok(()) };
     match &metadata.provider {
@@ -48,7 +48,7 @@ pub(crate) fn is_of_box(name: &str) -> bool {
 
 struct Members<'a> {
     source: &'a dyn ReadAt,
-    entries: Vec<Entry>,
+    entries: &'a [Entry],
     is_packed: bool,
 }
 
@@ -67,26 +67,16 @@ impl Members<'_> {
     }
 
     fn check_names(&self, f: &mut Findings) {
-        let mut names: Vec<(&str, u64)> = Vec::new();
-        for entry in &self.entries {
+        for entry in self.entries {
             let name = plain(&entry.name);
             if name.starts_with('/') || name.split('/').any(|part| part == "..") {
                 let text = format!("a member is named \"{}\"", shown(&entry.name));
                 f.add(&rules::MEMBER_NAME, Location::Offset(entry.header), text);
             }
-            if entry.is_file() {
-                names.push((name, entry.header));
-            }
         }
-        names.sort_unstable();
-        for pair in names.windows(2) {
-            if let [(first, _), (second, at)] = pair
-                && first == second
-            {
-                let text = format!("a second member is named \"{}\"", shown(second));
-                f.add(&rules::DUPLICATE_MEMBER, Location::Offset(*at), text);
-            }
-        }
+        let files = self.entries.iter().filter(|entry| entry.is_file());
+        let names = files.map(|entry| (plain(&entry.name), entry.header));
+        tar::check_repeated(names, &rules::DUPLICATE_MEMBER, f);
     }
 
     fn metadata(&self, f: &mut Findings) -> Result<Option<Metadata>> {
@@ -171,4 +161,3 @@ const ENVELOPE: &str = "box.ovf";
 const VAGRANTFILE: &str = "Vagrantfile";
 const BOX_FILES: &[&str] = &[METADATA, ENVELOPE, VAGRANTFILE, "box.img"];
 const MAX_TEXT: usize = 1 << 20;
-const MAX_MEMBERS: usize = 10_000;

@@ -2,7 +2,7 @@
 
 use diskwright_core::{ReadAt, Result};
 
-use crate::bytes::{be32, be64, read, read_up_to, slice};
+use crate::bytes::{be32, be64, each_entry, read, read_up_to, slice};
 use crate::report::{Findings, Location};
 use crate::rules::vhd as rules;
 
@@ -109,25 +109,16 @@ impl Blocks {
             return Ok(None);
         }
         let mut stored = Vec::new();
-        let (mut at, mut index) = (self.table, 0_u32);
-        while at < end {
-            let wanted = usize::try_from(end - at).unwrap_or(PIECE).min(PIECE);
-            let piece = read_up_to(source, at, wanted)?;
-            for bytes in piece.as_chunks::<4>().0 {
-                let sector = u32::from_be_bytes(*bytes);
-                if sector != ABSENT
-                    && self.is_inside(sector, at, end, source.size(), f)
-                    && stored.len() < MAX_STORED
-                {
-                    stored.push((sector, index));
-                }
-                index = index.saturating_add(1);
-                at += 4;
+        let mut index = 0_u32;
+        each_entry(source, self.table, end, |at, bytes| {
+            let sector = u32::from_be_bytes(bytes);
+            let is_sound = sector != ABSENT && self.is_inside(sector, at, end, source.size(), f);
+            if is_sound && stored.len() < MAX_STORED {
+                stored.push((sector, index));
             }
-            if piece.len() < 4 {
-                break;
-            }
-        }
+            index = index.saturating_add(1);
+            Ok(())
+        })?;
         stored.sort_unstable();
         Ok(Some(stored))
     }
@@ -269,7 +260,6 @@ fn check_boot(source: &dyn ReadAt, blocks: &Blocks, f: &mut Findings) -> Result<
 const HEADER: usize = 1024;
 const HEADER_BYTES: u64 = 1024;
 const ABSENT: u32 = u32::MAX;
-const PIECE: usize = 64 * 1024;
 const BITMAP_PIECE: usize = 4096;
 /// Sectors of data that are read at once: 64 KiB.
 const RUN: u64 = 128;

@@ -17,12 +17,13 @@ pub(super) struct Footer {
 }
 
 /// What kind of image it is.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(super) enum Kind {
     Fixed,
     Dynamic,
-    /// One that does not stand alone, or is not known.
-    Other,
+    /// One that does not stand alone.
+    Differencing,
+    Unknown(u32),
 }
 
 impl Footer {
@@ -31,7 +32,8 @@ impl Footer {
         let kind = match be32(bytes, 60) {
             2 => Kind::Fixed,
             3 => Kind::Dynamic,
-            _ => Kind::Other,
+            4 => Kind::Differencing,
+            other => Kind::Unknown(other),
         };
         Self { data_offset: be64(bytes, 16), size: be64(bytes, 48), kind }
     }
@@ -49,10 +51,12 @@ impl Footer {
             let text = format!("the features are {features:#x}, the version is {version:#x}");
             f.add(&rules::VERSION, place(8), text);
         }
-        match be32(bytes, 60) {
-            2 | 3 => {}
-            4 => f.add(&rules::PARENT, place(60), "the image holds the differences from another"),
-            other => f.add(&rules::KIND, place(60), format!("the type is {other}")),
+        match self.kind {
+            Kind::Fixed | Kind::Dynamic => {}
+            Kind::Differencing => {
+                f.add(&rules::PARENT, place(60), "the image holds the differences from another");
+            }
+            Kind::Unknown(other) => f.add(&rules::KIND, place(60), format!("the type is {other}")),
         }
         if self.size == 0 || !self.size.is_multiple_of(SECTOR) || self.size > MAX_SIZE {
             f.add(&rules::DISK_SIZE, place(48), format!("the disk has {} bytes", self.size));
@@ -73,7 +77,7 @@ impl Footer {
             [geometry >> 16, geometry >> 8 & 0xff, geometry & 0xff].map(u64::from);
         let by_geometry = cylinders * heads * sectors * SECTOR;
         // The largest geometry stands for a disk of any size.
-        if by_geometry == LARGEST || self.kind == Kind::Other {
+        if by_geometry == LARGEST || !matches!(self.kind, Kind::Fixed | Kind::Dynamic) {
             return;
         }
         let is_missing = by_geometry == 0 && self.size >= SMALLEST;

@@ -51,7 +51,7 @@ pub(crate) fn check(source: &dyn ReadAt, f: &mut Findings) -> Result<()> {
             }
             dynamic::check(source, &footer, place, f)?;
         }
-        Kind::Other => {}
+        Kind::Differencing | Kind::Unknown(_) => {}
     }
     Ok(())
 }

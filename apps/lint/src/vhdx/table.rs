@@ -2,7 +2,7 @@
 
 use diskwright_core::{ReadAt, Result};
 
-use crate::bytes::{NumberSet, read_up_to};
+use crate::bytes::{NumberSet, each_entry};
 use crate::report::{Findings, Location};
 use crate::rules::vhdx as rules;
 
@@ -31,20 +31,12 @@ pub(super) fn check(
     }
     let end = region.start + (entries * 8).min(region.len);
     let mut table = Table { regions, metadata, size: source.size(), used: NumberSet::default(), absent: 0 };
-    let (mut at, mut index) = (region.start, 0);
-    while at < end {
-        let wanted = usize::try_from(end - at).unwrap_or(PIECE).min(PIECE);
-        let piece = read_up_to(source, at, wanted)?;
-        for bytes in piece.as_chunks::<8>().0 {
-            let is_bitmap = index % (ratio + 1) == ratio;
-            table.check_entry(u64::from_le_bytes(*bytes), is_bitmap, at, f);
-            at += 8;
-            index += 1;
-        }
-        if piece.len() < 8 {
-            break;
-        }
-    }
+    each_entry(source, region.start, end, |at, bytes| {
+        let index = (at - region.start) / 8;
+        let is_bitmap = index % (ratio + 1) == ratio;
+        table.check_entry(u64::from_le_bytes(bytes), is_bitmap, at, f);
+        Ok(())
+    })?;
     if metadata.is_fixed && table.absent > 0 {
         let text = format!("a fixed disk has {} of {blocks} blocks not in the file", table.absent);
         f.add(&rules::FIXED, Location::Offset(metadata.parameters + 4), text);
@@ -98,6 +90,5 @@ const SECTORS: u64 = 1 << 23;
 /// `PAYLOAD_BLOCK_FULLY_PRESENT`
 const PRESENT: u64 = 6;
 const RESERVED: u64 = 0xf_fff8;
-const PIECE: usize = 64 * 1024;
 /// Twice the largest disk: what lies behind is not remembered.
 const MAX_FILE: u64 = 128 << 40;

@@ -8,7 +8,7 @@ use crate::rules::vmdk as rules;
 
 use super::SECTOR_BYTES;
 use super::header::Header;
-use super::tables::{Directory, ENTRIES, entries};
+use super::tables::{Directory, ENTRIES, TABLES, Table, entries};
 
 /// Checks that every entry names its grain; gives the number of entries, or nothing if there is no directory.
 ///
@@ -24,8 +24,7 @@ pub(super) fn check(
     let mut named = Named { source, grain: header.grain, count: 0, waiting: Vec::new() };
     let mut first = 0;
     while first < directory.len() {
-        let tables = directory.tables(first, TABLES)?;
-        named.read(&directory, &tables, f)?;
+        directory.visit(first, f, |table, f| named.put(table, directory.place(table.index), f))?;
         first = first.saturating_add(TABLES);
     }
     named.compare(f)?;
@@ -55,34 +54,24 @@ struct Entry {
 }
 
 impl Named<'_> {
-    /// Reads the tables, each its sector and index, in order.
-    fn read(&mut self, directory: &Directory<'_>, tables: &[(u32, u64)], f: &mut Findings) -> Result<()> {
-        // Sector, index and entries of the last table that was there.
-        let mut last: Option<(u32, u64, u64)> = None;
-        for &(sector, index) in tables {
-            if let Some((_, other, count)) = last.filter(|(last, ..)| *last == sector) {
-                // Two may share a table of nothing. A name for each entry would be time without end.
-                if count > 0 {
-                    let text = format!("grain table {index} at sector {sector} is table {other}, too");
-                    f.add(&rules::TABLE_ENTRY, Location::Offset(directory.place(index)), text);
-                    self.count = self.count.saturating_add(count);
-                }
-                continue;
+    /// Adds the entries of a table, which the directory names at `place`.
+    fn put(&mut self, table: &Table, place: u64, f: &mut Findings) -> Result<()> {
+        self.count = self.count.saturating_add(table.count);
+        if table.same_as.is_some() {
+            // A name for each entry would be time without end.
+            if let Some(text) = table.repeated() {
+                f.add(&rules::TABLE_ENTRY, Location::Offset(place), text);
             }
-            let Some(table) = directory.table(index, sector, f)? else { continue };
-            if self.waiting.len() > WAITING.saturating_sub(TABLE_ENTRIES) {
-                self.compare(f)?;
-            }
-            let before = self.waiting.len();
-            self.waiting.extend(entries(&table).map(|(entry, named)| Entry {
-                sector: named,
-                table: sector,
-                number: index.saturating_mul(ENTRIES).saturating_add(entry),
-            }));
-            let count = (self.waiting.len() - before) as u64;
-            self.count = self.count.saturating_add(count);
-            last = Some((sector, index, count));
+            return Ok(());
         }
+        if self.waiting.len() > WAITING.saturating_sub(TABLE_ENTRIES) {
+            self.compare(f)?;
+        }
+        self.waiting.extend(entries(&table.bytes).map(|(entry, named)| Entry {
+            sector: named,
+            table: table.sector,
+            number: table.index.saturating_mul(ENTRIES).saturating_add(entry),
+        }));
         Ok(())
     }
 
@@ -108,8 +97,6 @@ impl Named<'_> {
     }
 }
 
-/// Tables of which the places are known at once: those of 8 TiB in grains of 64 KiB.
-const TABLES: u64 = 1 << 18;
 /// Entries that are compared at once, 16 MiB of them: those of 64 GiB that are stored.
 const WAITING: usize = 1 << 20;
 const TABLE_ENTRIES: usize = 512;

@@ -2,7 +2,7 @@
 
 use diskwright_core::{ReadAt, Result};
 
-use crate::bytes::{le32, read};
+use crate::bytes::read;
 use crate::report::{Findings, Location};
 use crate::rules::vmdk as rules;
 
@@ -49,15 +49,36 @@ impl<'a> Directory<'a> {
         self.start + index * 4
     }
 
-    /// The sector of table `index`; 0 if the whole table is absent.
-    pub(crate) fn entry(&self, index: u64) -> Result<u32> {
-        let bytes = read(self.source, self.place(index), 4)?.unwrap_or_default();
-        Ok(le32(&bytes, 0))
+    /// Reads the tables of [`TABLES`] entries from `first` on, in the order of the file, and each once however many
+    /// entries name it.
+    pub(crate) fn visit(
+        &self,
+        first: u64,
+        f: &mut Findings,
+        mut visit: impl FnMut(&Table, &mut Findings) -> Result<()>,
+    ) -> Result<()> {
+        let mut last: Option<Table> = None;
+        for (sector, index) in self.entries(first)? {
+            let table = match last {
+                // One outside of the file is a finding for each entry.
+                Some(last) if last.sector == sector && !last.bytes.is_empty() => {
+                    Table { index, same_as: last.same_as.or(Some(last.index)), ..last }
+                }
+                _ => {
+                    let bytes = self.table(index, sector, f)?;
+                    let count = entries(&bytes).count() as u64;
+                    Table { index, sector, same_as: None, bytes, count }
+                }
+            };
+            visit(&table, f)?;
+            last = Some(table);
+        }
+        Ok(())
     }
 
-    /// Sector and index of the tables that are not absent, in the order of the file, of at most `count` from `first` on.
-    pub(crate) fn tables(&self, first: u64, count: u64) -> Result<Vec<(u32, u64)>> {
-        let count = self.tables.saturating_sub(first).min(count);
+    /// Sector and index of the tables that are not absent, in the order of the file.
+    fn entries(&self, first: u64) -> Result<Vec<(u32, u64)>> {
+        let count = self.tables.saturating_sub(first).min(TABLES);
         let len = usize::try_from(count.saturating_mul(4)).unwrap_or(usize::MAX);
         // OK to be empty: the directory lies inside the file.
         let bytes = read(self.source, self.place(first), len)?.unwrap_or_default();
@@ -67,14 +88,36 @@ impl<'a> Directory<'a> {
         Ok(tables)
     }
 
-    /// The 2 KiB of the table at `sector`, if they lie inside the file.
-    pub(crate) fn table(&self, index: u64, sector: u32, f: &mut Findings) -> Result<Option<Vec<u8>>> {
+    /// The 2 KiB of the table at `sector`; nothing if they do not lie inside the file.
+    fn table(&self, index: u64, sector: u32, f: &mut Findings) -> Result<Vec<u8>> {
         let table = read(self.source, u64::from(sector) * SECTOR_BYTES, TABLE_BYTES)?;
         if table.is_none() {
             let text = format!("grain table {index} at sector {sector} does not lie inside the file");
             f.add(&rules::DIRECTORY, Location::Offset(self.place(index)), text);
         }
-        Ok(table)
+        Ok(table.unwrap_or_default())
+    }
+}
+
+/// A table as an entry of the directory names it.
+pub(crate) struct Table {
+    /// Number of the entry.
+    pub(crate) index: u64,
+    /// Where the table stands.
+    pub(crate) sector: u32,
+    /// The first entry that names the same table, if this is another one.
+    pub(crate) same_as: Option<u64>,
+    /// The table's 2 KiB, or nothing.
+    pub(crate) bytes: Vec<u8>,
+    /// How many of its entries are not absent.
+    pub(crate) count: u64,
+}
+
+impl Table {
+    /// What is wrong where two entries name one table; it is nothing if no grain is in it.
+    pub(crate) fn repeated(&self) -> Option<String> {
+        let other = self.same_as.filter(|_| self.count > 0)?;
+        Some(format!("grain table {} at sector {} is table {other}, too", self.index, self.sector))
     }
 }
 
@@ -87,3 +130,5 @@ pub(crate) fn entries(table: &[u8]) -> impl Iterator<Item = (u64, u32)> {
 /// Entries of a table, which a sound header has.
 pub(crate) const ENTRIES: u64 = 512;
 const TABLE_BYTES: usize = 2048;
+/// Tables of which the places are known at once: those of 8 TiB in grains of 64 KiB.
+pub(crate) const TABLES: u64 = 1 << 18;

@@ -1,12 +1,9 @@
 //! Valid files, cut anywhere and with every field set to extremes: findings or an error, never a panic.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use diskwright_core::ReadAt;
+use diskwright_lint::{Alone, Kind, lint_source};
 
-use diskwright_lint::Kind;
-
-use crate::support::{Package, broken, ova, packed, reader, text, vagrant, valid, vhd, vhdx, vmdk};
+use crate::support::{Package, broken, ova, packed, text, vagrant, valid, vhd, vhdx, vmdk};
 
 #[test]
 fn valid_files_of_every_kind_have_no_findings() {
@@ -219,32 +216,24 @@ fn deep_and_wide_documents_are_refused() {
     assert_eq!(broken(&Package::new("x.ovf", wide).lint()), ["ovf-well-formed"]);
 }
 
-/// A file that counts how often it is read.
-struct Counted {
-    bytes: Vec<u8>,
-    reads: AtomicUsize,
-}
-
-impl ReadAt for Counted {
-    fn size(&self) -> u64 {
-        self.bytes.len() as u64
-    }
-
-    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> std::io::Result<()> {
-        self.reads.fetch_add(1, Ordering::Relaxed);
-        reader(&self.bytes).read_exact_at(offset, buf)
+#[test]
+fn a_sparse_vmdk_whose_tables_stand_in_any_order_or_share_one_of_nothing_is_clean() {
+    // A disk of four tables, of which one is absent.
+    let sectors = 4 * vmdk::TABLE_SECTORS;
+    for (redundant, tables) in [([40, 0, 22, 50], [36, 0, 27, 32]), ([40, 0, 22, 40], [60, 0, 27, 36])] {
+        assert_eq!(broken(&vmdk::sparse_of(sectors, &redundant, &tables).lint()), [""; 0]);
     }
 }
 
 #[test]
-fn a_vhd_whose_blocks_all_lie_in_one_place_is_read_once() {
-    let bytes = vhd::dynamic_in_one_place().files["disk.vhd"].clone();
-    let file = Counted { bytes, reads: AtomicUsize::new(0) };
-    let report = diskwright_lint::lint_source("disk.vhd", &file, &diskwright_lint::Alone).unwrap();
-    assert_eq!(broken(&report), ["vhd-azure-type", "vhd-block-overlap"]);
-    // Of the sectors of one block alone there are 32, and 128 entries name it.
-    let reads = file.reads.into_inner();
-    assert!(reads < 32, "{reads} reads");
+fn a_box_is_one_wherever_its_files_stand_and_one_of_too_many_members_is_said_to_be() {
+    let others = |count: usize| (0..count).map(|number| ova::Member::new(&format!("{number}"), ""));
+    let report = vagrant::package(&others(70).chain(vagrant::libvirt()).collect::<Vec<_>>()).lint();
+    assert_eq!((report.kind, broken(&report)), (Kind::Vagrant, vec![]));
+    for (count, found) in [(9_996, vec![]), (9_997, vec!["box-truncated"])] {
+        let members: Vec<_> = vagrant::virtualbox().into_iter().chain(others(count)).collect();
+        assert_eq!(broken(&vagrant::package(&members).lint()), found, "{count} other members");
+    }
 }
 
 /// An archive with 9 GiB of nothing in a member, which is not in memory.
@@ -277,10 +266,7 @@ fn a_member_of_more_than_8_gib_is_read_as_gnu_writes_it() {
         let mut start: Vec<u8> = ova::members().iter().flat_map(ova::Member::to_tar).collect();
         start.extend(member.to_tar());
         let size = start.len() as u64 + NINE_GIB + 1024;
-        broken(
-            &diskwright_lint::lint_source("img.ova", &Large { start, size }, &diskwright_lint::Alone)
-                .unwrap(),
-        )
+        broken(&lint_source("img.ova", &Large { start, size }, &Alone).unwrap())
     };
     assert_eq!(large(true), [""; 0]);
     assert_eq!(large(false), ["ova-size-encoding"]);

@@ -3,5 +3,6 @@
 mod cases;
 mod foreign_tools;
 mod hostile;
+mod reads;
 mod rules;
 mod support;

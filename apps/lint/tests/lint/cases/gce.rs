@@ -6,8 +6,6 @@ use crate::support::packed::gzip;
 
 pub(super) fn cases() -> Vec<Case> {
     let changed = |at: usize, value: &[u8]| archive(&with(at, value));
-    let mut damaged = member();
-    damaged[0] = b'k';
     let packed = |bytes: &[u8]| Package::new("disk.tar.gz", gzip(bytes));
     let behind = [&member()[..], &Member::new("notes", "text").to_tar()].concat();
     let mut pax = Member::new("pax", "19 path=folder.raw\n").of_kind(b'x').to_tar();

@@ -1,6 +1,6 @@
 use super::Case;
 use crate::support::Package;
-use crate::support::ova::{Member, tar};
+use crate::support::ova::{Member, sealed, tar};
 use crate::support::packed::gzip;
 use crate::support::vagrant::{LIBVIRT, libvirt, package, virtualbox};
 use crate::support::{qcow2, text};
@@ -35,13 +35,16 @@ fn archives() -> Vec<Case> {
         Case::new(
             "box-number",
             bytes(|bytes| {
-                bytes.splice(1024 + 124..1024 + 136, *b"large\0\0\0\0\0\0\0");
-                bytes.splice(1024 + 148..1024 + 156, [b' '; 8]);
-                let sum: u32 = bytes[1024..1536].iter().map(|byte| u32::from(*byte)).sum();
-                bytes.splice(1024 + 148..1024 + 156, format!("{sum:06o}\0 ").into_bytes());
+                let member = with_fields(bytes.split_off(1024), &[(124, "large\0\0\0\0\0\0\0")]);
+                bytes.extend(member);
             }),
         )
         .also(&["box-image"]),
+        // Headers before a member that say nothing, no number, or more than is read.
+        Case::new("box-number", ahead("pax")),
+        Case::new("box-number", ahead("13 size=some\n")),
+        Case::new("box-number", ahead("26 GNU.sparse.realsize=-1\n")),
+        Case::new("box-number", ahead(&format!("{} comment={}\n", (1 << 20) + 17, "n".repeat(1 << 20)))),
         // Parts of more bytes than are stored, and one outside of the file: what it holds cannot be read.
         Case::new("box-number", sparse("00000010000", "00000010000")).also(&["box-metadata"]),
         Case::new("box-number", sparse("00000010000", "00000000777")).also(&["box-metadata"]),
@@ -79,10 +82,15 @@ fn with_fields(mut member: Vec<u8>, fields: &[(usize, &str)]) -> Vec<u8> {
     for (at, value) in fields {
         member[*at..at + value.len()].copy_from_slice(value.as_bytes());
     }
-    member[148..156].fill(b' ');
-    let sum: u32 = member[..512].iter().map(|byte| u32::from(*byte)).sum();
-    member[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-    member
+    sealed(member)
+}
+
+/// The box for VirtualBox with a pax header before a file that is not needed.
+fn ahead(records: &str) -> Package {
+    changed(|members| {
+        members.push(Member::new("pax", records).of_kind(b'x'));
+        members.push(Member::new("notes", "text"));
+    })
 }
 
 fn documents() -> Vec<Case> {

@@ -1,6 +1,7 @@
 use super::Case;
 use crate::support::vmdk::{
-    GRAIN, SPARSE_TABLE, Stream, flat, header, sparse, stream, stream_tables_first, zlib,
+    GRAIN, SPARSE_TABLE, Stream, TABLE_SECTORS, flat, header, sparse, sparse_of, stream, stream_tables_first,
+    zlib,
 };
 use crate::support::{Package, data};
 
@@ -115,9 +116,13 @@ fn sparse_files() -> Vec<Case> {
         Case::new("vmdk-redundant-tables", sparse().patched(21 * 512, &27_u32.to_le_bytes())),
         Case::new("vmdk-redundant-tables", sparse().patched(21 * 512, &0_u32.to_le_bytes())),
         Case::new("vmdk-redundant-tables", single),
+        // Of three tables, of which the last one stands first.
+        Case::new("vmdk-redundant-tables", sparse_of(3 * TABLE_SECTORS, &[40, 0, 22], &[36, 0, 32])),
+        Case::new("vmdk-redundant-tables", sparse_of(3 * TABLE_SECTORS, &[40, 44, 22], &[36, 0, 27])),
         Case::new("vmdk-grain-range", entry(100)),
         Case::new("vmdk-grain-range", entry(384)),
         Case::new("vmdk-grain-overlap", entry(256)),
+        Case::new("vmdk-grain-overlap", sparse_of(2 * TABLE_SECTORS, &[22, 22], &[27, 27])),
         Case::new("vmdk-grain-alignment", entry(129)),
         Case::new("vmdk-grain-directory", sparse().patched(56, &(1_u64 << 50).to_le_bytes())),
     ]

@@ -1,4 +1,5 @@
 use super::Package;
+use super::ova::sealed;
 use super::packed::gzip;
 
 /// The header of a sparse `disk.raw` of 1 GiB, of which the first and the last 512 bytes are stored, and those.
@@ -23,13 +24,6 @@ pub(crate) fn with(at: usize, value: &[u8]) -> Vec<u8> {
     let mut bytes = member();
     bytes[at..at + value.len()].copy_from_slice(value);
     sealed(bytes)
-}
-
-fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
-    bytes[148..156].fill(b' ');
-    let sum: u32 = bytes[..512].iter().map(|byte| u32::from(*byte)).sum();
-    bytes[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-    bytes
 }
 
 /// Members with the archive's end behind them, packed.

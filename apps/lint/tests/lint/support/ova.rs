@@ -36,15 +36,20 @@ impl Member {
             put(124, size);
         }
         put(136, b"00000000001\0");
-        put(148, b"        ");
         put(156, &[self.kind]);
         put(257, if self.is_gnu { b"ustar  \0" } else { b"ustar\x0000" });
-        let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
-        block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
         block.extend(&self.bytes);
         block.resize(block.len().next_multiple_of(512), 0);
-        block
+        sealed(block)
     }
+}
+
+/// A member with the checksum of its header made true.
+pub(crate) fn sealed(mut member: Vec<u8>) -> Vec<u8> {
+    member[148..156].fill(b' ');
+    let sum: u32 = member[..512].iter().map(|byte| u32::from(*byte)).sum();
+    member[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    member
 }
 
 pub(crate) fn digest(bytes: &[u8]) -> String {

@@ -142,7 +142,7 @@ impl Stream {
 }
 
 /// Sectors that a grain table is for.
-const TABLE_SECTORS: u64 = 512 * 128;
+pub(crate) const TABLE_SECTORS: u64 = 512 * 128;
 
 /// A stream of so many tables, each behind its grains; the last one has `last` grains of 64 KiB in the file, the others
 /// have a small one. Behind the file come the place of its directory and the bytes of the disk.
@@ -197,11 +197,21 @@ pub(crate) const SPARSE_REDUNDANT: usize = 22 * 512;
 
 /// Directories at sectors 21 and 26, grains at 128 and 256.
 pub(crate) fn sparse() -> Package {
+    sparse_of(CAPACITY, &[22], &[27])
+}
+
+/// The same for a disk of so many sectors, with the tables that both directories name: those at sectors 22 and 27 have two
+/// grains, others none.
+pub(crate) fn sparse_of(capacity: u64, redundant: &[u32], tables: &[u32]) -> Package {
     let mut bytes = header(1, 3, 26, 21, 128);
-    bytes.extend(descriptor("monolithicSparse", "SPARSE \"disk.vmdk\"").as_bytes());
+    bytes[12..20].copy_from_slice(&capacity.to_le_bytes());
+    let text = descriptor("monolithicSparse", "SPARSE \"disk.vmdk\"");
+    bytes.extend(text.replace(&format!("RW {CAPACITY}"), &format!("RW {capacity}")).as_bytes());
     bytes.resize(128 * 512, 0);
-    bytes[21 * 512..21 * 512 + 4].copy_from_slice(&22_u32.to_le_bytes());
-    bytes[26 * 512..26 * 512 + 4].copy_from_slice(&27_u32.to_le_bytes());
+    for (at, sectors) in [(21 * 512, redundant), (26 * 512, tables)] {
+        let entries: Vec<u8> = sectors.iter().flat_map(|sector| sector.to_le_bytes()).collect();
+        bytes[at..at + entries.len()].copy_from_slice(&entries);
+    }
     for table in [SPARSE_REDUNDANT, SPARSE_TABLE] {
         bytes[table..table + 4].copy_from_slice(&128_u32.to_le_bytes());
         bytes[table + 12..table + 16].copy_from_slice(&256_u32.to_le_bytes());
