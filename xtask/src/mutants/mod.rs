@@ -77,11 +77,10 @@ pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<bool> {
 /// not.
 fn sample(mutants: Vec<Mutant>, records: &Records) -> Vec<Mutant> {
     let mut viable = 0;
-    let is_in = |mutant: &Mutant| {
+    let mut is_in = |mutant: &Mutant| {
         viable += usize::from(records.of(mutant) != Some(Fate::Unviable));
         viable <= SAMPLE
     };
-    let mut is_in = is_in;
     mutants.into_iter().take_while(|mutant| is_in(mutant)).collect()
 }
 
