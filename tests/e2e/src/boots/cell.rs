@@ -56,6 +56,11 @@ macro_rules! factors {
                 Some(Self { $($field: *$factor::ALL.get($field)?,)+ })
             }
 
+            /// The places of its values in `ALL`.
+            pub fn places(&self) -> [usize; Self::FACTORS] {
+                [$(self.$field as usize),+]
+            }
+
             /// The names of its values.
             pub fn names(&self) -> [&'static str; Self::FACTORS] {
                 [$(self.$field.name()),+]
