@@ -56,13 +56,13 @@ pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<bool> {
         Run::new(workspace, &folder, &chosen)?.all(&options, &chosen, &mut records)?;
     }
     let list = workspace.root.join(EXPLAINED);
-    let explained = std::fs::read_to_string(&list).with_context(|| list.display().to_string())?;
+    let survivors = std::fs::read_to_string(&list).with_context(|| list.display().to_string())?;
     let chosen: Vec<Vec<Mutant>> = PARTS
         .iter()
         .zip(chosen)
         .map(|(part, mutants)| if part.is_whole { mutants } else { sample(mutants, &records) })
         .collect();
-    let verdict = verdict::judge(&chosen, &records, &verdict::explanations(&explained));
+    let verdict = verdict::judge(&chosen, &records, &verdict::explained(&survivors));
     let path = folder.join("mutants.md");
     record::write_whole(&path, &verdict.table)?;
     println!("{}", verdict.table);

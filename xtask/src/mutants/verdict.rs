@@ -1,6 +1,6 @@
 //! What a run came to: the table, and what is not in order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::list::Mutant;
 use super::parts::{PARTS, Part, SAMPLE, SEED};
@@ -70,11 +70,7 @@ impl Count {
 
 /// Judges what the records say of the chosen mutants of each part; `explained` are the survivors that the list of them
 /// explains.
-pub(crate) fn judge(
-    chosen: &[Vec<Mutant>],
-    records: &Records,
-    explained: &BTreeMap<String, String>,
-) -> Verdict {
+pub(crate) fn judge(chosen: &[Vec<Mutant>], records: &Records, explained: &BTreeSet<String>) -> Verdict {
     let mut problems = Vec::new();
     let mut rows = Vec::new();
     let mut total = Count::default();
@@ -95,9 +91,9 @@ pub(crate) fn judge(
                 Some(Fate::Survived) => {
                     count.survived += 1;
                     survivors.insert(mutant.name.as_str());
-                    match explained.get(&mutant.name) {
-                        Some(_) => count.explained += 1,
-                        None => problems.push(format!("survives, and is not explained: {}", mutant.name)),
+                    match explained.contains(&mutant.name) {
+                        true => count.explained += 1,
+                        false => problems.push(format!("survives, and is not explained: {}", mutant.name)),
                     }
                 }
             }
@@ -112,7 +108,7 @@ pub(crate) fn judge(
         total = total.plus(&count);
     }
     if is_known {
-        let stale = explained.keys().filter(|name| !survivors.contains(name.as_str()));
+        let stale = explained.iter().filter(|name| !survivors.contains(name.as_str()));
         problems.extend(stale.map(|name| format!("is explained, and does not survive: {name}")));
     } else {
         let left = total.viable() - total.tried();
@@ -123,7 +119,7 @@ pub(crate) fn judge(
         "| Survivors explained | each has a line in `docs/survivors.md` | all | {} of {} | {} |",
         total.explained,
         total.survived,
-        if total.explained == total.survived { "yes" } else { "no" }
+        if is_known && total.explained == total.survived { "yes" } else { "no" }
     ));
     let table = format!("{HEADER}\n{}\n", rows.join("\n"));
     Verdict { table, problems }
@@ -154,13 +150,12 @@ fn how(part: &Part) -> String {
     }
 }
 
-/// The survivors of a list, and why they survive: lines of "- `NAME`: REASON"; other lines are for readers. A name
+/// The survivors of which a list says why they survive: lines of "- `NAME`: REASON"; other lines are for readers. A name
 /// without a reason is none.
-pub(crate) fn explanations(text: &str) -> BTreeMap<String, String> {
+pub(crate) fn explained(text: &str) -> BTreeSet<String> {
     let entry = |line: &str| {
         let (name, reason) = line.strip_prefix("- `")?.split_once("`:")?;
-        let reason = reason.trim();
-        (!reason.is_empty()).then(|| (name.to_owned(), reason.to_owned()))
+        (!reason.trim().is_empty()).then(|| name.to_owned())
     };
     text.lines().filter_map(entry).collect()
 }
@@ -184,7 +179,7 @@ mod tests {
         let known: Vec<(&String, Fate)> =
             names.iter().take(known).enumerate().map(|(at, name)| (name, fate(at))).collect();
         let mutants = names.iter().map(|name| mutant(name)).collect();
-        judge(&[mutants], &records(&known), &explanations(explained))
+        judge(&[mutants], &records(&known), &super::explained(explained))
     }
 
     #[test]
@@ -209,7 +204,7 @@ mod tests {
     fn a_part_of_which_nothing_can_be_tried_is_not_in_order() {
         let records = records(&[("m", Fate::Unviable)]);
         for mutants in [Vec::new(), vec![mutant("m")]] {
-            let verdict = judge(&[mutants], &records, &BTreeMap::new());
+            let verdict = judge(&[mutants], &records, &BTreeSet::new());
             assert_eq!(verdict.problems, ["no mutant of checksums can be tried"]);
             assert!(!verdict.table.contains("do not compile | yes |"), "{}", verdict.table);
         }
@@ -218,7 +213,7 @@ mod tests {
     #[test]
     fn what_came_to_no_clear_end_is_not_killed() {
         let records = records(&[("a", Fate::Killed), ("b", Fate::Unclear)]);
-        let verdict = judge(&[vec![mutant("a"), mutant("b")]], &records, &BTreeMap::new());
+        let verdict = judge(&[vec![mutant("a"), mutant("b")]], &records, &BTreeSet::new());
         let problems = ["came to no clear end: b", "of checksums less than 85 % are killed"];
         assert_eq!(verdict.problems, problems);
         assert!(verdict.table.contains("1 of 2 killed: 50.0 %; 0 more do not compile; 1 unclear | no |"));
@@ -235,5 +230,6 @@ mod tests {
         let half = judged(0, 4, "- `m7`: equal");
         assert_eq!(half.problems, ["6 mutants have not been tried yet"]);
         assert!(half.table.contains("4 of 4 killed: 100.0 %; 0 more do not compile; 6 not tried yet | no |"));
+        assert!(half.table.contains("| all | 0 of 0 | no |"), "{}", half.table);
     }
 }
