@@ -107,14 +107,15 @@ impl Counts {
         Self { passed: self.passed + other.passed, failed: self.failed + other.failed }
     }
 
-    /// What a line of the test harness counts: `test result: ok. 3 passed; 0 failed; 0 ignored; …`.
+    /// What a line of the test harness counts: `test result: ok. 3 passed; 0 failed; 0 ignored; …`. An ignored test failed: it shows
+    /// nothing.
     fn of_line(line: &str) -> Option<Self> {
         let counts = line.strip_prefix("test result: ")?.split_once(". ")?.1;
         let count = |word: &str| {
             let found = counts.split("; ").find_map(|part| part.strip_suffix(word));
             found?.trim().parse::<u64>().ok()
         };
-        Some(Self { passed: count("passed")?, failed: count("failed")? })
+        Some(Self { passed: count("passed")?, failed: count("failed")? + count("ignored")? })
     }
 }
 
@@ -237,7 +238,7 @@ mod tests {
     fn counts_are_read_from_the_harness() {
         let line =
             "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s";
-        assert_eq!(Counts::of_line(line), Some(Counts { passed: 3, failed: 0 }));
+        assert_eq!(Counts::of_line(line), Some(Counts { passed: 3, failed: 1 }));
         let line =
             "test result: FAILED. 12 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1s";
         assert_eq!(Counts::of_line(line), Some(Counts { passed: 12, failed: 2 }));

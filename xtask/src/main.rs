@@ -43,8 +43,8 @@ Usage: cargo xtask TASK
                    try cargo-mutants' changes to checksums, path policy, layouts and tables by the tests, those that
                    were killed in earlier runs not again unless --fresh, and write a table; --table only writes it
   reliability      run the tests of reliability at full length, and write a table of what they measured
-  test [--quick]   do all of the above but the timing, then run every check and test; --quick leaves out the boots
-                   and the appliance of more than 8 GiB";
+  test [--quick]   install and make what the tests need, then run every check and test; --quick leaves out the boots and
+                   the appliance of more than 8 GiB";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -69,9 +69,9 @@ fn run(arguments: &[&str]) -> Result<bool> {
             made::OPENAPI.make(&workspace)?;
         }
         ["tree"] => {
-            println!("{}", made::TREE.make(&workspace)?.display());
-            println!("{}", made::LVM_TREE.make(&workspace)?.display());
-            println!("{}", made::BOOT_TREE.make(&workspace)?.display());
+            for tree in [made::TREE, made::LVM_TREE, made::BOOT_TREE] {
+                println!("{}", tree.make(&workspace)?.display());
+            }
         }
         ["tree", "--boots"] => {
             for tree in &made::BOOT_TREES {

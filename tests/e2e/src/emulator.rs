@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -81,8 +81,8 @@ pub enum End {
     Reached,
     /// It said this, and will come no further.
     BrokeDown(&'static str),
-    /// QEMU ended, with this status and these words.
-    Exited(String),
+    /// QEMU ended, with this status and these words. That of a machine that resets succeeds.
+    Exited(ExitStatus, String),
     /// This text had not come by the deadline.
     Silent(String),
 }
@@ -166,7 +166,7 @@ impl Emulator {
         let failure = match end {
             End::Reached => return Ok(console),
             End::BrokeDown(sign) => format!("broke down: {sign}"),
-            End::Exited(why) => format!("stopped with {why}"),
+            End::Exited(status, errors) => format!("stopped with {status}: {errors}"),
             End::Silent(text) => format!("did not show {text:?} in {deadline:?}"),
         };
         bail!("{machine:?} with {firmware:?} {failure}\nThe console's end:\n{}", end_of(&console));
@@ -213,7 +213,7 @@ impl Emulator {
                     from += at + text.len();
                     break;
                 } else if let Some(status) = stopped {
-                    End::Exited(format!("{status}: {}", std::fs::read_to_string(&errors)?))
+                    End::Exited(status, std::fs::read_to_string(&errors)?)
                 } else if let Some(sign) = BREAKDOWNS.iter().find(|sign| said.contains(**sign)) {
                     End::BrokeDown(sign)
                 } else if said_before().contains(NO_BOOTABLE_DEVICE) {

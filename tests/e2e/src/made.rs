@@ -1,6 +1,6 @@
 //! What `cargo xtask` makes in the target directory for the tests.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -19,8 +19,9 @@ pub(crate) fn made(name: &str, what: &str, task: &str) -> Option<PathBuf> {
     Some(directory)
 }
 
-/// The target directory: tests lie in `TARGET/PROFILE/deps`.
+/// The target directory: programs lie in `TARGET/PROFILE`, tests in its `deps`.
 pub(crate) fn target() -> Result<PathBuf> {
     let program = std::env::current_exe()?;
-    Ok(program.ancestors().nth(3).context("the tests lie in no target directory")?.to_path_buf())
+    let profile = program.ancestors().skip(1).find(|folder| !folder.ends_with("deps"));
+    Ok(profile.and_then(Path::parent).context("this program lies in no target directory")?.to_path_buf())
 }

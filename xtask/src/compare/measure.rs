@@ -174,14 +174,13 @@ mod tests {
             eprintln!("skipped: time is not installed");
             return;
         }
-        let directory = std::env::temp_dir().join(format!("xtask-measure-{}", std::process::id()));
-        let stage = Stage { directory: directory.join("run"), environment: vec![("NAME", "out".to_owned())] };
-        std::fs::create_dir_all(&directory).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path().join("run");
+        let stage = Stage { directory, environment: vec![("NAME", "out".to_owned())] };
         let script = "head -c 2M /dev/zero | tr '\\0' x >gone; cp gone $NAME; sync out; rm gone";
         let figures = stage.run(script, &[], &["out"]).unwrap();
         let left = stage.directory.read_dir().unwrap().count();
         let failure = stage.run("echo no such luck >&2; false", &[], &[]).unwrap_err().to_string();
-        std::fs::remove_dir_all(&directory).unwrap();
         assert_eq!((figures.output, left, failure.as_str()), (2 << 20, 0, "no such luck"));
         assert!(figures.wall > 0.0 && figures.memory > 0, "{figures:?}");
         assert!(figures.written >= 4 << 20, "{figures:?}");

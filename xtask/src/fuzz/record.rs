@@ -101,15 +101,13 @@ mod tests {
 
     #[test]
     fn records_are_kept_and_told() {
-        let folder = std::env::temp_dir().join(format!("diskwright-fuzz-record-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let path = folder.join("tar.json");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tar.json");
         let record =
             Record { time: Duration::from_secs(90), executions: 5, edges: 4, corpus: 3, findings: 0 };
         assert_eq!(Record::read(&path).unwrap(), Record::default());
         record.write(&path).unwrap();
         assert_eq!(Record::read(&path).unwrap(), record);
         assert_eq!(record.row("tar"), "| `tar` | 1.5 | 5 | 4 | 3 | 0 |");
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

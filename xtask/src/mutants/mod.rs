@@ -56,13 +56,13 @@ pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<bool> {
         Run::new(workspace, &folder, &chosen)?.all(&options, &chosen, &mut records)?;
     }
     let list = workspace.root.join(EXPLAINED);
-    let explained = std::fs::read_to_string(&list).with_context(|| list.display().to_string())?;
+    let survivors = std::fs::read_to_string(&list).with_context(|| list.display().to_string())?;
     let chosen: Vec<Vec<Mutant>> = PARTS
         .iter()
         .zip(chosen)
         .map(|(part, mutants)| if part.is_whole { mutants } else { sample(mutants, &records) })
         .collect();
-    let verdict = verdict::judge(&chosen, &records, &verdict::explanations(&explained));
+    let verdict = verdict::judge(&chosen, &records, &verdict::explained(&survivors));
     let path = folder.join("mutants.md");
     record::write_whole(&path, &verdict.table)?;
     println!("{}", verdict.table);
@@ -77,11 +77,10 @@ pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<bool> {
 /// not.
 fn sample(mutants: Vec<Mutant>, records: &Records) -> Vec<Mutant> {
     let mut viable = 0;
-    let is_in = |mutant: &Mutant| {
+    let mut is_in = |mutant: &Mutant| {
         viable += usize::from(records.of(mutant) != Some(Fate::Unviable));
         viable <= SAMPLE
     };
-    let mut is_in = is_in;
     mutants.into_iter().take_while(|mutant| is_in(mutant)).collect()
 }
 

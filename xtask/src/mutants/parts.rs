@@ -34,9 +34,7 @@ impl Module {
         let is_named = || self.functions.iter().any(|name| *name == mutant.function);
         self.file == mutant.file && (self.functions.is_empty() || is_named())
     }
-}
 
-impl Module {
     /// What it names and none of the mutants is of: the file, or functions of it.
     fn empty(&self, all: &[Mutant]) -> Vec<String> {
         let is_there = |function: Option<&str>| {

@@ -86,15 +86,20 @@ pub(crate) fn write_whole(path: &Path, text: &str) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::list::tests::mutant;
     use super::*;
 
+    /// What is known of mutants of these names, in no file.
+    pub(in super::super) fn records<Name: AsRef<str>>(fates: &[(Name, Fate)]) -> Records {
+        let fates = fates.iter().map(|(name, fate)| (mutant(name.as_ref()).key, *fate));
+        Records { path: PathBuf::new(), fates: fates.collect() }
+    }
+
     #[test]
     fn what_was_found_is_there_in_the_next_run() {
-        let folder = std::env::temp_dir().join(format!("diskwright-mutants-record-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let path = folder.join("results.json");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("results.json");
         let mut records = Records::read(path.clone()).unwrap();
         assert_eq!(records.of(&mutant("a")), None);
         for (name, (fate, _)) in ["a", "b", "c", "d", "e"].into_iter().zip(NAMES) {
@@ -107,15 +112,14 @@ mod tests {
         assert_eq!(again.fates, records.fates);
         std::fs::write(&path, r#"{"a": "eaten"}"#).unwrap();
         assert!(Records::read(path).is_err());
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
     fn what_was_found_of_a_function_that_has_changed_counts_for_nothing() {
-        let path = std::env::temp_dir().join(format!("diskwright-mutants-keys-{}.json", std::process::id()));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("results.json");
         std::fs::write(&path, r#"{"a": "killed", "a #0": "survived", "b #0": "killed"}"#).unwrap();
-        let mut records = Records::read(path.clone()).unwrap();
-        std::fs::remove_file(&path).unwrap();
+        let mut records = Records::read(path).unwrap();
         let changed = Mutant { key: "b #1".to_owned(), ..mutant("b") };
         assert_eq!((records.of(&mutant("a")), records.of(&changed)), (Some(Fate::Survived), None));
         records.forget_but(&BTreeSet::from(["a #0", "b #1"]));

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use super::list::{Mutant, Span};
@@ -18,6 +18,8 @@ pub(crate) struct Tree<'a> {
     programs: PathBuf,
     /// The files that are changed, by their path, as they were when the run began.
     originals: BTreeMap<String, String>,
+    /// The roots of their crates, likewise.
+    crate_roots: BTreeMap<String, String>,
 }
 
 /// The programs of a package's tests, by their names; the library's own has none.
@@ -54,16 +56,23 @@ impl<'a> Tree<'a> {
             let text = std::fs::read_to_string(workspace.root.join(&file)).with_context(|| file.clone())?;
             Ok((file, text))
         };
+        let files: BTreeSet<&str> = files.collect();
+        let crate_roots: BTreeMap<String, String> =
+            files.iter().map(|file| read(crate_root(file))).collect::<Result<_>>()?;
         let originals: BTreeMap<String, String> =
-            files.flat_map(|file| [file.to_owned(), crate_root(file)]).map(read).collect::<Result<_>>()?;
-        let but = originals.keys().map(|file| workspace.root.join(file)).collect();
-        copy_folder(&workspace.root, &root, &but, true)?;
+            files.into_iter().map(|file| read(file.to_owned())).collect::<Result<_>>()?;
+        let both = crate_roots.keys().find(|file| originals.contains_key(*file));
+        ensure!(both.is_none(), "a crate's root has no mutants here: {both:?}");
+        let mut but = left_out(workspace);
+        but.extend(originals.keys().chain(crate_roots.keys()).map(|file| workspace.root.join(file)));
+        copy_folder(&workspace.root, &root, &but)?;
         Ok(Self {
             workspace,
             root,
             build: folder.join("build"),
             programs: folder.join("programs"),
             originals,
+            crate_roots,
         })
     }
 
@@ -82,12 +91,10 @@ impl<'a> Tree<'a> {
         for _ in 0..ROUNDS {
             let woven = self.write(mutants, &unviable)?;
             let mut found = BTreeSet::new();
-            for package in &packages {
-                for CompileError { file, line, text } in self.errors(package)? {
-                    let lines = woven.get(&file).map(|woven| woven.lines.as_slice()).unwrap_or_default();
-                    let own = lines.iter().find(|(lines, _)| lines.contains(&line));
-                    found.insert(own.with_context(|| format!("{file}:{line}: {text}"))?.1);
-                }
+            for CompileError { file, line, text } in self.errors(&packages)? {
+                let lines = woven.get(&file).map(|woven| woven.lines.as_slice()).unwrap_or_default();
+                let own = lines.iter().find(|(lines, _)| lines.contains(&line));
+                found.insert(own.with_context(|| format!("{file}:{line}: {text}"))?.1);
             }
             if found.is_empty() {
                 return Ok(unviable);
@@ -100,23 +107,20 @@ impl<'a> Tree<'a> {
 
     /// Writes the files with all mutants but the unviable ones; those of which no mutant can be in a choice, too.
     fn write(&self, mutants: &[(u32, &Mutant)], but: &BTreeSet<u32>) -> Result<BTreeMap<String, Woven>> {
-        let files = self.originals.keys().filter(|file| **file != crate_root(file));
         let mut files: BTreeMap<&str, Vec<(u32, &Mutant)>> =
-            files.map(|file| (file.as_str(), Vec::new())).collect();
-        for (number, mutant) in mutants {
-            let own = files.entry(&mutant.file).or_default();
-            if !but.contains(number) {
-                own.push((*number, mutant));
-            }
+            self.originals.keys().map(|file| (file.as_str(), Vec::new())).collect();
+        for (number, mutant) in mutants.iter().filter(|(number, _)| !but.contains(number)) {
+            files.entry(&mutant.file).or_default().push((*number, mutant));
         }
         let mut written = BTreeMap::new();
         for (file, own) in files {
             let woven = weave::weave(self.original(file)?, &own)?;
             write_if_other(&self.root.join(file), woven.text.as_bytes())?;
-            let crate_root = crate_root(file);
-            let text = format!("{}{}{}", weave::LINTS, self.original(&crate_root)?, weave::CHOICE);
-            write_if_other(&self.root.join(crate_root), text.as_bytes())?;
             written.insert(file.to_owned(), woven);
+        }
+        for (file, text) in &self.crate_roots {
+            let text = format!("{}{text}{}", weave::LINTS, weave::CHOICE);
+            write_if_other(&self.root.join(file), text.as_bytes())?;
         }
         Ok(written)
     }
@@ -134,9 +138,10 @@ impl<'a> Tree<'a> {
         Ok(Standing { path, before })
     }
 
-    /// The errors of a package's library.
-    fn errors(&self, package: &str) -> Result<Vec<CompileError>> {
-        let mut check = self.cargo(&["check", "--lib", "--package", package]);
+    /// The errors of the packages' libraries; of one that depends on another with errors, none.
+    fn errors(&self, packages: &BTreeSet<&str>) -> Result<Vec<CompileError>> {
+        let mut check = self.cargo(&["check", "--lib", "--keep-going"]);
+        check.args(packages.iter().flat_map(|package| ["--package", package]));
         let (messages, told) = messages(&mut check)?;
         let errors: Vec<_> = messages.iter().filter_map(error_of).collect();
         if let Some(told) = told.filter(|_| errors.is_empty()) {
@@ -251,25 +256,31 @@ fn crate_root(file: &str) -> String {
     format!("{}/src/lib.rs", package_of(file))
 }
 
+/// What is no part of the sources: what was built, wherever that is.
+fn left_out(workspace: &Workspace) -> BTreeSet<PathBuf> {
+    let names = [".git", "target", "out"].map(|name| workspace.root.join(name));
+    names.into_iter().chain([workspace.target.clone()]).collect()
+}
+
 /// Copies what differs and removes what is not there any more; `but` are left alone.
-fn copy_folder(from: &Path, to: &Path, but: &BTreeSet<PathBuf>, is_root: bool) -> Result<()> {
+fn copy_folder(from: &Path, to: &Path, but: &BTreeSet<PathBuf>) -> Result<()> {
     std::fs::create_dir_all(to).with_context(|| to.display().to_string())?;
     let mut names = BTreeSet::new();
     for entry in from.read_dir().with_context(|| from.display().to_string())? {
         let entry = entry?;
         let name = entry.file_name();
         let kind = entry.file_type()?;
-        if is_root && NOT_COPIED.iter().any(|left_out| name == *left_out) {
+        let (from, to) = (entry.path(), to.join(&name));
+        names.insert(name);
+        if but.contains(&from) {
             continue;
         }
-        let (from, to) = (entry.path(), to.join(&name));
         if kind.is_dir() {
-            copy_folder(&from, &to, but, false)?;
-        } else if kind.is_file() && !but.contains(&from) {
+            copy_folder(&from, &to, but)?;
+        } else if kind.is_file() {
             write_if_other(&to, &std::fs::read(&from).with_context(|| from.display().to_string())?)?;
             std::fs::set_permissions(&to, from.metadata()?.permissions())?;
         }
-        names.insert(name);
     }
     for entry in to.read_dir()? {
         let entry = entry?;
@@ -288,7 +299,6 @@ fn write_if_other(path: &Path, bytes: &[u8]) -> Result<()> {
     std::fs::write(path, bytes).with_context(|| path.display().to_string())
 }
 
-const NOT_COPIED: [&str; 3] = [".git", "target", "out"];
 /// Lines of what cargo says when it fails.
 const TOLD: usize = 12;
 /// Errors of one phase of the compiler hide those of the next.
@@ -329,27 +339,31 @@ mod tests {
 
     #[test]
     fn a_copy_takes_what_differs_and_leaves_the_rest() {
-        let folder = std::env::temp_dir().join(format!("diskwright-mutants-tree-{}", std::process::id()));
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
         let (from, to) = (folder.join("from"), folder.join("to"));
-        for path in ["from/a", "from/target", "to/old"] {
+        for path in ["from/a", "from/target", "from/built", "to/old"] {
             std::fs::create_dir_all(folder.join(path)).unwrap();
         }
         for (path, text) in
-            [("from/a/same", "1"), ("from/other", "2"), ("from/target/x", "3"), ("to/old/x", "4")]
+            [("from/a/same", "1"), ("from/other", "2"), ("from/built/x", "3"), ("to/old/x", "4")]
         {
             std::fs::write(folder.join(path), text).unwrap();
         }
-        let none = BTreeSet::new();
-        copy_folder(&from, &to, &none, true).unwrap();
-        assert!(!to.join("target").exists() && !to.join("old").exists());
+        let workspace = Workspace { root: from.clone(), target: from.join("built"), metadata: Value::Null };
+        let but = left_out(&workspace);
+        copy_folder(&from, &to, &but).unwrap();
+        for name in ["target", "built", "old"] {
+            assert!(!to.join(name).exists(), "{name}");
+        }
         let changed = |name: &str| to.join(name).metadata().unwrap().modified().unwrap();
         let before = changed("a/same");
         std::fs::write(to.join("other"), "woven").unwrap();
-        copy_folder(&from, &to, &BTreeSet::from([from.join("other")]), true).unwrap();
+        let and_other = but.iter().cloned().chain([from.join("other")]).collect();
+        copy_folder(&from, &to, &and_other).unwrap();
         assert_eq!(std::fs::read(to.join("other")).unwrap(), b"woven");
-        copy_folder(&from, &to, &none, true).unwrap();
+        copy_folder(&from, &to, &but).unwrap();
         assert_eq!((changed("a/same"), std::fs::read(to.join("other")).unwrap()), (before, b"2".to_vec()));
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

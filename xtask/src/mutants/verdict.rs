@@ -1,6 +1,6 @@
 //! What a run came to: the table, and what is not in order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::list::Mutant;
 use super::parts::{PARTS, Part, SAMPLE, SEED};
@@ -70,11 +70,7 @@ impl Count {
 
 /// Judges what the records say of the chosen mutants of each part; `explained` are the survivors that the list of them
 /// explains.
-pub(crate) fn judge(
-    chosen: &[Vec<Mutant>],
-    records: &Records,
-    explained: &BTreeMap<String, String>,
-) -> Verdict {
+pub(crate) fn judge(chosen: &[Vec<Mutant>], records: &Records, explained: &BTreeSet<String>) -> Verdict {
     let mut problems = Vec::new();
     let mut rows = Vec::new();
     let mut total = Count::default();
@@ -95,9 +91,9 @@ pub(crate) fn judge(
                 Some(Fate::Survived) => {
                     count.survived += 1;
                     survivors.insert(mutant.name.as_str());
-                    match explained.get(&mutant.name) {
-                        Some(_) => count.explained += 1,
-                        None => problems.push(format!("survives, and is not explained: {}", mutant.name)),
+                    match explained.contains(&mutant.name) {
+                        true => count.explained += 1,
+                        false => problems.push(format!("survives, and is not explained: {}", mutant.name)),
                     }
                 }
             }
@@ -112,7 +108,7 @@ pub(crate) fn judge(
         total = total.plus(&count);
     }
     if is_known {
-        let stale = explained.keys().filter(|name| !survivors.contains(name.as_str()));
+        let stale = explained.iter().filter(|name| !survivors.contains(name.as_str()));
         problems.extend(stale.map(|name| format!("is explained, and does not survive: {name}")));
     } else {
         let left = total.viable() - total.tried();
@@ -123,7 +119,7 @@ pub(crate) fn judge(
         "| Survivors explained | each has a line in `docs/survivors.md` | all | {} of {} | {} |",
         total.explained,
         total.survived,
-        if total.explained == total.survived { "yes" } else { "no" }
+        if is_known && total.explained == total.survived { "yes" } else { "no" }
     ));
     let table = format!("{HEADER}\n{}\n", rows.join("\n"));
     Verdict { table, problems }
@@ -154,13 +150,12 @@ fn how(part: &Part) -> String {
     }
 }
 
-/// The survivors of a list, and why they survive: lines of "- `NAME`: REASON"; other lines are for readers. A name
+/// The survivors of which a list says why they survive: lines of "- `NAME`: REASON"; other lines are for readers. A name
 /// without a reason is none.
-pub(crate) fn explanations(text: &str) -> BTreeMap<String, String> {
+pub(crate) fn explained(text: &str) -> BTreeSet<String> {
     let entry = |line: &str| {
         let (name, reason) = line.strip_prefix("- `")?.split_once("`:")?;
-        let reason = reason.trim();
-        (!reason.is_empty()).then(|| (name.to_owned(), reason.to_owned()))
+        (!reason.trim().is_empty()).then(|| name.to_owned())
     };
     text.lines().filter_map(entry).collect()
 }
@@ -174,48 +169,42 @@ const GOAL: usize = 85;
 #[cfg(test)]
 mod tests {
     use super::super::list::tests::mutant;
+    use super::super::record::tests::records;
     use super::*;
 
     /// Ten mutants of the first part, which is the only one; `survivors` of them survive and the others are killed.
-    fn judged(name: &str, survivors: usize, known: usize, explained: &str) -> Verdict {
-        let path =
-            std::env::temp_dir().join(format!("diskwright-mutants-{name}-{}.json", std::process::id()));
-        let mut records = Records::read(path.clone()).unwrap();
-        let mutants: Vec<Mutant> = (0..10).map(|number| mutant(&format!("m{number}"))).collect();
-        for (at, mutant) in mutants.iter().take(known).enumerate() {
-            let fate = if at < survivors { Fate::Survived } else { Fate::Killed };
-            records.keep(mutant, fate).unwrap();
-        }
-        std::fs::remove_file(path).unwrap();
-        judge(&[mutants], &records, &explanations(explained))
+    fn judged(survivors: usize, known: usize, explained: &str) -> Verdict {
+        let names: Vec<String> = (0..10).map(|number| format!("m{number}")).collect();
+        let fate = |at: usize| if at < survivors { Fate::Survived } else { Fate::Killed };
+        let known: Vec<(&String, Fate)> =
+            names.iter().take(known).enumerate().map(|(at, name)| (name, fate(at))).collect();
+        let mutants = names.iter().map(|name| mutant(name)).collect();
+        judge(&[mutants], &records(&known), &super::explained(explained))
     }
 
     #[test]
     fn a_survivor_that_is_explained_is_in_order_and_another_is_not() {
-        let good = judged("explained", 1, 10, "# Why\n- `m0`: it is equal\n");
+        let good = judged(1, 10, "# Why\n- `m0`: it is equal\n");
         assert_eq!(good.problems, [""; 0]);
         assert!(good.table.contains("9 of 10 killed: 90.0 %"), "{}", good.table);
         assert!(good.table.contains("| all | 1 of 1 | yes |"), "{}", good.table);
-        let bad = judged("unexplained", 1, 10, "- `m0`:\n");
+        let bad = judged(1, 10, "- `m0`:\n");
         assert_eq!(bad.problems, ["survives, and is not explained: m0"]);
         assert!(bad.table.contains("| all | 0 of 1 | no |"), "{}", bad.table);
     }
 
     #[test]
     fn too_few_killed_are_a_problem_even_with_every_survivor_explained() {
-        let bad = judged("few", 2, 10, "- `m0`: equal\n- `m1`: equal");
+        let bad = judged(2, 10, "- `m0`: equal\n- `m1`: equal");
         assert_eq!(bad.problems, ["of checksums less than 85 % are killed"]);
         assert!(bad.table.contains("| at least 85 % | 8 of 10 killed: 80.0 %; 0 more do not compile | no |"));
     }
 
     #[test]
     fn a_part_of_which_nothing_can_be_tried_is_not_in_order() {
-        let path = std::env::temp_dir().join(format!("diskwright-mutants-empty-{}.json", std::process::id()));
-        let mut records = Records::read(path.clone()).unwrap();
-        records.keep(&mutant("m"), Fate::Unviable).unwrap();
-        std::fs::remove_file(path).unwrap();
+        let records = records(&[("m", Fate::Unviable)]);
         for mutants in [Vec::new(), vec![mutant("m")]] {
-            let verdict = judge(&[mutants], &records, &BTreeMap::new());
+            let verdict = judge(&[mutants], &records, &BTreeSet::new());
             assert_eq!(verdict.problems, ["no mutant of checksums can be tried"]);
             assert!(!verdict.table.contains("do not compile | yes |"), "{}", verdict.table);
         }
@@ -223,13 +212,8 @@ mod tests {
 
     #[test]
     fn what_came_to_no_clear_end_is_not_killed() {
-        let path =
-            std::env::temp_dir().join(format!("diskwright-mutants-unclear-{}.json", std::process::id()));
-        let mut records = Records::read(path.clone()).unwrap();
-        records.keep(&mutant("a"), Fate::Killed).unwrap();
-        records.keep(&mutant("b"), Fate::Unclear).unwrap();
-        std::fs::remove_file(path).unwrap();
-        let verdict = judge(&[vec![mutant("a"), mutant("b")]], &records, &BTreeMap::new());
+        let records = records(&[("a", Fate::Killed), ("b", Fate::Unclear)]);
+        let verdict = judge(&[vec![mutant("a"), mutant("b")]], &records, &BTreeSet::new());
         let problems = ["came to no clear end: b", "of checksums less than 85 % are killed"];
         assert_eq!(verdict.problems, problems);
         assert!(verdict.table.contains("1 of 2 killed: 50.0 %; 0 more do not compile; 1 unclear | no |"));
@@ -237,14 +221,15 @@ mod tests {
 
     #[test]
     fn what_is_explained_and_killed_is_told() {
-        let stale = judged("stale", 0, 10, "- `m7`: equal");
+        let stale = judged(0, 10, "- `m7`: equal");
         assert_eq!(stale.problems, ["is explained, and does not survive: m7"]);
     }
 
     #[test]
     fn a_run_that_is_not_complete_is_not_in_order() {
-        let half = judged("half", 0, 4, "- `m7`: equal");
+        let half = judged(0, 4, "- `m7`: equal");
         assert_eq!(half.problems, ["6 mutants have not been tried yet"]);
         assert!(half.table.contains("4 of 4 killed: 100.0 %; 0 more do not compile; 6 not tried yet | no |"));
+        assert!(half.table.contains("| all | 0 of 0 | no |"), "{}", half.table);
     }
 }

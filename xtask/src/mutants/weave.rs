@@ -32,7 +32,8 @@ pub(crate) fn can_be_woven(text: &str, mutant: &Mutant) -> Result<bool> {
     let body = body_of(text, mutant)?;
     let signature = text.get(offset_of(text, mutant.whole.start)?..body.start).unwrap_or_default();
     let is_const = signature.split_whitespace().take_while(|word| *word != "fn").any(|word| word == "const");
-    Ok(!is_const && !signature.contains("-> impl "))
+    let result = signature.split_once("->").map_or("", |(_, result)| result);
+    Ok(!is_const && !result.contains("impl "))
 }
 
 /// The text with every one of the mutants in it, each chosen by its number; there is no number 0.
@@ -166,8 +167,9 @@ fn g() -> bool { match crate::chosen_mutant() {\n9 => {\n    false\n}\n_ => {\n 
         assert!(!can_be_woven(TEXT, &constant).unwrap());
         assert!(can_be_woven(TEXT, &truth()).unwrap());
         assert!(!can_be_woven(TEXT, &change("", whole, whole, "0")).unwrap());
-        let unnamed = TEXT.replace("-> bool", "-> impl Copy");
-        assert!(!can_be_woven(&unnamed, &truth()).unwrap());
+        for unnamed in ["-> impl Copy", "-> Option<impl Copy>"] {
+            assert!(!can_be_woven(&TEXT.replace("-> bool", unnamed), &truth()).unwrap(), "{unnamed}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::cell::{Controller, Layout, Release, Start, Swap};
 use crate::debian::Workshop;
 use crate::made::made;
 use crate::variant::Image;
-use crate::{Boot, Emulator, End, Generated, diskwright, generate};
+use crate::{Boot, Emulator, End, Generated, Watched, diskwright, generate};
 
 /// What the boots need: QEMU, and the trees.
 #[derive(Debug)]
@@ -112,11 +112,7 @@ impl Bench {
         };
         let steps =
             [("boots login:", "root\n"), ("Password:", "test\n"), ("# ", QUESTIONS), ("answers-42", "")];
-        let deadline = match case.flaw.map(|flaw| flaw.finding) {
-            None => DEADLINE,
-            Some("no-loader" | "no-kernel") => KERNEL_DEADLINE,
-            Some(_) => FLAWED_DEADLINE,
-        };
+        let deadline = if case.flaw.is_none() { DEADLINE } else { FLAWED_DEADLINE };
         for _ in 0..ATTEMPTS {
             let watched = self.emulator.watch(&[&image], &boot, &steps, deadline)?;
             let confirmed = match watched.end {
@@ -131,16 +127,26 @@ impl Bench {
             if watched.end != End::Reached && case.flaw.is_none() {
                 eprintln!("{}\n{}", case.name(), tail(&watched.console));
             }
-            return Ok(match watched.end {
-                End::Reached => (true, "answers at its prompt".to_owned()),
-                End::BrokeDown(sign) => (false, format!("`{sign}`")),
-                End::Exited(_) => (false, "the machine resets".to_owned()),
-                End::Silent(_) if watched.console.contains("Linux version") => (false, "hangs".to_owned()),
-                End::Silent(_) => (false, "no kernel starts".to_owned()),
-            });
+            return ended(&watched).with_context(|| case.name());
         }
         bail!("{}: {ATTEMPTS} boots were stopped or late", case.name())
     }
+}
+
+/// Whether the machine came up, and what it ended with.
+///
+/// # Errors
+/// If QEMU failed: that says nothing of the machine.
+fn ended(watched: &Watched) -> Result<(bool, String)> {
+    let has_kernel = watched.console.contains("Linux version");
+    Ok(match &watched.end {
+        End::Reached => (true, "answers at its prompt".to_owned()),
+        End::BrokeDown(sign) => (false, format!("`{sign}`")),
+        End::Exited(status, errors) if !status.success() => bail!("QEMU: {status}: {errors}"),
+        End::Exited(..) if has_kernel => (false, "the machine resets".to_owned()),
+        End::Silent(_) if has_kernel => (false, "hangs".to_owned()),
+        End::Exited(..) | End::Silent(_) => (false, "no kernel starts".to_owned()),
+    })
 }
 
 /// The tree of a release.
@@ -305,7 +311,33 @@ const LATE: [&str; 2] = ["Timed out waiting for device", "IO-APIC + timer doesn'
 
 const ATTEMPTS: usize = 3;
 const DEADLINE: Duration = Duration::from_secs(1200);
-/// dracut waits for three minutes for a root.
+/// dracut waits for three minutes for a root. A kernel that starts shows itself within half a minute, on a busy machine within a
+/// few.
 const FLAWED_DEADLINE: Duration = Duration::from_secs(300);
-/// A kernel that starts shows itself within half a minute, on a busy machine within a few.
-const KERNEL_DEADLINE: Duration = Duration::from_secs(300);
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+
+    use super::*;
+
+    #[test]
+    fn an_end_tells_how_far_the_machine_came_and_a_failure_of_qemu_nothing() {
+        let of = |console: &str, end: End| {
+            let told = ended(&Watched { console: console.to_owned(), end, was_stopped: false });
+            told.map_err(|error| error.to_string())
+        };
+        let came_no_further = |text: &str| Ok((false, text.to_owned()));
+        let silent = || End::Silent("boots login:".to_owned());
+        let exited = |code: i32| End::Exited(ExitStatus::from_raw(code << 8), "no such file".to_owned());
+        let kernel = "[    0.000000] Linux version 6.1";
+        assert_eq!(of(kernel, silent()), came_no_further("hangs"));
+        assert_eq!(of("GRUB", silent()), came_no_further("no kernel starts"));
+        assert_eq!(of(kernel, exited(0)), came_no_further("the machine resets"));
+        assert_eq!(of("GRUB", exited(0)), came_no_further("no kernel starts"));
+        assert_eq!(of(kernel, End::BrokeDown("(initramfs)")), came_no_further("`(initramfs)`"));
+        assert_eq!(of(kernel, exited(1)), Err("QEMU: exit status: 1: no such file".to_owned()));
+        assert!(of(kernel, End::Reached).is_ok_and(|(came_up, _)| came_up));
+    }
+}

@@ -33,12 +33,15 @@ pub struct Flaw {
     pub finding: &'static str,
 }
 
-/// The cases of a list of cells, one a line.
+/// The committed list of cells, one a line.
+pub const LIST: &str = include_str!("../../boots.txt");
+
+/// The machines that must come up: those of [`LIST`].
 ///
 /// # Errors
 /// If a line is no cell.
-pub fn from_list(text: &str) -> Result<Vec<Case>> {
-    let lines = text.lines().enumerate();
+pub fn cells() -> Result<Vec<Case>> {
+    let lines = LIST.lines().enumerate();
     let case = |(at, line): (usize, &str)| {
         let cell = line.parse().with_context(|| format!("line {}", at + 1))?;
         Ok(Case { cell, flaw: None })
@@ -53,6 +56,13 @@ pub fn from_list(text: &str) -> Result<Vec<Case>> {
 pub fn failures() -> Result<Vec<Case>> {
     let case = |flaw: &'static Flaw| Ok(Case { cell: flaw.cell.parse()?, flaw: Some(flaw) });
     FLAWS.iter().map(case).collect()
+}
+
+impl Flaw {
+    /// Whether firmware and loader are to find no kernel.
+    pub fn lacks_kernel(&self) -> bool {
+        matches!(self.finding, "no-loader" | "no-kernel")
+    }
 }
 
 impl Case {

@@ -7,55 +7,84 @@ use anyhow::{Context, Error, Result, bail};
 
 use crate::{Attachment, Firmware, MachineModel};
 
-/// One machine: a value of each factor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cell {
-    /// Debian's release.
-    pub release: Release,
-    /// What made the initial RAM disk.
-    pub ramdisk: Ramdisk,
-    /// What starts the kernel.
-    pub loader: Loader,
-    /// How the disk is divided.
-    pub layout: Layout,
-    /// Whether the disk has swap space.
-    pub swap: Swap,
-    /// What the disk hangs on.
-    pub controller: Controller,
-    /// What starts the machine.
-    pub firmware: Start,
-    /// The file that holds the disk.
-    pub container: Container,
-    /// How that file is packed.
-    pub packing: Packing,
-}
+/// The factors: for each the field of a [`Cell`], and its values with the names that stand in lists and tables.
+macro_rules! factors {
+    ($(
+        $(#[$about:meta])*
+        $field:ident: $factor:ident { $($(#[$what:meta])* $value:ident = $name:literal,)+ }
+    )+) => {
+        $(
+            $(#[$about])*
+            #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+            pub enum $factor {
+                $($(#[$what])* $value,)+
+            }
 
-/// Values of one factor, each with the name that stands in lists and tables.
-macro_rules! factor {
-    ($(#[$about:meta])* $factor:ident { $($(#[$what:meta])* $value:ident = $name:literal,)+ }) => {
-        $(#[$about])*
+            impl $factor {
+                /// Every value, in the order in which cells are made.
+                pub const ALL: &'static [Self] = &[$(Self::$value,)+];
+
+                /// Its name in lists and tables.
+                pub fn name(self) -> &'static str {
+                    match self {
+                        $(Self::$value => $name,)+
+                    }
+                }
+
+                fn named(name: &str) -> Result<Self> {
+                    let value = Self::ALL.iter().copied().find(|value| value.name() == name);
+                    value.with_context(|| format!("{name:?} is no {}", stringify!($field)))
+                }
+            }
+        )+
+
+        /// One machine: a value of each factor.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $factor {
-            $($(#[$what])* $value,)+
+        pub struct Cell {
+            $($(#[$about])* pub $field: $factor,)+
         }
 
-        impl $factor {
-            /// Every value, in the order in which cells are made.
-            pub const ALL: &'static [Self] = &[$(Self::$value,)+];
+        impl Cell {
+            /// How many factors there are.
+            pub const FACTORS: usize = Self::COUNTS.len();
 
-            /// Its name in lists and tables.
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(Self::$value => $name,)+
-                }
+            /// How many values each factor has.
+            pub const COUNTS: [usize; [$(stringify!($field)),+].len()] = [$($factor::ALL.len()),+];
+
+            /// The cell with these values by their places in `ALL`; nothing where one has no such place.
+            pub fn of_places([$($field),+]: [usize; Self::FACTORS]) -> Option<Self> {
+                Some(Self { $($field: *$factor::ALL.get($field)?,)+ })
+            }
+
+            /// The places of its values in `ALL`.
+            pub fn places(&self) -> [usize; Self::FACTORS] {
+                [$(self.$field as usize),+]
+            }
+
+            /// The names of its values.
+            pub fn names(&self) -> [&'static str; Self::FACTORS] {
+                [$(self.$field.name()),+]
+            }
+        }
+
+        impl FromStr for Cell {
+            type Err = Error;
+
+            /// Reads a cell as it is written: the names of its values, blanks between them.
+            fn from_str(text: &str) -> Result<Self> {
+                let words: Vec<&str> = text.split_whitespace().collect();
+                let [$($field),+] = words[..] else {
+                    bail!("{text:?} has not {} values", Self::FACTORS);
+                };
+                Ok(Self { $($field: $factor::named($field)?,)+ })
             }
         }
     };
 }
 
-factor! {
+factors! {
     /// Debian's release.
-    Release {
+    release: Release {
         /// Debian 12.
         Bookworm = "debian-12",
         /// Debian 11.
@@ -63,11 +92,9 @@ factor! {
         /// Debian 13.
         Trixie = "debian-13",
     }
-}
 
-factor! {
     /// What made the initial RAM disk, and for which machines.
-    Ramdisk {
+    ramdisk: Ramdisk {
         /// initramfs-tools, with the drivers of most machines.
         Tools = "initramfs-tools",
         /// initramfs-tools for the scanned machine alone, which had its disk on AHCI.
@@ -77,21 +104,17 @@ factor! {
         /// dracut for the scanned machine alone.
         DracutHostOnly = "dracut-host-only",
     }
-}
 
-factor! {
     /// What starts the kernel.
-    Loader {
+    loader: Loader {
         /// GRUB, in its builds for BIOS and UEFI.
         Grub = "grub",
         /// systemd-boot.
         SystemdBoot = "systemd-boot",
     }
-}
 
-factor! {
     /// How the disk is divided.
-    Layout {
+    layout: Layout {
         /// GPT, all on one root file system.
         Plain = "plain",
         /// GPT, `/boot` on a file system of its own.
@@ -101,21 +124,17 @@ factor! {
         /// MBR, the root on a logical partition.
         LogicalPartition = "mbr-logical",
     }
-}
 
-factor! {
     /// Whether the disk has swap space.
-    Swap {
+    swap: Swap {
         /// It has.
         With = "swap",
         /// It has none.
         Without = "no-swap",
     }
-}
 
-factor! {
     /// What the disk hangs on.
-    Controller {
+    controller: Controller {
         /// virtio-block.
         Virtio = "virtio-block",
         /// IDE of the PIIX3.
@@ -129,21 +148,17 @@ factor! {
         /// NVM Express.
         Nvme = "nvme",
     }
-}
 
-factor! {
     /// What starts the machine.
-    Start {
+    firmware: Start {
         /// SeaBIOS.
         Bios = "bios",
         /// OVMF.
         Uefi = "uefi",
     }
-}
 
-factor! {
     /// The file that holds the disk: every kind that QEMU opens.
-    Container {
+    container: Container {
         /// The disk's bytes.
         Raw = "raw",
         /// QCOW2.
@@ -159,11 +174,9 @@ factor! {
         /// VMDK, a descriptor beside the disk's bytes.
         FlatVmdk = "vmdk-flat",
     }
-}
 
-factor! {
     /// How the file is packed.
-    Packing {
+    packing: Packing {
         /// As it is.
         Stored = "stored",
         /// QCOW2 with deflated clusters, stream-optimised VMDK.
@@ -172,53 +185,6 @@ factor! {
 }
 
 impl Cell {
-    /// How many factors there are.
-    pub const FACTORS: usize = 9;
-
-    /// How many values each factor has.
-    pub const COUNTS: [usize; Self::FACTORS] = [
-        Release::ALL.len(),
-        Ramdisk::ALL.len(),
-        Loader::ALL.len(),
-        Layout::ALL.len(),
-        Swap::ALL.len(),
-        Controller::ALL.len(),
-        Start::ALL.len(),
-        Container::ALL.len(),
-        Packing::ALL.len(),
-    ];
-
-    /// The cell with these values by their places in `ALL`; nothing where one has no such place.
-    pub fn of_places(places: [usize; Self::FACTORS]) -> Option<Self> {
-        let [release, ramdisk, loader, layout, swap, controller, firmware, container, packing] = places;
-        Some(Self {
-            release: *Release::ALL.get(release)?,
-            ramdisk: *Ramdisk::ALL.get(ramdisk)?,
-            loader: *Loader::ALL.get(loader)?,
-            layout: *Layout::ALL.get(layout)?,
-            swap: *Swap::ALL.get(swap)?,
-            controller: *Controller::ALL.get(controller)?,
-            firmware: *Start::ALL.get(firmware)?,
-            container: *Container::ALL.get(container)?,
-            packing: *Packing::ALL.get(packing)?,
-        })
-    }
-
-    /// The names of its values.
-    pub fn names(&self) -> [&'static str; Self::FACTORS] {
-        [
-            self.release.name(),
-            self.ramdisk.name(),
-            self.loader.name(),
-            self.layout.name(),
-            self.swap.name(),
-            self.controller.name(),
-            self.firmware.name(),
-            self.container.name(),
-            self.packing.name(),
-        ]
-    }
-
     /// Whether such a machine can be.
     ///
     /// systemd-boot is for UEFI only; OVMF, as Debian builds it, drives neither LSI Logic SAS1068 nor VMware's paravirtual SCSI;
@@ -256,34 +222,4 @@ impl fmt::Display for Cell {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.names().join(" "))
     }
-}
-
-impl FromStr for Cell {
-    type Err = Error;
-
-    /// Reads a cell as it is written: the names of its values, blanks between them.
-    fn from_str(text: &str) -> Result<Self> {
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let [release, ramdisk, loader, layout, swap, controller, firmware, container, packing] = words[..]
-        else {
-            bail!("{text:?} has not {} values", Self::FACTORS);
-        };
-        let places = [
-            place(Release::ALL, release, Release::name)?,
-            place(Ramdisk::ALL, ramdisk, Ramdisk::name)?,
-            place(Loader::ALL, loader, Loader::name)?,
-            place(Layout::ALL, layout, Layout::name)?,
-            place(Swap::ALL, swap, Swap::name)?,
-            place(Controller::ALL, controller, Controller::name)?,
-            place(Start::ALL, firmware, Start::name)?,
-            place(Container::ALL, container, Container::name)?,
-            place(Packing::ALL, packing, Packing::name)?,
-        ];
-        Self::of_places(places).with_context(|| format!("{text:?} is no cell"))
-    }
-}
-
-/// Where the value of a name stands.
-fn place<Value: Copy>(all: &[Value], name: &str, name_of: fn(Value) -> &'static str) -> Result<usize> {
-    all.iter().position(|value| name_of(*value) == name).with_context(|| format!("{name:?} is no value"))
 }

@@ -10,7 +10,7 @@ use super::case::Case;
 
 /// What was foretold and what came of it, by the names of the cases.
 #[derive(Clone, Debug, Default)]
-pub struct Record {
+pub(super) struct Record {
     foretold: BTreeMap<String, Foretold>,
     outcomes: BTreeMap<String, Outcome>,
 }
@@ -20,7 +20,7 @@ impl Record {
     ///
     /// # Errors
     /// If a line is none of these, or a result does not follow the prediction on its disk.
-    pub fn read(text: &str) -> Result<Self> {
+    pub(super) fn read(text: &str) -> Result<Self> {
         let mut record = Self::default();
         for line in text.lines() {
             let value: Value = serde_json::from_str(line).with_context(|| line.to_owned())?;
@@ -46,7 +46,7 @@ impl Record {
     }
 
     /// What came of a case; nothing if it was not run.
-    pub fn of(&self, case: &Case) -> Option<&Outcome> {
+    pub(super) fn of(&self, case: &Case) -> Option<&Outcome> {
         self.outcomes.get(&case.name())
     }
 }
@@ -57,9 +57,8 @@ impl Outcome {
         match (case.flaw, self.foretold.verdict.as_str()) {
             (None, "boots") => self.came_up,
             (Some(flaw), "does-not-boot") => {
-                let lacks_kernel = matches!(flaw.finding, "no-loader" | "no-kernel");
                 let is_told = self.foretold.findings.iter().any(|id| id == flaw.finding);
-                !self.came_up && is_told && self.ended_without_kernel() == lacks_kernel
+                !self.came_up && is_told && self.ended_without_kernel() == flaw.lacks_kernel()
             }
             _ => false,
         }
@@ -81,19 +80,19 @@ const WITHOUT_KERNEL: [&str; 5] = [
 ];
 
 /// What is foretold of a case, in one line; it is written before the machine is started.
-pub fn prediction(case: &Case, foretold: &Foretold) -> String {
+pub(super) fn prediction(case: &Case, foretold: &Foretold) -> String {
     let Foretold { image, verdict, findings } = foretold;
     json!({"case": case.name(), "image": image, "foretold": verdict, "findings": findings}).to_string()
 }
 
 /// What came of a case, in one line.
-pub fn result(case: &Case, outcome: &Outcome) -> String {
+pub(super) fn result(case: &Case, outcome: &Outcome) -> String {
     let Outcome { foretold, came_up, end } = outcome;
     json!({"case": case.name(), "image": foretold.image, "came_up": came_up, "end": end}).to_string()
 }
 
 /// The page of all cases: what was foretold, and what came of it.
-pub fn page(cells: &[Case], failures: &[Case], record: &Record, conditions: &str) -> String {
+pub(super) fn page(cells: &[Case], failures: &[Case], record: &Record, conditions: &str) -> String {
     let run = cells.iter().chain(failures).filter_map(|case| Some((case, record.of(case)?)));
     let (run, good) = run.fold((0, 0), |(run, good), (case, outcome)| {
         (run + 1, good + usize::from(outcome.is_as_foretold(case)))
@@ -153,3 +152,88 @@ disks *for the host only* were made for a machine with its disk on AHCI; those o
 areas were those that were asked for. In the second table it must not come up, for the reason that the finding gives: a machine that
 came up, a finding of another kind, or a kernel that starts where none is to be found, would fail.
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::super::case::{cells, failures};
+    use super::*;
+
+    fn outcome(verdict: &str, findings: &[&str], came_up: bool, end: &str) -> Outcome {
+        let findings = findings.iter().map(|id| (*id).to_owned()).collect();
+        let foretold = Foretold { image: "digest".to_owned(), verdict: verdict.to_owned(), findings };
+        Outcome { foretold, came_up, end: end.to_owned() }
+    }
+
+    fn failure(finding: &str) -> Case {
+        let mut all = failures().unwrap().into_iter();
+        all.find(|case| case.flaw.is_some_and(|flaw| flaw.finding == finding)).unwrap()
+    }
+
+    #[test]
+    fn a_sound_machine_is_as_foretold_only_if_it_boots_and_was_to() {
+        let sound = cells().unwrap().remove(0);
+        let is_good = |verdict, came_up| outcome(verdict, &[], came_up, "").is_as_foretold(&sound);
+        assert!(is_good("boots", true));
+        for (verdict, came_up) in
+            [("boots", false), ("does-not-boot", true), ("does-not-boot", false), ("unknown", true)]
+        {
+            assert!(!is_good(verdict, came_up), "{verdict} {came_up}");
+        }
+    }
+
+    #[test]
+    fn a_flawed_machine_is_as_foretold_only_if_it_ends_where_its_finding_says() {
+        let (root, loader) = (failure("stale-root"), failure("no-loader"));
+        let told = |case: &Case, findings: &[&str], end: &str| {
+            outcome("does-not-boot", findings, false, end).is_as_foretold(case)
+        };
+        assert!(told(&root, &["stale-resume", "stale-root"], "hangs"));
+        assert!(told(&loader, &["no-loader"], "`No bootable device.`"));
+        assert!(!told(&root, &["storage-driver"], "hangs"), "another reason");
+        assert!(!told(&root, &["stale-root"], "no kernel starts"), "no kernel where one should start");
+        assert!(!told(&loader, &["no-loader"], "hangs"), "a kernel where none should start");
+        assert!(
+            !outcome("does-not-boot", &["stale-root"], true, "hangs").is_as_foretold(&root),
+            "it came up"
+        );
+        assert!(!outcome("boots", &["stale-root"], false, "hangs").is_as_foretold(&root), "it was to boot");
+    }
+
+    #[test]
+    fn the_last_of_several_results_counts_and_a_new_prediction_ends_it() {
+        let case = failure("stale-root");
+        let (bad, good) = (
+            outcome("boots", &[], true, "answers"),
+            outcome("does-not-boot", &["stale-root"], false, "hangs"),
+        );
+        let mut text = String::new();
+        for outcome in [&bad, &good] {
+            text += &format!("{}\n", prediction(&case, &outcome.foretold));
+            assert_eq!(Record::read(&text).unwrap().of(&case), None);
+            text += &format!("{}\n", result(&case, outcome));
+            assert_eq!(Record::read(&text).unwrap().of(&case), Some(outcome));
+        }
+    }
+
+    #[test]
+    fn a_torn_record_is_refused() {
+        let (case, good) = (failure("no-kernel"), outcome("does-not-boot", &["no-kernel"], false, "x"));
+        let first = prediction(&case, &good.foretold);
+        let text = format!("{first}\n{}", result(&case, &good));
+        for end in (1..text.len()).filter(|end| ![first.len(), first.len() + 1].contains(end)) {
+            assert!(Record::read(&text[..end]).is_err(), "{}", &text[..end]);
+        }
+        let other = Outcome { foretold: Foretold { image: "other".to_owned(), ..good.foretold }, ..good };
+        assert!(Record::read(&format!("{first}\n{}", result(&case, &other))).is_err());
+    }
+
+    #[test]
+    fn a_page_says_what_was_not_run_and_what_came_out_otherwise() {
+        let (sound, flawed) = (vec![cells().unwrap().remove(0)], vec![failure("stale-root")]);
+        let bad = outcome("boots", &[], false, "hangs");
+        let text = format!("{}\n{}", prediction(&sound[0], &bad.foretold), result(&sound[0], &bad));
+        let page = page(&sound, &flawed, &Record::read(&text).unwrap(), "Today.");
+        assert!(page.contains("\nToday.\n\nRun: 1 of 2 machines; 0 as foretold.\n"), "{page}");
+        assert!(page.contains("| no: hangs | **no** |\n") && page.contains("| not run |"), "{page}");
+    }
+}

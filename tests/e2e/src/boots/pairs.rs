@@ -18,10 +18,8 @@ pub const SHORT: usize = 6;
 ///
 /// Cost: looks at all cells that can be, some ten thousand, for each of some forty.
 pub fn covering() -> Vec<Cell> {
-    let candidates: Vec<Candidate> = all()
-        .into_iter()
-        .map(|(places, cell)| Candidate { cell, places, pairs: pairs_of(places).collect() })
-        .collect();
+    let candidates: Vec<Candidate> =
+        all().into_iter().map(|cell| Candidate { cell, pairs: pairs(&cell).collect() }).collect();
     let mut left: BTreeSet<Pair> = candidates.iter().flat_map(|one| one.pairs.iter().copied()).collect();
     let mut used: BTreeMap<(usize, usize), usize> = BTreeMap::new();
     let mut list = Vec::new();
@@ -50,36 +48,35 @@ pub fn covering() -> Vec<Cell> {
 /// A cell that can be.
 struct Candidate {
     cell: Cell,
-    places: [usize; Cell::FACTORS],
     pairs: Vec<Pair>,
 }
 
 impl Candidate {
     /// Factor and place of each value.
     fn values(&self) -> impl Iterator<Item = (usize, usize)> {
-        self.places.into_iter().enumerate()
+        self.cell.places().into_iter().enumerate()
     }
 }
 
 /// Every pair of values that stands in a cell that can be.
 pub fn possible_pairs() -> BTreeSet<Pair> {
-    all().into_iter().flat_map(|(places, _)| pairs_of(places)).collect()
+    all().iter().flat_map(pairs).collect()
 }
 
 /// The pairs of a cell.
-pub fn pairs(cell: &Cell) -> BTreeSet<Pair> {
-    let found = all().into_iter().find(|(_, known)| known == cell);
-    found.into_iter().flat_map(|(places, _)| pairs_of(places)).collect()
+pub fn pairs(cell: &Cell) -> impl Iterator<Item = Pair> + use<> {
+    let places = cell.places();
+    (0..Cell::FACTORS).flat_map(move |one| {
+        (one + 1..Cell::FACTORS).map(move |other| ((one, places[one]), (other, places[other])))
+    })
 }
 
-/// Every cell that can be, with the places of its values.
-fn all() -> Vec<([usize; Cell::FACTORS], Cell)> {
+/// Every cell that can be.
+fn all() -> Vec<Cell> {
     let mut places = [0; Cell::FACTORS];
     let mut cells = Vec::new();
     loop {
-        if let Some(cell) = Cell::of_places(places).filter(Cell::can_be) {
-            cells.push((places, cell));
-        }
+        cells.extend(Cell::of_places(places).filter(Cell::can_be));
         // The last factor turns first.
         let mut factor = Cell::FACTORS;
         loop {
@@ -92,10 +89,4 @@ fn all() -> Vec<([usize; Cell::FACTORS], Cell)> {
             places[factor] = 0;
         }
     }
-}
-
-fn pairs_of(places: [usize; Cell::FACTORS]) -> impl Iterator<Item = Pair> {
-    (0..Cell::FACTORS).flat_map(move |one| {
-        (one + 1..Cell::FACTORS).map(move |other| ((one, places[one]), (other, places[other])))
-    })
 }
