@@ -155,6 +155,7 @@ const ORACLES: &[Oracle] = &[
     program("e2fsck", "e2fsprogs"),
     program("debugfs", "e2fsprogs"),
     program("openssl", "openssl"),
+    program("b3sum", "b3sum"),
     program("fsck.fat", "dosfstools"),
     program("mdir", "mtools"),
     program("sgdisk", "gdisk"),

@@ -76,6 +76,11 @@ fn what_cannot_be_read_exits_with_2() {
     let refused = diskwright().arg("verify").arg(out.join("small.raw")).assert().code(2);
     let said = String::from_utf8(refused.get_output().stderr.clone()).unwrap();
     assert!(said.contains("no digest of small.raw"), "{said}");
+    report["outputs"][0]["tree_digest"] = "0".repeat(64).into();
+    fs::write(out.join("report.json"), report.to_string()).unwrap();
+    let refused = diskwright().arg("verify").arg(out.join("small.raw")).assert().code(2);
+    let said = String::from_utf8(refused.get_output().stderr.clone()).unwrap();
+    assert!(said.contains("the tree digest of small.raw is not one of BLAKE3"), "{said}");
     fs::write(out.join("report.json"), "{}").unwrap();
     diskwright().arg("verify").arg(out.join("small.raw")).assert().code(2);
 }

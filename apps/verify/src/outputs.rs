@@ -26,7 +26,7 @@ fn check_file(output: &OutputRecord, file: &HostFile, findings: &mut Findings) -
         let found = format!("{} bytes", file.size());
         findings.add("output", "file", None, format!("{} bytes", output.length), found);
     }
-    let (mut whole, mut tree) = (Sha256::new(), Sha256::new());
+    let (mut whole, mut tree) = (Sha256::new(), blake3::Hasher::new());
     let mut piece = vec![0; len(file.size()).min(PIECE)];
     let mut at = 0;
     while at < file.size() {
@@ -36,26 +36,36 @@ fn check_file(output: &OutputRecord, file: &HostFile, findings: &mut Findings) -
             Error::new(ErrorKind::Source, "the image cannot be read").with_offset(at).with_source(error)
         })?;
         if output.tree_digest.is_some() {
-            tree.update(Sha256::digest(&*bytes));
+            tree.update(blake3::hash(bytes).as_bytes());
         }
         if output.sha256.is_some() {
             whole.update(&*bytes);
         }
         at = at.saturating_add(len64(part));
     }
-    let mut compare = |what: &str, wanted: &str, found: &[u8]| {
-        if digest(wanted).as_ref().map(|wanted| &wanted[..]) != Some(found) {
+    let mut compare = |what: &str, wanted: &str, digits: &str, found: &[u8]| {
+        if digest(digits).as_ref().map(|wanted| &wanted[..]) != Some(found) {
             let digits: String = found.iter().map(|byte| format!("{byte:02x}")).collect();
             findings.add("output", "file", None, format!("{what} {wanted}"), format!("{what} {digits}"));
         }
     };
     if let Some(wanted) = &output.tree_digest {
-        compare("tree digest", wanted, &tree.finalize());
+        compare(
+            "tree digest",
+            wanted,
+            digits_of_tree(wanted).unwrap_or_default(),
+            tree.finalize().as_bytes(),
+        );
     }
     if let Some(wanted) = &output.sha256 {
-        compare("sha256", wanted, &whole.finalize());
+        compare("sha256", wanted, wanted, &whole.finalize());
     }
     Ok(())
+}
+
+/// The hexadecimal digits of a tree digest; none of one that is made otherwise than by BLAKE3.
+pub(crate) fn digits_of_tree(digest: &str) -> Option<&str> {
+    digest.strip_prefix("blake3:")
 }
 
 /// Pieces of the tree digest.

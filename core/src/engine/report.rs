@@ -229,7 +229,7 @@ pub struct OutputEntry {
     pub format: &'static str,
     /// Bytes.
     pub length: u64,
-    /// SHA-256 over the SHA-256s of its consecutive pieces of 1 MiB, hexadecimal; `None` where `sha256` was made.
+    /// `blake3:` and, hexadecimal, BLAKE3 over the BLAKE3s of its consecutive pieces of 1 MiB; `None` where `sha256` was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tree_digest: Option<String>,
     /// SHA-256, hexadecimal: of packages that are written from front to back, and where it is asked for.

@@ -100,7 +100,7 @@ pub(super) fn output_entries(names: &[TargetOutputs], results: &[Vec<OutputResul
     for ((format, specs), results) in names.iter().zip(results) {
         for (spec, result) in specs.iter().zip(results) {
             let (tree_digest, sha256) = match &result.digest {
-                OutputDigest::Tree(digest) => (Some(hex(digest)), None),
+                OutputDigest::Tree(digest) => (Some(format!("blake3:{}", digest.to_hex())), None),
                 OutputDigest::Sha256(digest) => (None, Some(hex(digest))),
             };
             let (path, role, length) = (spec.name.clone(), spec.role, result.len);

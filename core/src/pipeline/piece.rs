@@ -13,14 +13,14 @@ use crate::{Error, ErrorKind, Result};
 pub(super) struct OutputShared {
     name: String,
     output: Box<dyn Output>,
-    /// SHA-256 of every piece that is not a hole; nothing for an output that is hashed on the way.
+    /// BLAKE3 of every piece that is not a hole; nothing for an output that is hashed on the way.
     digests: Option<Mutex<PieceDigests>>,
     /// Bytes that the sink got.
     written: AtomicU64,
 }
 
-/// SHA-256s of pieces, by their indexes.
-type PieceDigests = Vec<(u64, [u8; 32])>;
+/// BLAKE3s of pieces, by their indexes.
+type PieceDigests = Vec<(u64, blake3::Hash)>;
 
 /// One output on its way: the part that its assembler fills, in ascending order.
 pub(super) struct OutputState {
@@ -67,8 +67,8 @@ pub(crate) struct OutputResult {
 pub(crate) enum OutputDigest {
     /// SHA-256 of all bytes.
     Sha256([u8; 32]),
-    /// SHA-256 over the SHA-256s of the consecutive pieces.
-    Tree([u8; 32]),
+    /// BLAKE3 over the BLAKE3s of the consecutive pieces.
+    Tree(blake3::Hash),
 }
 
 struct SerialDigest {
@@ -292,7 +292,7 @@ impl PieceTask {
     /// Takes the piece into the output's tree digest, if it gets one.
     pub(super) fn hash(&self) {
         let Some(digests) = &self.output.digests else { return };
-        let digest = Sha256::digest(&self.piece.buffer.data[..self.len]).into();
+        let digest = blake3::hash(&self.piece.buffer.data[..self.len]);
         lock(digests).push((self.piece.index, digest));
     }
 
@@ -318,7 +318,7 @@ impl PieceTask {
 
 impl SerialDigest {
     fn zeros_to(&mut self, offset: u64) {
-        hash_zeros(&mut self.hasher, offset.saturating_sub(self.end));
+        for_zeros(offset.saturating_sub(self.end), |zeros| self.hasher.update(zeros));
         self.end = self.end.max(offset);
     }
 
@@ -328,35 +328,39 @@ impl SerialDigest {
     }
 }
 
-/// SHA-256 over the SHA-256s of an output's consecutive pieces; `digests` are those that are not holes, sorted.
-pub(super) fn tree_digest(len: u64, digests: &[(u64, [u8; 32])]) -> [u8; 32] {
-    let zeros = |len: u64| -> [u8; 32] {
-        let mut hasher = Sha256::new();
-        hash_zeros(&mut hasher, len);
-        hasher.finalize().into()
+/// BLAKE3 over the BLAKE3s of an output's consecutive pieces; `digests` are those that are not holes, sorted.
+///
+/// Not BLAKE3 of the whole: its inner nodes depend on where they stand, so that each hole had to be hashed.
+pub(super) fn tree_digest(len: u64, digests: &[(u64, blake3::Hash)]) -> blake3::Hash {
+    let zeros = |len: u64| {
+        let mut hasher = blake3::Hasher::new();
+        for_zeros(len, |zeros| {
+            hasher.update(zeros);
+        });
+        hasher.finalize()
     };
     let zero_piece = zeros(PIECE as u64);
-    let mut hasher = Sha256::new();
+    let mut hasher = blake3::Hasher::new();
     let mut known = digests.iter().peekable();
     let pieces = len.div_ceil(PIECE as u64);
     for index in 0..pieces {
-        match known.next_if(|(at, _)| *at == index) {
-            Some((_, digest)) => hasher.update(digest),
-            None if index + 1 == pieces && !len.is_multiple_of(PIECE as u64) => {
-                hasher.update(zeros(len % PIECE as u64));
-            }
-            None => hasher.update(zero_piece),
-        }
+        let digest = match known.next_if(|(at, _)| *at == index) {
+            Some((_, digest)) => *digest,
+            None if index + 1 == pieces && !len.is_multiple_of(PIECE as u64) => zeros(len % PIECE as u64),
+            None => zero_piece,
+        };
+        hasher.update(digest.as_bytes());
     }
-    hasher.finalize().into()
+    hasher.finalize()
 }
 
-fn hash_zeros(hasher: &mut Sha256, len: u64) {
+/// Hands out `len` zeros, some at a time.
+fn for_zeros(len: u64, mut take: impl FnMut(&[u8])) {
     let mut left = len;
     while left > 0 {
-        let take = left.min(ZEROS.len() as u64);
-        hasher.update(&ZEROS[..take as usize]);
-        left -= take;
+        let part = left.min(ZEROS.len() as u64);
+        take(&ZEROS[..part as usize]);
+        left -= part;
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use diskwright_e2e::variant::{BATCHES, Image, Kind, VARIANTS};
@@ -88,18 +88,45 @@ fn reported_digests_are_those_of_the_files() -> Result<()> {
     Ok(())
 }
 
-/// The tree digest, SHA-256 over the SHA-256s of the pieces of 1 MiB, and the plain one.
+/// The command of `docs/verify.md` makes the tree digest of the report.
+#[test]
+fn tree_digest_is_made_by_others_as_it_is_told() -> Result<()> {
+    let (Some(built), Some(_)) = (Built::get()?, Tool::find("b3sum")) else { return Ok(()) };
+    let told = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/verify.md"))?;
+    let command = "split --bytes 1M --filter 'b3sum --raw' debian.qcow2 | b3sum";
+    ensure!(told.contains(&format!("\n{command}\n")), "docs/verify.md tells another command");
+    let generated = built.batch("packed")?;
+    let listed = generated.report.get("outputs").and_then(Value::as_array).context("no outputs")?;
+    let mut found = 0;
+    for (entry, path) in listed.iter().zip(&generated.outputs) {
+        let Some(reported) = entry.get("tree_digest").and_then(Value::as_str) else { continue };
+        let path = path.to_str().context("a path of this test")?;
+        let script = command.replace("debian.qcow2", &format!("'{path}'"));
+        let said = Command::new("sh").args(["-c", &script]).output()?;
+        let said = String::from_utf8(said.stdout)?;
+        assert_eq!(
+            Some(reported),
+            said.split_whitespace().next().map(|digits| format!("blake3:{digits}")).as_deref(),
+            "{path}"
+        );
+        found += 1;
+    }
+    ensure!(found > 2, "{found} outputs with a tree digest");
+    Ok(())
+}
+
+/// The tree digest, BLAKE3 over the BLAKE3s of the pieces of 1 MiB, and SHA-256.
 fn digests(path: &Path) -> Result<(String, String)> {
     let mut file = File::open(path)?;
-    let (mut tree, mut plain) = (Sha256::new(), Sha256::new());
+    let (mut tree, mut plain) = (blake3::Hasher::new(), Sha256::new());
     let mut piece = Vec::new();
     loop {
         piece.clear();
         file.by_ref().take(1 << 20).read_to_end(&mut piece)?;
         if piece.is_empty() {
-            return Ok((hexadecimal(&tree.finalize()), hexadecimal(&plain.finalize())));
+            return Ok((format!("blake3:{}", tree.finalize()), hexadecimal(&plain.finalize())));
         }
-        tree.update(Sha256::digest(&piece));
+        tree.update(blake3::hash(&piece).as_bytes());
         plain.update(&piece);
     }
 }
