@@ -51,21 +51,14 @@ impl Tree {
         let archives = workspace.target.join("compare");
         std::fs::create_dir_all(&archives)?;
         let tar = archives.join(format!("{name}.tar"));
-        println!("packing {}", root.display());
-        let mut pack = Command::new("tar");
-        pack.args([
-            "--create",
-            "--sort=name",
-            "--format=posix",
-            "--numeric-owner",
-            "--xattrs",
-            "--acls",
-            "--sparse",
-        ]);
-        pack.arg("--xattrs-include=*").arg("--file").arg(&tar).arg("--directory").arg(&root).arg(".");
-        command::run(&mut pack)?;
+        pack(&root, &tar, &[])?;
         let gibibytes = (tar.metadata()?.len() * 3 / 2).div_ceil(1 << 30) + 2;
         Ok(Self { name, root, tar, boot: "--boot optional", disk: format!("{gibibytes}G") })
+    }
+
+    /// Packs it with times of whole seconds: those of the archive's headers, without more in extended ones.
+    pub(crate) fn pack_for_size(&self, tar: &Path) -> Result<()> {
+        pack(&self.root, tar, &["--pax-option=delete=atime,delete=ctime,delete=mtime"])
     }
 
     /// Reads all of it, so that nobody waits for the disk afterwards; and writes a file below `directory` that is removed
@@ -77,6 +70,23 @@ impl Tree {
         warm.args(["-euc", script, "sh"]).arg(&self.root).arg(&self.tar).arg(directory);
         command::run(&mut warm)
     }
+}
+
+/// Packs a directory into a tar archive, with all that an archive can hold of it.
+fn pack(root: &Path, tar: &Path, more: &[&str]) -> Result<()> {
+    println!("packing {}", root.display());
+    let mut pack = Command::new("tar");
+    pack.args([
+        "--create",
+        "--sort=name",
+        "--format=posix",
+        "--numeric-owner",
+        "--xattrs",
+        "--acls",
+        "--sparse",
+    ]);
+    pack.arg("--xattrs-include=*").args(more).arg("--file").arg(tar).arg("--directory").arg(root).arg(".");
+    command::run(&mut pack)
 }
 
 const DEBIAN: &str = "debian";
