@@ -365,7 +365,7 @@ pub(crate) fn read_exact_at(
         let read = match files.admit(FileOp::ReadAt { path, offset, len: buf.len() }) {
             Ok(admitted) => {
                 let len = buf.len().min(admitted);
-                file.read_at(&mut buf[..len], offset)
+                rustix::io::pread(file, &mut buf[..len], offset).map_err(io::Error::from)
             }
             Err(error) => Err(error),
         };

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use super::{DiskLayout, Region, RegionKind};
+use super::{DiskLayout, Inner, Region, RegionKind};
 use crate::tree::InodeId;
 use crate::{Error, ErrorKind, ReadAt, Result};
 
@@ -37,7 +37,7 @@ impl LayoutReader {
             let here = inner.region_end(at).saturating_sub(position);
             let take = usize::try_from(here).unwrap_or(usize::MAX).min(rest.len());
             let (part, after) = rest.split_at_mut(take);
-            self.fill(&region, position.saturating_sub(region.start), part)?;
+            self.fill(&inner, &region, position.saturating_sub(region.start), part)?;
             rest = after;
             position = position.saturating_add(here);
             at = at.saturating_add(1);
@@ -46,9 +46,8 @@ impl LayoutReader {
     }
 
     /// Fills `buf` from byte `inside` of `region`.
-    fn fill(&mut self, region: &Region, inside: u64, buf: &mut [u8]) -> Result<()> {
+    fn fill(&mut self, inner: &Inner, region: &Region, inside: u64, buf: &mut [u8]) -> Result<()> {
         let offset = region.offset.saturating_add(inside);
-        let inner = Arc::clone(&self.disk.inner);
         let index = usize::try_from(region.index).unwrap_or(usize::MAX);
         let at = region.start.saturating_add(inside);
         match region.kind {

@@ -25,8 +25,9 @@ use crate::{Error, ErrorKind, Result, Timestamp};
 /// through a symbolic link.
 pub struct TreeBuilder {
     nodes: Vec<BuildNode>,
-    by_name: HashTable<u32>,
+    by_name: HashTable<Indexed>,
     hasher: RandomState,
+    last_parent: LastParent,
     inodes: Vec<InodeRecord>,
     text: Vec<u8>,
     xattr_sets: XattrSets,
@@ -61,6 +62,33 @@ struct BuildNode {
     child_layer: u16,
     name_len: u8,
     state: State,
+}
+
+/// A node in the table of names. The table grows without a look at names, for their hashes stand in it.
+#[derive(Clone, Copy)]
+struct Indexed {
+    hash: NameHash,
+    node: u32,
+}
+
+/// A name in a directory.
+#[derive(Clone, Copy)]
+struct Key<'a> {
+    parent: u32,
+    name: &'a [u8],
+    hash: NameHash,
+}
+
+#[derive(Clone, Copy)]
+struct NameHash(u32);
+
+/// The directory that an entry was put into last: the next one mostly goes there, too.
+#[derive(Default)]
+struct LastParent {
+    /// Its path, as [`TreeBuilder::normal_path`] makes it.
+    path: Vec<u8>,
+    /// Its node, and the layer of the entry; nothing once a node was removed, for that may be one above.
+    node: Option<(u32, u16)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -101,6 +129,7 @@ impl TreeBuilder {
         builder.generated = generated;
         builder.appended = appended;
         builder.nodes.reserve_exact(nodes.len());
+        builder.by_name = HashTable::with_capacity(nodes.len());
         for Node { name, parent, inode, end: _, name_len } in nodes {
             let child_layer = NO_LAYER;
             builder.nodes.push(BuildNode { name, parent, inode, child_layer, name_len, state: State::Given });
@@ -117,6 +146,7 @@ impl TreeBuilder {
             nodes: Vec::new(),
             by_name: HashTable::new(),
             hasher: RandomState::new(),
+            last_parent: LastParent::default(),
             inodes: Vec::new(),
             text: Vec::new(),
             xattr_sets: XattrSets::default(),
@@ -188,21 +218,22 @@ impl TreeBuilder {
     /// Adds one entry.
     fn add(&mut self, entry: Entry) -> Result<()> {
         let path = self.normal_path(&entry.path)?;
-        let Some((name, parents)) = path.split_last() else {
+        let Some((parents, name)) = split_name(&path) else {
             let attributes = self.checked_attributes(&path, &entry.attributes)?;
             return self.add_root(&entry, attributes);
         };
-        let directory = self.directory(parents, &entry.path)?;
-        let standing = self.find(directory, name);
+        let directory = self.parent(parents, &entry.path)?;
+        let key = self.key(directory, name);
+        let standing = self.find(key);
         if let EntryObject::HardLink(target) = &entry.object {
-            return self.add_link(directory, name, standing, target, &entry.path);
+            return self.add_link(key, standing, target, &entry.path);
         }
         let attributes = self.checked_attributes(&path, &entry.attributes)?;
         let record = self.record(&entry, attributes)?;
         match standing {
             None => {
                 let inode = self.push_inode(record);
-                self.push_node(directory, name, inode, State::Given)?;
+                self.push_node(key, inode, State::Given)?;
             }
             Some(at) => self.replace(at, record, &entry.path)?,
         }
@@ -262,16 +293,31 @@ impl TreeBuilder {
         self.index(self.nodes.len() as u32 - 1);
     }
 
-    /// The node of the directory at `names`, made where it is missing.
-    fn directory(&mut self, names: &[&[u8]], path: &[u8]) -> Result<u32> {
+    /// The node of the directory `parents` of the entry at `path`, made where it is missing.
+    fn parent(&mut self, parents: &[u8], path: &[u8]) -> Result<u32> {
+        if let Some((node, layer)) = self.last_parent.node
+            && layer == self.layer
+            && self.last_parent.path == parents
+        {
+            return Ok(node);
+        }
+        let node = self.directory(parents, path)?;
+        self.last_parent.path.clear();
+        self.last_parent.path.extend_from_slice(parents);
+        self.last_parent.node = Some((node, self.layer));
+        Ok(node)
+    }
+
+    fn directory(&mut self, parents: &[u8], path: &[u8]) -> Result<u32> {
         let mut at = 0;
-        for name in names {
+        for name in components(parents) {
             self.nodes[at as usize].child_layer = self.layer;
-            at = match self.find(at, name) {
+            let key = self.key(at, name);
+            at = match self.find(key) {
                 Some(child) => child,
                 None => {
                     let inode = self.push_inode(directory_record());
-                    self.push_node(at, name, inode, State::Implied)?;
+                    self.push_node(key, inode, State::Implied)?;
                     self.nodes.len() as u32 - 1
                 }
             };
@@ -286,31 +332,30 @@ impl TreeBuilder {
 
     /// Adds or replaces the entry at `path`, whose parents are made where they are missing.
     pub(super) fn put(&mut self, path: &[u8], record: InodeRecord) -> Result<()> {
-        let names = self.normal_path(path)?;
-        let Some((name, parents)) = names.split_last() else {
+        let clean = self.normal_path(path)?;
+        let Some((parents, name)) = split_name(&clean) else {
             return Err(Error::new(ErrorKind::Internal, "the root cannot be replaced"));
         };
-        let directory = self.directory(parents, path)?;
-        match self.find(directory, name) {
+        let directory = self.parent(parents, path)?;
+        let key = self.key(directory, name);
+        match self.find(key) {
             Some(at) => self.replace(at, record, path),
             None => {
                 let inode = self.push_inode(record);
-                self.push_node(directory, name, inode, State::Given)
+                self.push_node(key, inode, State::Given)
             }
         }
     }
 
     /// The inode at `path`, to be changed in place.
     pub(super) fn inode_at(&mut self, path: &[u8]) -> Option<&mut InodeRecord> {
-        let names: Vec<&[u8]> = components(path).collect();
-        let at = self.find_path(&names)?;
+        let at = self.find_path(path)?;
         self.inodes.get_mut(self.nodes[at as usize].inode as usize)
     }
 
     /// Removes the entry at `path` and all below it; nothing happens when it is not there.
     pub(super) fn remove(&mut self, path: &[u8]) {
-        let names: Vec<&[u8]> = components(path).collect();
-        if let Some(at) = self.find_path(&names).filter(|at| *at != 0) {
+        if let Some(at) = self.find_path(path).filter(|at| *at != 0) {
             self.remove_node(at);
         }
     }
@@ -344,8 +389,8 @@ impl TreeBuilder {
     }
 
     /// An inode record with nothing but checked attributes.
-    pub(super) fn checked_attributes(&mut self, path: &[&[u8]], given: &Attributes) -> Result<InodeRecord> {
-        let refuse = |text: &str| Error::new(ErrorKind::Source, text).with_path(path.join(&b'/'));
+    pub(super) fn checked_attributes(&mut self, path: &[u8], given: &Attributes) -> Result<InodeRecord> {
+        let refuse = |text: &str| Error::new(ErrorKind::Source, text).with_path(path);
         if given.uid == u32::MAX || given.gid == u32::MAX {
             return Err(refuse("owner or group 4294967295 stands for none and cannot be kept"));
         }
@@ -356,7 +401,7 @@ impl TreeBuilder {
         if DOUBTED_TIMES.contains(&mtime.seconds) {
             let text =
                 "a time from 2310-04-04 to 2378-04-22, which e2fsck takes for a misread one before 1970";
-            self.findings.record(Severity::Warning, "time-doubted", &path.join(&b'/'), text)?;
+            self.findings.record(Severity::Warning, "time-doubted", path, text)?;
         }
         if mtime < Timestamp::EXT4_MIN || mtime > Timestamp::EXT4_MAX {
             mtime = mtime.clamp(Timestamp::EXT4_MIN, Timestamp::EXT4_MAX);
@@ -364,11 +409,11 @@ impl TreeBuilder {
                 "time {} is outside 1901-12-13 to 2446-05-10 and is moved to the edge",
                 given.mtime.seconds
             );
-            self.findings.record(Severity::Normalised, "time-out-of-range", &path.join(&b'/'), text)?;
+            self.findings.record(Severity::Normalised, "time-out-of-range", path, text)?;
         }
         if given.mode & !0o7777 != 0 {
             let text = format!("mode {:o} has bits above 7777, which are dropped", given.mode);
-            self.findings.record(Severity::Normalised, "mode-bits", &path.join(&b'/'), text)?;
+            self.findings.record(Severity::Normalised, "mode-bits", path, text)?;
         }
         let xattrs = self.xattr_sets.intern(&given.xattrs, path, &mut self.findings)?;
         Ok(InodeRecord {
@@ -447,18 +492,21 @@ impl TreeBuilder {
         Some(self.data_maps.len() as u32 - 1)
     }
 
-    fn find_path(&self, names: &[&[u8]]) -> Option<u32> {
-        names.iter().try_fold(0, |at, name| self.find(at, name))
+    fn find_path(&self, path: &[u8]) -> Option<u32> {
+        components(path).try_fold(0, |at, name| self.find(self.key(at, name)))
     }
 
-    fn find(&self, parent: u32, name: &[u8]) -> Option<u32> {
-        let hash = self.hash(parent, name);
-        self.by_name
-            .find(hash, |at| self.nodes[*at as usize].parent == parent && self.name(*at) == name)
-            .copied()
+    fn key<'a>(&self, parent: u32, name: &'a [u8]) -> Key<'a> {
+        Key { parent, name, hash: NameHash(self.hasher.hash_one((parent, name)) as u32) }
     }
 
-    fn push_node(&mut self, parent: u32, name: &[u8], inode: u32, state: State) -> Result<()> {
+    fn find(&self, Key { parent, name, hash }: Key<'_>) -> Option<u32> {
+        let is_it = |at: u32| self.nodes[at as usize].parent == parent && self.name(at) == name;
+        self.by_name.find(hash.spread(), |indexed| is_it(indexed.node)).map(|indexed| indexed.node)
+    }
+
+    fn push_node(&mut self, key: Key<'_>, inode: u32, state: State) -> Result<()> {
+        let Key { parent, name, hash } = key;
         if self.nodes.len() >= MAX_NODES {
             return Err(Error::new(ErrorKind::LimitExceeded, format!("more than {MAX_NODES} entries")));
         }
@@ -466,7 +514,7 @@ impl TreeBuilder {
         let name_len = name.len() as u8;
         let name = (span >> 32) as u32;
         self.nodes.push(BuildNode { name, parent, inode, child_layer: NO_LAYER, name_len, state });
-        self.index(self.nodes.len() as u32 - 1);
+        self.index_as(self.nodes.len() as u32 - 1, hash);
         Ok(())
     }
 
@@ -476,24 +524,21 @@ impl TreeBuilder {
     }
 
     fn index(&mut self, at: u32) {
-        let hash = self.hash(self.nodes[at as usize].parent, self.name(at));
-        let Self { by_name, nodes, text, hasher, .. } = self;
-        by_name.insert_unique(hash, at, |other| {
-            let node = &nodes[*other as usize];
-            hasher.hash_one((node.parent, &text[node.name as usize..][..usize::from(node.name_len)]))
-        });
+        let hash = self.key(self.nodes[at as usize].parent, self.name(at)).hash;
+        self.index_as(at, hash);
+    }
+
+    fn index_as(&mut self, node: u32, hash: NameHash) {
+        self.by_name.insert_unique(hash.spread(), Indexed { hash, node }, |other| other.hash.spread());
     }
 
     fn remove_node(&mut self, at: u32) {
-        let hash = self.hash(self.nodes[at as usize].parent, self.name(at));
-        if let Ok(entry) = self.by_name.find_entry(hash, |other| *other == at) {
+        let hash = self.key(self.nodes[at as usize].parent, self.name(at)).hash;
+        if let Ok(entry) = self.by_name.find_entry(hash.spread(), |other| other.node == at) {
             entry.remove();
         }
         self.nodes[at as usize].state = State::Removed;
-    }
-
-    fn hash(&self, parent: u32, name: &[u8]) -> u64 {
-        self.hasher.hash_one((parent, name))
+        self.last_parent.node = None;
     }
 
     fn name(&self, at: u32) -> &[u8] {
@@ -524,26 +569,45 @@ impl TreeBuilder {
         true
     }
 
+    /// The nodes that are still there, ordered by parent and name, and where the children of each node begin there; one more
+    /// beginning is the end.
+    fn children(&self) -> (Vec<u32>, Vec<u32>) {
+        let there = || (1..).zip(&self.nodes[1..]).filter(|(_, node)| node.state != State::Removed);
+        // First at the place after its own: putting the nodes in moves each to where the next begins.
+        let mut starts = vec![0_u32; self.nodes.len() + 2];
+        for (_, node) in there() {
+            starts[node.parent as usize + 2] += 1;
+        }
+        for at in 2..starts.len() {
+            starts[at] += starts[at - 1];
+        }
+        let mut order = vec![0_u32; starts.last().map_or(0, |count| *count as usize)];
+        for (at, node) in there() {
+            let place = &mut starts[node.parent as usize + 1];
+            order[*place as usize] = at;
+            *place += 1;
+        }
+        for ends in starts.windows(2) {
+            let siblings = &mut order[ends[0] as usize..ends[1] as usize];
+            // As most scans give them.
+            if !siblings.is_sorted_by_key(|at| self.name(*at)) {
+                siblings.sort_unstable_by_key(|at| self.name(*at));
+            }
+        }
+        (order, starts)
+    }
+
     /// All nodes that are still there, depth first, siblings by name.
     fn sorted_nodes(&mut self) -> Vec<Node> {
-        let mut order: Vec<u32> = (1..self.nodes.len() as u32)
-            .filter(|at| self.nodes[*at as usize].state != State::Removed)
-            .collect();
-        order.sort_unstable_by(|a, b| {
-            let parents = self.nodes[*a as usize].parent.cmp(&self.nodes[*b as usize].parent);
-            parents.then_with(|| self.name(*a).cmp(self.name(*b)))
-        });
-        let first_child =
-            |parent: u32| order.partition_point(|at| self.nodes[*at as usize].parent < parent) as u32;
+        let (order, starts) = self.children();
         let mut sorted = Vec::with_capacity(order.len() + 1);
         let root = self.nodes[0];
         sorted.push(Node { name: root.name, parent: 0, inode: root.inode, end: 0, name_len: 0 });
         // (old number, new number, next position in `order`)
-        let mut open = vec![(0_u32, 0_u32, first_child(0))];
+        let mut open = vec![(0_u32, 0_u32, starts[0])];
         while let Some((old, new, next)) = open.last_mut() {
-            let child =
-                order.get(*next as usize).copied().filter(|at| self.nodes[*at as usize].parent == *old);
-            let Some(child) = child else {
+            let siblings = &order[..starts[*old as usize + 1] as usize];
+            let Some(child) = siblings.get(*next as usize).copied() else {
                 sorted[*new as usize].end = sorted.len() as u32;
                 open.pop();
                 continue;
@@ -559,7 +623,7 @@ impl TreeBuilder {
                 name_len: node.name_len,
             });
             if self.inodes[node.inode as usize].kind == Kind::Directory {
-                open.push((child, number, first_child(child)));
+                open.push((child, number, starts[child as usize]));
             }
         }
         self.nodes = Vec::new();
@@ -586,6 +650,21 @@ impl TreeBuilder {
             nodes[at].inode = inode;
         }
         Ok((nodes, self))
+    }
+}
+
+impl NameHash {
+    /// The table looks at the first bits and at the last ones.
+    fn spread(self) -> u64 {
+        u64::from(self.0) << 32 | u64::from(self.0)
+    }
+}
+
+/// Parents and name of a path that [`TreeBuilder::normal_path`] made; nothing of the root's.
+fn split_name(path: &[u8]) -> Option<(&[u8], &[u8])> {
+    match path.iter().rposition(|byte| *byte == b'/') {
+        Some(at) => Some((&path[..at], &path[at + 1..])),
+        None => (!path.is_empty()).then_some((&[], path)),
     }
 }
 

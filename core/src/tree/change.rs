@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::builder::TreeBuilder;
-use super::{APPENDED, Appended, FileTree, GENERATED, InodeRecord, Kind, NONE, components};
+use super::{APPENDED, Appended, FileTree, GENERATED, InodeRecord, Kind, NONE};
 use crate::scan::{Attributes, DataRange};
 use crate::{Error, ErrorKind, Result, Timestamp};
 
@@ -68,7 +68,7 @@ impl FileTree {
         let mut builder = TreeBuilder::from_tree(self);
         for (path, change) in changes {
             if let Change::CopyOf(from) = &change {
-                let plain = builder.checked_attributes(&[], &plain(0o644, mtime))?;
+                let plain = builder.checked_attributes(&path, &plain(0o644, mtime))?;
                 let InodeRecord { size, content, data, source, kind, .. } = copied[from];
                 builder.put(&path, InodeRecord { size, content, data, source, kind, ..plain })?;
                 continue;
@@ -84,7 +84,6 @@ impl FileTree {
 }
 
 fn apply(builder: &mut TreeBuilder, path: &[u8], change: Change, mtime: Timestamp) -> Result<()> {
-    let names: Vec<&[u8]> = components(path).collect();
     match change {
         Change::Remove => builder.remove(path),
         Change::CopyOf(_) => {}
@@ -93,7 +92,7 @@ fn apply(builder: &mut TreeBuilder, path: &[u8], change: Change, mtime: Timestam
             let size = bytes.len() as u64;
             let content = builder.push_generated(bytes);
             let given =
-                attributes.as_ref().map(|given| builder.checked_attributes(&names, given)).transpose()?;
+                attributes.as_ref().map(|given| builder.checked_attributes(path, given)).transpose()?;
             let fresh = |record: InodeRecord| InodeRecord {
                 size,
                 content,
@@ -112,7 +111,7 @@ fn apply(builder: &mut TreeBuilder, path: &[u8], change: Change, mtime: Timestam
                 _ => {
                     let base = match given {
                         Some(given) => given,
-                        None => builder.checked_attributes(&names, &plain(0o644, mtime))?,
+                        None => builder.checked_attributes(path, &plain(0o644, mtime))?,
                     };
                     builder.put(path, fresh(base))?;
                 }
@@ -121,12 +120,12 @@ fn apply(builder: &mut TreeBuilder, path: &[u8], change: Change, mtime: Timestam
         Change::Symlink(target, attributes) => {
             let content = builder.push_text(&target)?;
             let attributes = Attributes { mode: 0o777, mtime, flags: 0, ..attributes };
-            let base = builder.checked_attributes(&names, &attributes)?;
+            let base = builder.checked_attributes(path, &attributes)?;
             builder.put(path, InodeRecord { content, kind: Kind::Symlink, ..base })?;
         }
         Change::Directory(attributes) => {
             if builder.inode_at(path).is_none_or(|standing| standing.kind != Kind::Directory) {
-                let base = builder.checked_attributes(&names, &Attributes { mtime, ..attributes })?;
+                let base = builder.checked_attributes(path, &Attributes { mtime, ..attributes })?;
                 builder.put(path, base)?;
             }
         }

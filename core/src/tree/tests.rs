@@ -204,6 +204,49 @@ fn paths_are_cleaned_and_it_is_told() {
 }
 
 #[test]
+fn entries_of_one_directory_come_together_however_their_paths_are_written() {
+    let written: [&[u8]; 9] =
+        [b"a/b/1", b"a/b/2", b"/a/b/3", b"a//b/4", b"a/./b/5", b"a/b/6/", b"a/b/./7", b"a/b/c/8", b"a/b/9"];
+    let (paths, codes) = taken(&written).unwrap();
+    let expected = [
+        "", "a", "a/b", "a/b/1", "a/b/2", "a/b/3", "a/b/4", "a/b/5", "a/b/6", "a/b/7", "a/b/9", "a/b/c",
+        "a/b/c/8",
+    ];
+    assert_eq!(paths, expected);
+    assert_eq!(codes, ["absolute-path", "dot-component", "dot-component"]);
+    for wrong in [&b"a/b/.."[..], b"a/b/x\0", &[&b"a/b/"[..], &[b'x'; 256]].concat()] {
+        let error = taken(&[b"a/b/1", wrong]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Source, "{error}");
+    }
+}
+
+#[test]
+fn a_directory_that_goes_away_between_two_of_its_entries_takes_the_first_with_it() {
+    let mut builder = TreeBuilder::new(Findings::default());
+    let layers: [&[(&[u8], bool)]; 2] = [
+        &[(b"a/b/1", false), (b"a/b/2", false)],
+        &[(b"a/b/3", false), (b"a/.wh.b", false), (b"a/b/4", false)],
+    ];
+    for layer in layers {
+        let entry = |(path, is_directory): &(&[u8], bool)| Entry {
+            path: path.to_vec(),
+            object: match is_directory {
+                true => EntryObject::Directory,
+                false => EntryObject::File { content: SourceContent(0), size: 0, data: None },
+            },
+            attributes: Attributes::default(),
+        };
+        let source = Given(layer.iter().map(entry).collect());
+        builder.add_source(Arc::new(source), Whiteouts::Oci).unwrap();
+    }
+    assert_eq!(paths(&builder.finish().unwrap().0), ["", "a", "a/b", "a/b/3", "a/b/4"]);
+    // A change removes what the one before has put something into.
+    let removed = [("a/b", Change::Remove), ("a/b/new", write(b"1")), ("a/c/new", write(b"2"))];
+    let tree = changed(tree(&["a/", "a/b/", "a/b/1", "a/c/"]), &removed);
+    assert_eq!(paths(&tree), ["", "a", "a/b", "a/b/new", "a/c", "a/c/new"]);
+}
+
+#[test]
 fn forty_links_in_a_row_are_followed_and_no_more() {
     let chain: Vec<String> =
         (0..41).map(|at| format!("l{at}->l{}", at + 1)).chain(["l41".to_owned()]).collect();

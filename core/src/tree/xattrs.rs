@@ -29,7 +29,7 @@ impl XattrSets {
     pub(super) fn intern(
         &mut self,
         given: &[(Vec<u8>, Vec<u8>)],
-        path: &[&[u8]],
+        path: &[u8],
         findings: &mut Findings,
     ) -> Result<u32> {
         let mut set: Vec<Xattr> = Vec::with_capacity(given.len());
@@ -38,12 +38,12 @@ impl XattrSets {
             if !PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !ACL_NAMES.contains(&&**name) {
                 let text =
                     format!("extended attribute {} is of no namespace that ext4 has: dropped", shown());
-                findings.record(Severity::Warning, "xattr-namespace", &path.join(&b'/'), text)?;
+                findings.record(Severity::Warning, "xattr-namespace", path, text)?;
                 continue;
             }
             if let Some(problem) = problem(name, value) {
                 let text = format!("extended attribute {} {problem}", shown());
-                return Err(Error::new(ErrorKind::Source, text).with_path(path.join(&b'/')));
+                return Err(Error::new(ErrorKind::Source, text).with_path(path));
             }
             set.push((name.as_slice().into(), value.as_slice().into()));
         }

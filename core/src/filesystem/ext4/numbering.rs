@@ -11,6 +11,8 @@ pub(super) struct Numbering {
     /// Members before each run of [`RUN`] words.
     before: Vec<u32>,
     count: u32,
+    /// The view has all inodes of the tree: each is its own rank.
+    is_whole: bool,
     root: u32,
     lost_found: Option<u32>,
 }
@@ -34,7 +36,14 @@ impl Numbering {
             before.push(count);
             count += run.iter().map(|word| word.count_ones()).sum::<u32>();
         }
-        let mut numbering = Self { members, before, count, root: 0, lost_found: None };
+        let mut numbering = Self {
+            members,
+            before,
+            count,
+            is_whole: count as usize == inode_count,
+            root: 0,
+            lost_found: None,
+        };
         numbering.root = numbering.rank(root);
         numbering.lost_found = lost_found.map(|inode| numbering.rank(inode));
         numbering
@@ -64,6 +73,9 @@ impl Numbering {
 
     /// The rank of an inode of the view.
     pub(super) fn rank(&self, inode: InodeId) -> u32 {
+        if self.is_whole {
+            return inode.index();
+        }
         let word = index(inode.index() / 64);
         let run = word / RUN;
         let whole: u32 = self.members[run * RUN..word].iter().map(|word| word.count_ones()).sum();
@@ -73,6 +85,9 @@ impl Numbering {
 
     /// The inode of a rank below [`Numbering::count`].
     pub(super) fn inode(&self, rank: u32) -> InodeId {
+        if self.is_whole {
+            return InodeId::from_index(rank);
+        }
         let run = self.before.partition_point(|before| *before <= rank).saturating_sub(1);
         let mut left = rank - self.before[run];
         let mut word = run * RUN;
@@ -147,11 +162,13 @@ mod tests {
 
     #[test]
     fn ranks_and_numbers_lead_back() {
-        let ids: Vec<u32> = (5..3000).step_by(7).collect();
-        for lost_found in [None, Some(5 + 7 * 3), Some(5 + 7 * 400)] {
-            let numbering = numbering(&ids, 5 + 7 * 60, lost_found);
+        // Some inodes of the tree, and all.
+        let (some, all) = ((5..3000).step_by(7).collect::<Vec<u32>>(), (0..3000).collect());
+        let lost_founds = [None, Some(5 + 7 * 3), Some(5 + 7 * 400)];
+        for (lost_found, ids) in lost_founds.iter().flat_map(|at| [(*at, &some), (*at, &all)]) {
+            let numbering = numbering(ids, 5 + 7 * 60, lost_found);
             let mut seen = Vec::new();
-            for (rank, id) in (0_u32..).zip(&ids) {
+            for (rank, id) in (0_u32..).zip(ids) {
                 assert_eq!(numbering.rank(InodeId::from_index(*id)), rank);
                 assert_eq!(numbering.inode(rank), InodeId::from_index(*id));
                 let number = numbering.number(rank);

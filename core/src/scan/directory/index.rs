@@ -73,27 +73,36 @@ impl Index {
         Ok(SourceContent(u64::from(self.generation) << 32 | u64::from(number)))
     }
 
-    /// Path and fingerprint of a file of this scan.
-    pub(super) fn file(&self, content: SourceContent) -> Option<(Vec<u8>, u64)> {
+    /// Path below `base`, which ends in a slash, and fingerprint of a file of this scan.
+    pub(super) fn file(&self, content: SourceContent, base: &[u8]) -> Option<(Vec<u8>, u64)> {
         let number = content.0 & u64::from(u32::MAX);
         if content.0 >> 32 != u64::from(self.generation) {
             return None;
         }
         let record = self.files.get(usize::try_from(number).ok()?)?;
-        Some((self.path(record.place), record.fingerprint))
+        Some((self.path(record.place, base), record.fingerprint))
     }
 
-    /// The path of a place below the root, without a leading slash.
-    pub(super) fn path(&self, place: Place) -> Vec<u8> {
-        let mut names = vec![self.name(place)];
-        let mut at = place.directory;
-        while at != 0 {
-            let Some(place) = self.directories.get(at as usize) else { break };
-            names.push(self.name(*place));
-            at = place.directory;
+    /// The path of a place: `base`, and what is below the root without a leading slash.
+    pub(super) fn path(&self, place: Place, base: &[u8]) -> Vec<u8> {
+        let upwards = || {
+            let above = |below: &Place| match below.directory {
+                0 => None,
+                directory => self.directories.get(directory as usize).copied(),
+            };
+            std::iter::successors(Some(place), above).map(|place| self.name(place))
+        };
+        let below = upwards().map(|name| name.len() + 1).sum::<usize>().saturating_sub(1);
+        let mut path = Vec::with_capacity(base.len() + below);
+        path.extend_from_slice(base);
+        path.resize(base.len() + below, b'/');
+        let mut end = path.len();
+        for name in upwards() {
+            let start = end.saturating_sub(name.len());
+            path[start..end].copy_from_slice(name);
+            end = start.saturating_sub(1);
         }
-        names.reverse();
-        names.join(&b'/')
+        path
     }
 
     /// 64 bits that change when the file is another one or was written to.

@@ -17,8 +17,9 @@ mod names;
 mod opener;
 mod walk;
 
+use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -173,14 +174,15 @@ impl ScanSource for DirectorySource {
         if content == EMPTY {
             return Ok(Arc::new(BytesReader(Arc::default())));
         }
-        let (below, fingerprint) = self.read_index().file(content).ok_or_else(|| {
+        let (path, fingerprint) = self.read_index().file(content, &self.base).ok_or_else(|| {
             Error::new(ErrorKind::Internal, "the content is not of this directory's last scan")
         })?;
-        let path = self.host_path(&below);
+        let path = PathBuf::from(OsString::from_vec(path));
+        let below = path.as_os_str().as_bytes().get(self.base.len()..).unwrap_or(&[]);
         let host = Host { files: &self.files, path: &path };
         let descriptor = self
             .opener
-            .open(&host, self.root.as_fd(), &below, Access::File)
+            .open(&host, self.root.as_fd(), below, Access::File)
             .map_err(|error| host.failed("cannot open the file that was scanned", error))?;
         let stat =
             host.stat(descriptor.as_fd()).map_err(|error| host.failed("cannot examine the file", error))?;

@@ -218,7 +218,7 @@ impl<'a> Walk<'a> {
         if stat.names > 1
             && let Some(first) = self.linked.get(&stat.identity)
         {
-            let target = self.source.read_index().path(*first);
+            let target = self.source.read_index().path(*first, &[]);
             return self.emit(EntryObject::HardLink(target), attributes);
         }
         let is_file = matches!(other, Other::File(_));

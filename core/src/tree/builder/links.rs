@@ -1,4 +1,4 @@
-use super::{Kind, State, TreeBuilder, directory_record};
+use super::{Key, Kind, State, TreeBuilder, directory_record, split_name};
 use crate::tree::finding::Severity;
 use crate::tree::{InodeRecord, components, text_of};
 use crate::{Error, ErrorKind, Result};
@@ -8,14 +8,13 @@ impl TreeBuilder {
     /// gives with a hard link are not looked at: those of the target count.
     pub(super) fn add_link(
         &mut self,
-        directory: u32,
-        name: &[u8],
+        key: Key<'_>,
         standing: Option<u32>,
         target: &[u8],
         path: &[u8],
     ) -> Result<()> {
-        let components = self.normal_path(target)?;
-        let found = self.find_path(&components);
+        let target = self.normal_path(target)?;
+        let found = self.find_path(&target);
         if found.is_some() && found == standing {
             let text = "a hard link to itself";
             return self.findings.record(Severity::Normalised, "self-link", path, text);
@@ -26,13 +25,13 @@ impl TreeBuilder {
                 _ => inode,
             },
             None => {
-                let content = self.push_text(&components.join(&b'/'))?;
+                let content = self.push_text(&target)?;
                 self.push_inode(InodeRecord { kind: Kind::PendingLink, content, ..directory_record() })
             }
         };
         let at = match standing {
             None => {
-                self.push_node(directory, name, inode, State::Given)?;
+                self.push_node(key, inode, State::Given)?;
                 self.nodes.len() as u32 - 1
             }
             Some(at) if self.inodes[self.nodes[at as usize].inode as usize].kind == Kind::Directory => {
@@ -75,8 +74,7 @@ impl TreeBuilder {
                 self.inodes[inode as usize].links = start.wrapping_add(1);
                 chain.push(here);
                 let target = text_of(&self.text, &self.inodes[inode as usize]);
-                let names: Vec<&[u8]> = components(target).collect();
-                here = self.find_path(&names).ok_or_else(|| {
+                here = self.find_path(target).ok_or_else(|| {
                     let shown = crate::error::EscapePath::escape_ascii_path(target);
                     let text = format!("hard link to {shown}, which the scan does not have");
                     Error::new(ErrorKind::Source, text).with_path(self.path(start))
@@ -105,11 +103,11 @@ impl TreeBuilder {
         if name.is_empty() {
             return Err(Error::new(ErrorKind::Source, "a whiteout that names nothing").with_path(path));
         }
-        let names = self.normal_path(path)?;
-        let Some((_, parents)) = names.split_last() else { return Ok(()) };
+        let clean = self.normal_path(path)?;
+        let Some((parents, _)) = split_name(&clean) else { return Ok(()) };
         let Some(directory) = self.find_path(parents) else { return Ok(()) };
         if name != b".wh..opq" {
-            if let Some(at) = self.find(directory, name) {
+            if let Some(at) = self.find(self.key(directory, name)) {
                 self.remove_node(at);
             }
         } else if directory == 0 {
