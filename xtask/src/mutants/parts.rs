@@ -135,7 +135,7 @@ pub(crate) const PARTS: &[Part] = &[
             module("formats/ovf/src/tar.rs"),
             functions(
                 "core/src/pipeline/piece.rs",
-                &["tree_digest", "SerialDigest::zeros_to", "SerialDigest::end_at", "hash_zeros"],
+                &["tree_digest", "SerialDigest::zeros_to", "SerialDigest::end_at", "for_zeros"],
             ),
             functions("core/src/scan/tar/header.rs", &["checksum_holds", "number"]),
             functions("formats/vhd/src/encode.rs", &["put_checksum"]),
