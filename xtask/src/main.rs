@@ -1,5 +1,5 @@
-//! Developer tasks: `cargo xtask setup`, `tree`, `virtualbox`, `clients`, `arrows`, `boots`, `compare`, `curve`, `fuzz`, `mutants`,
-//! `reliability`, `test`.
+//! Developer tasks: `cargo xtask setup`, `tree`, `virtualbox`, `clients`, `arrows`, `boots`, `compare`, `shares`, `curve`, `fuzz`,
+//! `mutants`, `reliability`, `test`.
 //!
 //! Nothing here depends on the rest of the workspace, so that a task starts within seconds on a fresh clone.
 
@@ -33,6 +33,8 @@ Usage: cargo xtask TASK
   arrows           check which crate may depend on which
   compare [--tree debian|small-files|DIRECTORY]… [--runs N] [--only JOB]…
                    time tree to finished image, ours beside others and the limit, and write tables and plots
+  shares [--tree TREE]… [--runs N] [--only JOB]…
+                   who has the processor in ours of compare: codec, kernel, hashes, the rest; needs perf
   curve [--tree TREE]… [--runs N] [--only CODEC]…
                    time every level of every codec on the Debian tree, and write a table and a plot
   fuzz [TARGET]… [--minutes N] [--fresh] [--minimise]
@@ -83,6 +85,7 @@ fn run(arguments: &[&str]) -> Result<bool> {
         ["clients"] => println!("{}", made::CLIENTS.make(&workspace)?.display()),
         ["arrows"] => arrows::check(&workspace)?,
         ["compare", options @ ..] => return compare::run(&workspace, options),
+        ["shares", options @ ..] => compare::shares::run(&workspace, options)?,
         ["curve", options @ ..] => curve::run(&workspace, options)?,
         ["fuzz", options @ ..] => return fuzz::run(&workspace, options),
         ["mutants", options @ ..] => return mutants::run(&workspace, options),

@@ -7,7 +7,6 @@ use sha2::{Digest, Sha256};
 
 use crate::bytes::{len, len64};
 use crate::container::HostFile;
-use crate::escape::digest;
 use crate::finding::Findings;
 use crate::report::{ImageReport, OutputRecord};
 
@@ -22,6 +21,13 @@ pub(crate) fn check(report: &ImageReport, path: &Path, findings: &mut Findings) 
 }
 
 fn check_file(output: &OutputRecord, file: &HostFile, findings: &mut Findings) -> Result<()> {
+    if output.tree_digest.as_deref().is_some_and(|digest| !digest.starts_with(BLAKE3)) {
+        let text = format!(
+            "the tree digest of {} is not one of BLAKE3: the report is of an earlier version",
+            output.path
+        );
+        return Err(Error::new(ErrorKind::Unsupported, text).with_field("outputs"));
+    }
     if file.size() != output.length {
         let found = format!("{} bytes", file.size());
         findings.add("output", "file", None, format!("{} bytes", output.length), found);
@@ -43,30 +49,22 @@ fn check_file(output: &OutputRecord, file: &HostFile, findings: &mut Findings) -
         }
         at = at.saturating_add(len64(part));
     }
-    let mut compare = |what: &str, wanted: &str, digits: &str, found: &[u8]| {
-        if digest(digits).as_ref().map(|wanted| &wanted[..]) != Some(found) {
-            let digits: String = found.iter().map(|byte| format!("{byte:02x}")).collect();
-            findings.add("output", "file", None, format!("{what} {wanted}"), format!("{what} {digits}"));
+    let mut compare = |what: &str, wanted: &str, found: String| {
+        if wanted != found {
+            findings.add("output", "file", None, format!("{what} {wanted}"), format!("{what} {found}"));
         }
     };
     if let Some(wanted) = &output.tree_digest {
-        compare(
-            "tree digest",
-            wanted,
-            digits_of_tree(wanted).unwrap_or_default(),
-            tree.finalize().as_bytes(),
-        );
+        compare("tree digest", wanted, format!("{BLAKE3}{}", tree.finalize().to_hex()));
     }
     if let Some(wanted) = &output.sha256 {
-        compare("sha256", wanted, wanted, &whole.finalize());
+        let digits = whole.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        compare("sha256", &wanted.to_ascii_lowercase(), digits);
     }
     Ok(())
 }
 
-/// The hexadecimal digits of a tree digest; none of one that is made otherwise than by BLAKE3.
-pub(crate) fn digits_of_tree(digest: &str) -> Option<&str> {
-    digest.strip_prefix("blake3:")
-}
-
+/// What stands before the digits of a tree digest.
+const BLAKE3: &str = "blake3:";
 /// Pieces of the tree digest.
 const PIECE: usize = 1 << 20;

@@ -330,7 +330,7 @@ impl SerialDigest {
 
 /// BLAKE3 over the BLAKE3s of an output's consecutive pieces; `digests` are those that are not holes, sorted.
 ///
-/// Not BLAKE3 of the whole: its inner nodes depend on where they stand, so that each hole had to be hashed.
+/// Not BLAKE3 of the whole: its chunks are hashed with their numbers, so that each hole would have to be hashed.
 pub(super) fn tree_digest(len: u64, digests: &[(u64, blake3::Hash)]) -> blake3::Hash {
     let zeros = |len: u64| {
         let mut hasher = blake3::Hasher::new();

@@ -221,29 +221,33 @@ fn entries_of_one_directory_come_together_however_their_paths_are_written() {
 }
 
 #[test]
-fn a_directory_that_goes_away_between_two_of_its_entries_takes_the_first_with_it() {
-    let mut builder = TreeBuilder::new(Findings::default());
-    let layers: [&[(&[u8], bool)]; 2] = [
-        &[(b"a/b/1", false), (b"a/b/2", false)],
-        &[(b"a/b/3", false), (b"a/.wh.b", false), (b"a/b/4", false)],
-    ];
-    for layer in layers {
-        let entry = |(path, is_directory): &(&[u8], bool)| Entry {
-            path: path.to_vec(),
-            object: match is_directory {
-                true => EntryObject::Directory,
-                false => EntryObject::File { content: SourceContent(0), size: 0, data: None },
-            },
-            attributes: Attributes::default(),
-        };
-        let source = Given(layer.iter().map(entry).collect());
-        builder.add_source(Arc::new(source), Whiteouts::Oci).unwrap();
+fn what_looks_like_a_name_in_the_last_directory_is_checked_as_any_other() {
+    let refused = |paths: &[&[u8]]| taken(paths).unwrap_err();
+    for paths in [[&b"a/1"[..], b"a/"], [b"a/1", b"a/."]] {
+        let error = refused(&paths);
+        assert!(error.to_string().contains("a directory with entries and as something else"), "{error}");
     }
-    assert_eq!(paths(&builder.finish().unwrap().0), ["", "a", "a/b", "a/b/3", "a/b/4"]);
-    // A change removes what the one before has put something into.
-    let removed = [("a/b", Change::Remove), ("a/b/new", write(b"1")), ("a/c/new", write(b"2"))];
-    let tree = changed(tree(&["a/", "a/b/", "a/b/1", "a/c/"]), &removed);
-    assert_eq!(paths(&tree), ["", "a", "a/b", "a/b/new", "a/c", "a/c/new"]);
+    let directory = &[&[b'd'; 255][..]; 256].join(&b'/')[..65_500];
+    let within = |name: &[u8]| [directory, b"/", name].concat();
+    assert!(taken(&[&within(b"1"), &within(&[b'n'; 35])]).is_ok());
+    let error = refused(&[&within(b"1"), &within(&[b'n'; 36])]);
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{error}");
+}
+
+#[test]
+fn what_was_removed_with_all_below_it_takes_in_no_more() {
+    let mut builder = TreeBuilder::from_tree(tree(&["a/", "a/b/", "a/b/1"]));
+    let put = |builder: &mut TreeBuilder, path: &str| {
+        let record = builder.checked_attributes(path.as_bytes(), &Attributes::default()).unwrap();
+        builder.put(path.as_bytes(), InodeRecord { kind: Kind::Fifo, ..record }).unwrap();
+    };
+    put(&mut builder, "a/b/2");
+    builder.remove(b"a/b");
+    put(&mut builder, "a/b/3");
+    put(&mut builder, "a/b/c/4");
+    builder.remove(b"a/b");
+    put(&mut builder, "a/b/c/5");
+    assert_eq!(paths(&builder.finish().unwrap().0), ["", "a", "a/b", "a/b/c", "a/b/c/5"]);
 }
 
 #[test]

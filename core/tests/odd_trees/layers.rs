@@ -39,6 +39,19 @@ fn lower() -> Memory {
 }
 
 #[test]
+fn a_directory_into_which_its_own_layer_put_something_is_nothing_else_in_it() {
+    let below = base().dir("etc").dir("etc/d").file("etc/d/x");
+    // As the last directory of the layer below, and as another one.
+    for below in [below.clone(), below.file("f")] {
+        let own = || base().file("etc/d/y");
+        for upper in [own().file("etc/d"), own().file("a").link("etc/d", "a")] {
+            let error = layered(&[(below.clone(), Whiteouts::Plain), (upper, Whiteouts::Plain)]).unwrap_err();
+            assert!(error.to_string().contains("as a directory with entries and as"), "{error}");
+        }
+    }
+}
+
+#[test]
 fn later_layers_lie_over_earlier_ones() {
     let upper = base().file("etc/./a").dir("f").file("f/n").file("etc/d");
     let lines = layered(&[(lower(), Whiteouts::Plain), (upper, Whiteouts::Plain)]).unwrap();

@@ -128,7 +128,7 @@ impl<'a> Bench<'a> {
 
     /// The tree as an archive whose times are whole seconds.
     fn whole_seconds(&self) -> PathBuf {
-        self.stage.directory.with_extension("tar")
+        self.stage.directory.with_extension("whole-seconds.tar")
     }
 
     /// One run of a peer, unless it has failed, or has been shown often enough.

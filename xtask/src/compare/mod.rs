@@ -10,6 +10,7 @@ mod options;
 mod pairs;
 mod plot;
 mod row;
+pub(crate) mod shares;
 mod table;
 mod tools;
 mod trees;

@@ -155,14 +155,16 @@ pub(crate) const PARTS: &[Part] = &[
             module("core/src/boot/uefi/names.rs"),
             functions(
                 "core/src/tree/builder.rs",
+                &["TreeBuilder::put", "TreeBuilder::replace", "TreeBuilder::renew", "TreeBuilder::remove"],
+            ),
+            functions(
+                "core/src/tree/builder/names.rs",
                 &[
-                    "TreeBuilder::put",
+                    "TreeBuilder::parent",
                     "TreeBuilder::directory",
-                    "TreeBuilder::replace",
-                    "TreeBuilder::renew",
-                    "TreeBuilder::remove",
                     "TreeBuilder::find_path",
                     "TreeBuilder::find",
+                    "split_name",
                 ],
             ),
             functions("core/src/tree/mod.rs", &["FileTree::lookup", "FileTree::resolve", "components"]),

@@ -83,8 +83,17 @@ pub(crate) fn changed(text: &str, mutant: &Mutant) -> Result<String> {
 fn body_of(text: &str, mutant: &Mutant) -> Result<Range<usize>> {
     let Range { start, end } = range_of(text, mutant.whole)?;
     let whole = text.get(start..end).unwrap_or_default();
-    // No signature here has a brace.
-    let brace = whole.find('{').with_context(|| format!("{} has no body", mutant.function))?;
+    // A parameter may be a pattern with braces of its own.
+    let mut depth = 0_usize;
+    let brace = whole.char_indices().find(|(_, letter)| {
+        match letter {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        *letter == '{' && depth == 0
+    });
+    let (brace, _) = brace.with_context(|| format!("{} has no body", mutant.function))?;
     ensure!(whole.ends_with('}'), "{} does not end with a brace", mutant.function);
     Ok(start + brace..end)
 }
@@ -158,6 +167,16 @@ fn g() -> bool { match crate::chosen_mutant() {\n9 => {\n    false\n}\n_ => {\n 
     fn one_change_alone_leaves_the_rest_as_it_is() {
         assert_eq!(changed(TEXT, &plus("-")).unwrap(), TEXT.replace('+', "-"));
         assert_eq!(weave(TEXT, &[]).unwrap().text, TEXT);
+    }
+
+    #[test]
+    fn a_pattern_with_braces_is_no_body() {
+        let text = TEXT.replace("(a: u32)", "(P { a }: P)");
+        let woven = weave(&text, &[(7, &plus("-"))]).unwrap().text;
+        assert!(
+            woven.contains("fn f(P { a }: P) -> u32 { match crate::chosen_mutant() {\n7 => {\n"),
+            "{woven}"
+        );
     }
 
     #[test]

@@ -73,7 +73,7 @@ impl Index {
         Ok(SourceContent(u64::from(self.generation) << 32 | u64::from(number)))
     }
 
-    /// Path below `base`, which ends in a slash, and fingerprint of a file of this scan.
+    /// Path and fingerprint of a file of this scan: `base`, which ends in a slash or is empty, and what is below the root.
     pub(super) fn file(&self, content: SourceContent, base: &[u8]) -> Option<(Vec<u8>, u64)> {
         let number = content.0 & u64::from(u32::MAX);
         if content.0 >> 32 != u64::from(self.generation) {

@@ -1,6 +1,9 @@
-use super::{Key, Kind, State, TreeBuilder, directory_record, split_name};
+//! Hard links, and the whiteouts of layers.
+
+use super::names::{Key, split_name};
+use super::{State, TreeBuilder, directory_record};
 use crate::tree::finding::Severity;
-use crate::tree::{InodeRecord, components, text_of};
+use crate::tree::{InodeRecord, Kind, components, text_of};
 use crate::{Error, ErrorKind, Result};
 
 impl TreeBuilder {

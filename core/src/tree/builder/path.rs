@@ -1,6 +1,9 @@
+//! Paths of a scan, cleaned and checked.
+
 use std::borrow::Cow;
 
-use super::{LastParent, TreeBuilder};
+use super::TreeBuilder;
+use super::names::LastParent;
 use crate::tree::components;
 use crate::tree::finding::Severity;
 use crate::{Error, ErrorKind, Result};
