@@ -3,12 +3,12 @@
 use diskwright_benches::{Corpus, Scenario};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
-    scenario(Corpus::Noise, "ff0c900e9d51eafa937bc343219a8263b90c95de7dc66d84c150811621d52d82"),
-    scenario(Corpus::Words, "2aa1789e463fa5f13a5fe03ee7de626fb8e95e80baf20874363ed7032ae15c91"),
-    scenario(Corpus::Programs, "f730edcd9ed867159530e8d0ac95ef80c65a04d97c1ad2284554aa0bd0d49ef2"),
-    scenario(Corpus::Sparse, "51300efb23e2d2d9eefe0c690fa7d755919a61366e92ae2563947e87e6366c02"),
-    scenario(Corpus::ManySmall, "11c34a7d30edb309751a54070325483f597308215da2f1bf507b466c4c8fd6ed"),
-    scenario(Corpus::Huge, "2d17757c1eef2f3f5e169187487e4462ab3959b5795149a66e79b450b1d89053"),
+    scenario(Corpus::Noise, "blake3:7c9403e1b5da9b6f5371a90bd4be3821a0ad96141819595fec9f409ad32d93b2"),
+    scenario(Corpus::Words, "blake3:1f0ee006fc11c694b85790ddae2a2fdce824093a1e3e117e4e45dbb4d2e75716"),
+    scenario(Corpus::Programs, "blake3:8626e4b1a0278777de4e41ea5e0deea2e3225c2804b7d5531196565ceae4787a"),
+    scenario(Corpus::Sparse, "blake3:7f71f6fd82a539a1810a7f9ac53a1e8f5df7fb6da007310e1cedaf4ea547cbc1"),
+    scenario(Corpus::ManySmall, "blake3:7f657e56fdc74b6de0dda5e38560d7a159cffb418d3552cf814b84122a5cdcf9"),
+    scenario(Corpus::Huge, "blake3:045e3b525160742b1f936d4c005a0aabe365a7823ee57dfd93c374690a3d3d8f"),
 ];
 
 const fn scenario(corpus: Corpus, digest: &'static str) -> Scenario {
