@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::workspace::Workspace;
@@ -176,6 +176,9 @@ fn features(workspace: &Workspace) -> Result<Counts> {
 
 /// Where the disk is too small for the images of the end-to-end tests, what was built for the tests before them goes: they need
 /// none of it.
+///
+/// # Errors
+/// Where it is too small even then: the tests would fail in many ways, of which none tells why.
 fn make_room(workspace: &Workspace) -> Result<()> {
     let free = free(workspace)?;
     println!("{} MiB free", free >> 20);
@@ -183,6 +186,12 @@ fn make_room(workspace: &Workspace) -> Result<()> {
         command::run(&mut workspace.cargo(&["clean", "--profile", "dev"]))?;
         println!("{} MiB free", self::free(workspace)? >> 20);
     }
+    ensure_room(self::free(workspace)?)
+}
+
+fn ensure_room(free: u64) -> Result<()> {
+    let (free, least) = (free >> 20, LEAST >> 20);
+    ensure!(free >= least, "the end-to-end tests need {least} MiB on the disk, and {free} are free");
     Ok(())
 }
 
@@ -229,10 +238,19 @@ fn advisories(workspace: &Workspace) -> Result<Counts> {
 /// Bytes that the end-to-end tests have on the disk at their peak, with what is built for them, and as much again in reserve: the
 /// largest by itself is an appliance of 9 GiB.
 const END_TO_END: u64 = 32 << 30;
+/// Their peak as it was measured, 12.4 GB.
+const LEAST: u64 = 12 << 30;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_disk_that_is_too_small_is_told_with_what_is_needed() {
+        assert!(ensure_room(LEAST).is_ok());
+        let error = ensure_room(LEAST - 1).unwrap_err().to_string();
+        assert_eq!(error, "the end-to-end tests need 12288 MiB on the disk, and 12287 are free");
+    }
 
     #[test]
     fn counts_are_read_from_the_harness() {
