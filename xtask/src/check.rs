@@ -180,13 +180,14 @@ fn features(workspace: &Workspace) -> Result<Counts> {
 /// # Errors
 /// Where it is too small even then: the tests would fail in many ways, of which none tells why.
 fn make_room(workspace: &Workspace) -> Result<()> {
-    let free = free(workspace)?;
+    let mut free = free(workspace)?;
     println!("{} MiB free", free >> 20);
     if free < END_TO_END {
         command::run(&mut workspace.cargo(&["clean", "--profile", "dev"]))?;
-        println!("{} MiB free", self::free(workspace)? >> 20);
+        free = self::free(workspace)?;
+        println!("{} MiB free", free >> 20);
     }
-    ensure_room(self::free(workspace)?)
+    ensure_room(free)
 }
 
 fn ensure_room(free: u64) -> Result<()> {

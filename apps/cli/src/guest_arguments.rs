@@ -134,31 +134,30 @@ fn nic(text: &str) -> Result<NicRequest, Failure> {
     for part in text.split(',') {
         let wrong = |what: &str| Failure::Usage(format!("--nic: {part:?} {what}"));
         let (key, value) = part.split_once('=').ok_or_else(|| wrong("is not of the form KEY=VALUE"))?;
-        let list = match key {
-            "name" | "method" => {
-                let is_again = if key == "name" {
-                    nic.name.replace(value.to_owned()).is_some()
-                } else {
-                    let method = NicMethod::from_str(value);
-                    nic.method.replace(method.map_err(|_| wrong("is none of dhcp, static, none"))?).is_some()
-                };
-                if is_again {
-                    return Err(wrong("says again what was said before"));
-                }
-                continue;
+        let push = |list: &mut Option<Vec<String>>| {
+            list.get_or_insert_default().push(value.to_owned());
+            false
+        };
+        let is_again = match key {
+            "name" => nic.name.replace(value.to_owned()).is_some(),
+            "method" => {
+                let method = NicMethod::from_str(value);
+                nic.method.replace(method.map_err(|_| wrong("is none of dhcp, static, none"))?).is_some()
             }
             "route" => {
                 let (to, via) = value.split_once('@').ok_or_else(|| wrong("is not NETWORK@GATEWAY"))?;
                 let route = RouteRequest { to: to.to_owned(), via: via.to_owned() };
                 nic.routes.get_or_insert_default().push(route);
-                continue;
+                false
             }
-            "address" => &mut nic.addresses,
-            "gateway" => &mut nic.gateways,
-            "dns" => &mut nic.dns,
+            "address" => push(&mut nic.addresses),
+            "gateway" => push(&mut nic.gateways),
+            "dns" => push(&mut nic.dns),
             _ => return Err(wrong("has none of the keys name, method, address, gateway, dns, route")),
         };
-        list.get_or_insert_default().push(value.to_owned());
+        if is_again {
+            return Err(wrong("says again what was said before"));
+        }
     }
     Ok(nic)
 }

@@ -63,7 +63,7 @@ pub(crate) fn unhex(digits: &str) -> Option<Vec<u8>> {
     rest.is_empty().then(|| pairs.iter().map(byte).collect()).flatten()
 }
 
-/// A SHA-256 or BLAKE3 of 64 hexadecimal digits.
+/// A SHA-256 of 64 hexadecimal digits.
 pub(crate) fn digest(digits: &str) -> Option<[u8; 32]> {
     unhex(digits)?.try_into().ok()
 }

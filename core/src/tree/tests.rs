@@ -196,6 +196,7 @@ fn paths_are_taken_up_to_their_limits_and_refused_past_them() {
 fn paths_are_cleaned_and_it_is_told() {
     let (found, codes) = taken(&[b"/a", b"//b//c", b"./d", b"././e"]).unwrap();
     assert_eq!((found, codes), (paths(&tree(&["a", "b/c", "d", "e"])), vec!["absolute-path"]));
+    assert_eq!(taken(&[b"/a"]).unwrap(), (paths(&tree(&["a"])), vec!["absolute-path"]));
     let (found, codes) = taken(&[b"a/./b"]).unwrap();
     assert_eq!((found, codes), (paths(&tree(&["a/b"])), vec!["dot-component"]));
     for path in [&b"a/../b"[..], b"..", b"a/..", b"a\0b"] {

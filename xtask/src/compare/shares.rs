@@ -62,7 +62,7 @@ struct Shares {
 }
 
 impl Shares {
-    /// Counts what `perf script` says; `code` gives the bytes of a file.
+    /// Counts what `perf script` says; `code` gives the bytes of a file, none of what is no file.
     fn add(&mut self, said: &str, code: &mut dyn FnMut(&str) -> Vec<u8>) {
         let mut mappings: Vec<Mapping> = Vec::new();
         let mut files: HashMap<String, Vec<u8>> = HashMap::new();
@@ -72,8 +72,8 @@ impl Shares {
                 continue;
             }
             let Some(sample) = Sample::of(line) else { continue };
-            let mapping = mappings.iter().rev().find(|mapping| mapping.has(&sample));
             let mut comes_from_the_kernel = || {
+                let mapping = mappings.iter().rev().find(|mapping| mapping.has(&sample));
                 let Some(mapping) = mapping else { return false };
                 let bytes = files.entry(mapping.file.clone()).or_insert_with(|| code(&mapping.file));
                 let at = (sample.address - mapping.start + mapping.offset) as usize;
@@ -119,7 +119,7 @@ impl Mapping {
             process: process.trim().to_owned(),
             start: number(start)?,
             len: number(len)?,
-            offset: number(offset).unwrap_or(0),
+            offset: number(offset)?,
             file: file.split_once(' ')?.1.to_owned(),
         })
     }

@@ -96,7 +96,7 @@ fn ensure_green(trial: &Trial, run: &mut dyn FnMut(&Trial, With) -> Result<End>)
 /// Seconds of the processor for one test program with the tests of a few modules. Without a mutant, a third is enough.
 const SHORT_TESTS: u32 = 12;
 /// As much for all others.
-const LONG_TESTS: u32 = 180;
+const LONG_TESTS: u32 = 120;
 
 #[cfg(test)]
 mod tests {

@@ -46,8 +46,9 @@ impl<'a> OptionRules<'a> {
         Self { root, swap, root_volume: None, known, roots, swaps, renamed, appended }
     }
 
-    /// The same where these, which are known, name the root file system and swap space, too. What another volume is called is no name for
-    /// them, though it is true on the new disk: partitions get other numbers, and so other PARTUUIDs, on an MBR disk.
+    /// The same where these, which are known, name the root file system and swap space, too. What another volume is called
+    /// is no name for them, though it is true on the new disk: partitions get other numbers, and so other PARTUUIDs, on an MBR
+    /// disk.
     pub(super) fn with_names(mut self, roots: &[String], swaps: &[String]) -> Self {
         for (known, names) in [(&mut self.roots, roots), (&mut self.swaps, swaps)] {
             known.extend(names.iter().map(|spec| normal_spec(spec)));

@@ -41,9 +41,7 @@ fn volumes_of_a_tree_get_less_room_on_a_small_disk_and_one_root_partition_on_a_s
 
 /// A tree with `/home`, laid out as a profile asks, without a boot loader.
 fn laid_out(json: &str) -> crate::Result<Composition> {
-    let fstab = "/dev/sda2 / ext4 defaults 0 1
-/dev/sda1 none swap sw 0 0
-";
+    let fstab = "/dev/sda2 / ext4 defaults 0 1\n/dev/sda1 none swap sw 0 0\n";
     laid_out_of(fstab, json, Profile::default())
 }
 

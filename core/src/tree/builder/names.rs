@@ -49,6 +49,7 @@ impl TreeBuilder {
         Ok(node)
     }
 
+    /// The same, looked up name by name.
     fn directory(&mut self, parents: &[u8], path: &[u8]) -> Result<u32> {
         let mut at = 0;
         for name in components(parents) {
