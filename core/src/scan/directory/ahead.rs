@@ -236,13 +236,13 @@ impl Helpers {
 /// Examines what it is asked to until nobody asks any more.
 pub(super) fn help(source: &DirectorySource, started: i64, errands: &Receiver<Errand>, common: &Arc<Common>) {
     let mut examiner = Examiner::new(source, started);
-    for Errand { directory, device, base, names, range, is_taken, answer } in errands {
+    for Errand { directory, device, base: mut path, names, range, is_taken, answer } in errands {
         if is_taken.swap(true, Ordering::Relaxed) {
             continue;
         }
-        let directory = OpenNames { directory: &directory, device, base: &base, names: &names, common };
+        let directory = OpenNames { directory: &directory, device, start: path.len(), names: &names, common };
         let budget = &mut Budget { names: NAMES, levels: LEVELS, bytes: BYTES };
-        let seen = range.map(|number| directory.see(number, &mut examiner, budget)).collect();
+        let seen = range.map(|number| directory.see(number, &mut path, &mut examiner, budget)).collect();
         // A walk that was broken off does not listen.
         let _ = answer.send(seen);
     }
@@ -252,20 +252,28 @@ pub(super) fn help(source: &DirectorySource, started: i64, errands: &Receiver<Er
 struct OpenNames<'a> {
     directory: &'a OwnedFd,
     device: u64,
-    /// Its path on this host, with a slash at its end.
-    base: &'a [u8],
+    /// Length of its path on this host, with a slash at its end.
+    start: usize,
     names: &'a Names,
     common: &'a Arc<Common>,
 }
 
 impl OpenNames<'_> {
-    /// What is there to know of the name `number`: a directory is entered, and so are those in it, until `budget` is spent.
-    fn see(&self, number: usize, examiner: &mut Examiner<'_>, budget: &mut Budget) -> Result<Seen> {
+    /// What is there to know of the name `number`: a directory is entered, and so are those in it, until `budget` is spent. `path`
+    /// begins with that of this directory.
+    fn see(
+        &self,
+        number: usize,
+        path: &mut Vec<u8>,
+        examiner: &mut Examiner<'_>,
+        budget: &mut Budget,
+    ) -> Result<Seen> {
         if budget.bytes == 0 || self.common.has_ended.load(Ordering::Relaxed) {
             return Ok(Seen::Unseen);
         }
-        let path = [self.base, self.names.at(number).unwrap_or(&[])].concat();
-        let examined = match examiner.examine(self.named(&path)) {
+        path.truncate(self.start);
+        path.extend_from_slice(self.names.at(number).unwrap_or(&[]));
+        let examined = match examiner.examine(self.named(path)) {
             // The walk has descriptors of its own.
             Err(error) if is_out_of_descriptors(&error) => return Ok(Seen::Unseen),
             examined => examined?,
@@ -285,20 +293,21 @@ impl OpenNames<'_> {
     /// Enters the directory at `path` and sees its names; `None` for one that the walk has to enter itself.
     fn enter(
         &self,
-        mut path: Vec<u8>,
+        path: &mut Vec<u8>,
         stat: &Stat,
         examiner: &mut Examiner<'_>,
         budget: &mut Budget,
     ) -> Result<Option<Entered>> {
-        let (attributes, Some(descriptor)) = examiner.open_directory(self.named(&path), stat, false)? else {
+        let (attributes, Some(descriptor)) = examiner.open_directory(self.named(path), stat, false)? else {
             return Ok(None);
         };
-        let mut entered = examiner.enter(&path, *stat, attributes, descriptor)?;
+        let mut entered = examiner.enter(path, *stat, attributes, descriptor)?;
         budget.bytes = budget.bytes.saturating_sub(entered.names.weight());
         path.push(b'/');
         let Some(directory) = entered.descriptor.take() else { return Ok(None) };
         let (device, common) = (stat.identity.device, self.common);
-        let below = OpenNames { directory: &directory, device, base: &path, names: &entered.names, common };
+        let (start, names) = (path.len(), &entered.names);
+        let below = OpenNames { directory: &directory, device, start, names, common };
         budget.levels -= 1;
         let mut is_whole = true;
         for number in 0..entered.names.count() {
@@ -307,7 +316,7 @@ impl OpenNames<'_> {
                 break;
             }
             budget.names -= 1;
-            let seen = below.see(number, examiner, budget);
+            let seen = below.see(number, path, examiner, budget);
             is_whole &= match &seen {
                 Ok(Seen::Entered(below)) => below.descriptor.is_none(),
                 Ok(Seen::Examined(examined)) => !matches!(examined.found, Found::Directory { .. }),
@@ -327,7 +336,7 @@ impl OpenNames<'_> {
     }
 
     fn named<'b>(&'b self, path: &'b [u8]) -> Named<'b> {
-        Named { directory: self.directory.as_fd(), device: self.device, path, start: self.base.len() }
+        Named { directory: self.directory.as_fd(), device: self.device, path, start: self.start }
     }
 }
 

@@ -242,13 +242,14 @@ impl ScanSource for TarSource {
     }
 
     fn open(&self, content: SourceContent) -> Result<Arc<dyn ReadAt>> {
-        let archive = &self.archive;
-        archive.check_unchanged().map_err(|error| read_failed(&archive.path, 0, error))?;
         let unknown = || Error::new(ErrorKind::Internal, "no scan of this archive named this content");
         let Some(Scanned { index, medium, .. }) = self.scanned.get() else {
             return self.early(content.0).map(|early| early as Arc<dyn ReadAt>).ok_or_else(unknown);
         };
         if let Some(kept) = index.kept(content.0) {
+            // What is read of the archive itself is checked after each read.
+            let archive = &self.archive;
+            archive.check_unchanged().map_err(|error| read_failed(&archive.path, 0, error))?;
             return Ok(Arc::new(kept));
         }
         let content = index.content(content.0, medium).ok_or_else(unknown)?;
