@@ -102,7 +102,7 @@ pub(crate) fn open_scan(
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         return Ok(Arc::new(source.with_threads(threads.min(processors))));
     }
-    Ok(Arc::new(TarSource::new(files, path, spool_directory)?))
+    Ok(Arc::new(TarSource::new(files, path, spool_directory)?.with_threads(threads)))
 }
 
 /// A document that is read whole.

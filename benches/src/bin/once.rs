@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let source = DirectorySource::new(source, OneFileSystem::Stay, files.clone())?;
         Arc::new(source.with_threads(threads))
     } else {
-        Arc::new(TarSource::new(&files, source, &std::env::temp_dir())?)
+        Arc::new(TarSource::new(&files, source, &std::env::temp_dir())?.with_threads(threads))
     };
     let target = diskwright::builtin_registry()?.configure(format, form == "compressed", &[])?;
     let profile = Profile { boot: Some(BootPolicy::None), ..Profile::default() };

@@ -27,7 +27,8 @@ pub trait ScanSource: Send + Sync {
     /// Opens the content of a regular file that [`ScanSource::scan`] named; holes read as zeros.
     ///
     /// # Errors
-    /// `ErrorKind::Source` when it cannot be opened or is no longer what was scanned.
+    /// `ErrorKind::Source` when it cannot be opened or is no longer what was scanned; a source may see the latter only when
+    /// it is read.
     fn open(&self, content: SourceContent) -> Result<Arc<dyn ReadAt>>;
 }
 

@@ -173,10 +173,17 @@ impl Archive {
         (source(&path), place)
     }
 
-    /// The lines of [`listing`], or the error.
+    /// The lines of [`listing`], or the error; whoever reads ahead must not change them.
     pub fn listing(&self) -> Result<Vec<String>> {
-        let (source, _place) = self.source();
-        listing(&source)
+        let (alone, place) = self.source();
+        let together = source(&place.path().join("scan.tar")).with_threads(2);
+        let (alone, together) = (listing(&alone), listing(&together));
+        match (&alone, &together) {
+            (Ok(alone), Ok(together)) => assert_eq!(alone, together),
+            (Err(alone), Err(together)) => assert_eq!(alone.to_string(), together.to_string()),
+            _ => panic!("accepted once: {alone:?} and {together:?}"),
+        }
+        alone
     }
 
     pub fn error(&self) -> String {

@@ -7,9 +7,17 @@ pub(super) const BLOCK: usize = 512;
 ///
 /// # Reference
 /// POSIX.1-2017, pax, "ustar Interchange Format"; GNU tar manual, "Basic Tar Format".
-pub(super) struct Header {
-    block: [u8; BLOCK],
+pub(super) struct Header<'a> {
+    block: &'a [u8; BLOCK],
     flavour: Flavour,
+    pub(super) mode: i64,
+    pub(super) uid: i64,
+    pub(super) gid: i64,
+    pub(super) size: i64,
+    /// In seconds.
+    pub(super) mtime: i64,
+    pub(super) device_major: i64,
+    pub(super) device_minor: i64,
 }
 
 /// Which fields a header has.
@@ -23,13 +31,13 @@ pub(super) enum Flavour {
     Gnu,
 }
 
-impl Header {
+impl<'a> Header<'a> {
     /// Takes in the block at byte `offset` of the archive.
     ///
     /// # Errors
     /// `ErrorKind::Source` when it is no header that all readers take for the same.
-    pub(super) fn parse(block: [u8; BLOCK], offset: u64) -> Result<Self> {
-        if !checksum_holds(&block) {
+    pub(super) fn parse(block: &'a [u8; BLOCK], offset: u64) -> Result<Self> {
+        if !checksum_holds(block) {
             let text = if offset == 0 {
                 "this is not a tar archive (plain, gzip, zstd, xz or bzip2)"
             } else {
@@ -47,31 +55,31 @@ impl Header {
             }
         };
         // libarchive takes a sparse map out of any GNU header, Python a prefix.
-        let beyond = match block[156] {
+        let beyond = match block[TYPE_FLAG] {
             b'S' => [&block[345..386], &block[495..]],
             _ => [&block[345..], &[]],
         };
-        if flavour == Flavour::Gnu && beyond.concat().iter().any(|byte| *byte != 0) {
+        if flavour == Flavour::Gnu && beyond.iter().any(|part| part.iter().any(|byte| *byte != 0)) {
             let text = "an old GNU header with more than name and numbers (tar --incremental)";
             return Err(Error::new(ErrorKind::Unsupported, text).with_offset(offset));
         }
-        let header = Self { block, flavour };
-        let numbers = [
-            header.mode(),
-            header.uid(),
-            header.gid(),
-            header.size(),
-            header.mtime(),
-            header.device_major(),
-            header.device_minor(),
-        ];
-        // Some readers look at all of them whatever the member is, and stop without a word at a bad one.
-        if numbers.contains(&None) {
-            return Err(
+        // Some readers look at all numbers whatever the member is, and stop without a word at a bad one.
+        let number = |field: std::ops::Range<usize>| {
+            number(&block[field]).ok_or_else(|| {
                 Error::new(ErrorKind::Source, "a tar header with a malformed number").with_offset(offset)
-            );
-        }
-        Ok(header)
+            })
+        };
+        Ok(Self {
+            block,
+            flavour,
+            mode: number(100..108)?,
+            uid: number(108..116)?,
+            gid: number(116..124)?,
+            size: number(SIZE)?,
+            mtime: number(136..148)?,
+            device_major: number(329..337)?,
+            device_minor: number(337..345)?,
+        })
     }
 
     pub(super) fn flavour(&self) -> Flavour {
@@ -79,7 +87,7 @@ impl Header {
     }
 
     pub(super) fn type_flag(&self) -> u8 {
-        self.block[156]
+        self.block[TYPE_FLAG]
     }
 
     /// The path, put together from prefix and name.
@@ -99,34 +107,6 @@ impl Header {
 
     pub(super) fn link_name(&self) -> &[u8] {
         until_nul(&self.block[157..257])
-    }
-
-    pub(super) fn mode(&self) -> Option<i64> {
-        number(&self.block[100..108])
-    }
-
-    pub(super) fn uid(&self) -> Option<i64> {
-        number(&self.block[108..116])
-    }
-
-    pub(super) fn gid(&self) -> Option<i64> {
-        number(&self.block[116..124])
-    }
-
-    pub(super) fn size(&self) -> Option<i64> {
-        number(&self.block[124..136])
-    }
-
-    pub(super) fn mtime(&self) -> Option<i64> {
-        number(&self.block[136..148])
-    }
-
-    pub(super) fn device_major(&self) -> Option<i64> {
-        number(&self.block[329..337])
-    }
-
-    pub(super) fn device_minor(&self) -> Option<i64> {
-        number(&self.block[337..345])
     }
 
     /// The four sparse map entries of an old GNU header, 24 bytes each.
@@ -169,6 +149,12 @@ pub(super) fn number(field: &[u8]) -> Option<i64> {
     digits.iter().try_fold(0_i64, |value, digit| value.checked_mul(8)?.checked_add(i64::from(digit - b'0')))
 }
 
+/// Type flag and size of a block that seems to be a header; `None` for one that is none.
+pub(super) fn peek(block: &[u8; BLOCK]) -> Option<(u8, u64)> {
+    let size = number(&block[SIZE]).and_then(|size| u64::try_from(size).ok())?;
+    checksum_holds(block).then_some((block[TYPE_FLAG], size))
+}
+
 /// Whether `block` carries its own checksum; old archivers summed signed bytes.
 pub(super) fn checksum_holds(block: &[u8; BLOCK]) -> bool {
     let Some(stored) = number(&block[CHECKSUM]) else { return false };
@@ -177,15 +163,17 @@ pub(super) fn checksum_holds(block: &[u8; BLOCK]) -> bool {
     // The field itself counts as blanks.
     let blanks = sum(&[b' '; CHECKSUM.end - CHECKSUM.start]);
     let unsigned = i64::from(sum(block) - sum(&block[CHECKSUM]) + blanks);
-    let signed = unsigned - 256 * i64::from(negative(block) - negative(&block[CHECKSUM]));
-    stored == unsigned || stored == signed
+    let signed = || unsigned - 256 * i64::from(negative(block) - negative(&block[CHECKSUM]));
+    stored == unsigned || stored == signed()
 }
 
 fn until_nul(field: &[u8]) -> &[u8] {
     field.split(|byte| *byte == 0).next().unwrap_or(field)
 }
 
+const SIZE: std::ops::Range<usize> = 124..136;
 const CHECKSUM: std::ops::Range<usize> = 148..156;
+const TYPE_FLAG: usize = 156;
 const MAGIC: std::ops::Range<usize> = 257..265;
 
 #[cfg(test)]

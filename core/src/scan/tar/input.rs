@@ -3,6 +3,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::ahead::Ahead;
 use super::decode::{Decoder, Packing};
 use super::header::BLOCK;
 use crate::files::ReadableFile;
@@ -28,20 +29,35 @@ struct Window {
     file: Arc<ReadableFile>,
     start: u64,
     bytes: Vec<u8>,
-    next_len: usize,
+    len: usize,
+    ahead: Option<Ahead>,
+    /// The window is one that was read ahead, and not `bytes`.
+    is_ahead: bool,
 }
 
 impl<'a> Input<'a> {
-    /// The bytes of `file` from the start.
+    /// The bytes of `file` from the start; if it is not packed, those that `ahead` has need not be read.
     ///
     /// # Errors
     /// `ErrorKind::Source` when no decoder can be made.
-    pub(super) fn new(path: &'a Path, file: Arc<ReadableFile>, packing: Packing) -> Result<Self> {
+    pub(super) fn new(
+        path: &'a Path,
+        file: Arc<ReadableFile>,
+        packing: Packing,
+        ahead: Option<Ahead>,
+    ) -> Result<Self> {
         let decoder =
             Decoder::new(packing, Arc::clone(&file)).map_err(|error| read_failed(path, 0, error))?;
         let medium = match decoder {
             Some(decoder) => Medium::Packed(decoder, vec![0; SCRATCH].into()),
-            None => Medium::Plain(Window { file, start: 0, bytes: Vec::new(), next_len: MIN_WINDOW }),
+            None => Medium::Plain(Window {
+                file,
+                start: 0,
+                bytes: Vec::new(),
+                len: MIN_WINDOW,
+                ahead,
+                is_ahead: false,
+            }),
         };
         Ok(Self { path, medium, position: 0, limit: u64::MAX })
     }
@@ -57,21 +73,20 @@ impl<'a> Input<'a> {
         self.position
     }
 
-    /// The next block; `None` when the archive ends where it would begin.
+    /// Fills `block` with the next one; `false` when the archive ends where it would begin.
     ///
     /// # Errors
     /// `ErrorKind::Source` when the archive cannot be read or ends within the block.
-    pub(super) fn block(&mut self) -> Result<Option<[u8; BLOCK]>> {
-        let mut block = [0; BLOCK];
+    pub(super) fn block(&mut self, block: &mut [u8; BLOCK]) -> Result<bool> {
         let mut len = 0;
         while len < BLOCK {
             match self.read(&mut block[len..])? {
-                0 if len == 0 => return Ok(None),
+                0 if len == 0 => return Ok(false),
                 0 => return Err(self.truncated()),
                 read => len += read,
             }
         }
-        Ok(Some(block))
+        Ok(true)
     }
 
     /// Fills `buf`.
@@ -151,30 +166,49 @@ impl Window {
     fn read(&mut self, position: u64, buf: &mut [u8]) -> io::Result<usize> {
         let inside = position.checked_sub(self.start).and_then(|inside| usize::try_from(inside).ok());
         let inside = match inside {
-            Some(inside) if inside < self.bytes.len() => inside,
+            Some(inside) if inside < self.bytes().len() => inside,
             _ => {
-                let goes_on = inside == Some(self.bytes.len());
-                self.fill(position, goes_on)?;
-                0
+                let goes_on = inside == Some(self.bytes().len());
+                self.fill(position, goes_on)?
             }
         };
-        let part = &self.bytes[inside..];
+        let part = &self.bytes()[inside..];
         let len = part.len().min(buf.len());
         buf[..len].copy_from_slice(&part[..len]);
         Ok(len)
     }
 
-    fn fill(&mut self, position: u64, goes_on: bool) -> io::Result<()> {
-        self.next_len = if goes_on { (self.next_len * 2).min(MAX_WINDOW) } else { MIN_WINDOW };
+    fn bytes(&self) -> &[u8] {
+        match self.ahead.as_ref().filter(|_| self.is_ahead) {
+            Some(ahead) => ahead.bytes(),
+            None => &self.bytes,
+        }
+    }
+
+    /// Makes `position` a byte of the window, unless the archive has ended there, and tells where in it.
+    fn fill(&mut self, position: u64, goes_on: bool) -> io::Result<usize> {
+        self.len = next_len(self.len, goes_on);
+        if let Some(ahead) = &mut self.ahead
+            && let Some(start) = ahead.find(position)?
+        {
+            (self.is_ahead, self.start) = (true, start);
+            // OK to cast: it is within the window.
+            return Ok((position - start) as usize);
+        }
+        (self.is_ahead, self.start) = (false, position);
         let left = usize::try_from(self.file.size().saturating_sub(position)).unwrap_or(usize::MAX);
-        self.bytes.resize(left.min(self.next_len), 0);
-        self.start = position;
+        self.bytes.resize(left.min(self.len), 0);
         let filled = self.file.read_exact_at(position, &mut self.bytes);
         if filled.is_err() {
             self.bytes.clear();
         }
-        filled
+        filled.map(|()| 0)
     }
+}
+
+/// How much is read next, after `len` bytes before them or, if `goes_on`, right before them.
+pub(super) fn next_len(len: usize, goes_on: bool) -> usize {
+    if goes_on { (len * 2).min(MAX_WINDOW) } else { MIN_WINDOW }
 }
 
 fn read_packed(decoder: &mut Decoder, buf: &mut [u8]) -> io::Result<usize> {
@@ -198,6 +232,6 @@ pub(super) fn read_failed(path: &Path, offset: u64, error: io::Error) -> Error {
     Error::new(kind, text).with_path(path.as_os_str().as_bytes()).with_offset(offset).with_source(error)
 }
 
-const MIN_WINDOW: usize = 4096;
+pub(super) const MIN_WINDOW: usize = 4096;
 const MAX_WINDOW: usize = 64 * 1024;
 const SCRATCH: usize = 64 * 1024;

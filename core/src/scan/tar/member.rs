@@ -68,9 +68,10 @@ impl<'a> Members<'a> {
     pub(super) fn next(&mut self, visitor: &mut dyn ScanVisitor) -> Result<Option<Member>> {
         self.input.skip(std::mem::take(&mut self.unread), visitor)?;
         let mut extensions = Extensions::default();
+        let mut block = [0; BLOCK];
         loop {
             let offset = self.input.position();
-            let block = self.next_block()?;
+            self.read_block(&mut block)?;
             if block == [0; BLOCK] {
                 if !extensions.is_empty() {
                     return Err(damaged("an extension header without a member behind it", offset));
@@ -78,7 +79,7 @@ impl<'a> Members<'a> {
                 self.finish(offset, visitor)?;
                 return Ok(None);
             }
-            let header = Header::parse(block, offset)?;
+            let header = Header::parse(&block, offset)?;
             match header.type_flag() {
                 b'x' | b'g' | b'L' | b'K' => {
                     self.extension(&header, &mut extensions).map_err(|error| error.with_offset(offset))?;
@@ -104,34 +105,41 @@ impl<'a> Members<'a> {
         self.ignored
     }
 
-    fn next_block(&mut self) -> Result<[u8; BLOCK]> {
+    fn read_block(&mut self, block: &mut [u8; BLOCK]) -> Result<()> {
         let offset = self.input.position();
-        self.input
-            .block()?
-            .ok_or_else(|| damaged("the archive ends without its end mark (truncated)", offset))
+        match self.input.block(block)? {
+            true => Ok(()),
+            false => Err(damaged("the archive ends without its end mark (truncated)", offset)),
+        }
+    }
+
+    fn next_block(&mut self) -> Result<[u8; BLOCK]> {
+        let mut block = [0; BLOCK];
+        self.read_block(&mut block)?;
+        Ok(block)
     }
 
     /// Reads the second block of the end mark and everything behind it, which must be zero, so that a packed archive is
     /// checked to its last byte.
     fn finish(&mut self, offset: u64, visitor: &mut dyn ScanVisitor) -> Result<()> {
-        if self.next_block()? != [0; BLOCK] {
+        let mut block = self.next_block()?;
+        if block != [0; BLOCK] {
             return Err(damaged("a single block of zeros between members", offset));
         }
         loop {
             visitor.check()?;
             let offset = self.input.position();
-            match self.input.block()? {
-                None => return Ok(()),
-                Some(block) if block == [0; BLOCK] => {}
-                Some(_) => {
-                    let text = "bytes behind the archive's end mark: a second archive or garbage";
-                    return Err(damaged(text, offset));
-                }
+            if !self.input.block(&mut block)? {
+                return Ok(());
+            }
+            if block != [0; BLOCK] {
+                let text = "bytes behind the archive's end mark: a second archive or garbage";
+                return Err(damaged(text, offset));
             }
         }
     }
 
-    fn extension(&mut self, header: &Header, extensions: &mut Extensions) -> Result<()> {
+    fn extension(&mut self, header: &Header<'_>, extensions: &mut Extensions) -> Result<()> {
         let refuse = |text: &str| Error::new(ErrorKind::Source, text);
         match header.type_flag() {
             b'x' => {
@@ -176,7 +184,7 @@ impl<'a> Members<'a> {
     }
 
     /// The body of an extension header, whose padding must be zero: some readers take it for a part of the body.
-    fn extension_body(&mut self, header: &Header, limit: u64) -> Result<Vec<u8>> {
+    fn extension_body(&mut self, header: &Header<'_>, limit: u64) -> Result<Vec<u8>> {
         let size = stored_size(header, None).map_err(|text| Error::new(ErrorKind::Source, text))?;
         if size > limit {
             let text = format!("an extension header of {size} bytes (at most {limit})");
@@ -201,7 +209,7 @@ impl<'a> Members<'a> {
         }
     }
 
-    fn member(&mut self, header: &Header, extensions: Extensions, offset: u64) -> Result<Member> {
+    fn member(&mut self, header: &Header<'_>, extensions: Extensions, offset: u64) -> Result<Member> {
         let Extensions { records, long_name, long_link, global: _ } = extensions;
         let records = records.unwrap_or_default().over(&self.globals);
         let refuse = |text: &str| damaged(text, offset);
@@ -237,7 +245,7 @@ impl<'a> Members<'a> {
 
     fn object(
         &mut self,
-        header: &Header,
+        header: &Header<'_>,
         records: &Records,
         path: &[u8],
         own_name: bool,
@@ -257,12 +265,10 @@ impl<'a> Members<'a> {
             return Err(refuse("content for something that is not a file"));
         }
         let device = || -> Result<DeviceNumber> {
-            let number = |record: Option<u32>, field: Option<i64>| {
-                record.or_else(|| field.and_then(|number| u32::try_from(number).ok()))
-            };
+            let number = |record: Option<u32>, field: i64| record.or_else(|| u32::try_from(field).ok());
             match (
-                number(records.device_major, header.device_major()),
-                number(records.device_minor, header.device_minor()),
+                number(records.device_major, header.device_major),
+                number(records.device_minor, header.device_minor),
             ) {
                 (Some(major), Some(minor)) => Ok(DeviceNumber { major, minor }),
                 _ => Err(refuse("a malformed device number")),
@@ -285,7 +291,7 @@ impl<'a> Members<'a> {
         })
     }
 
-    fn file(&mut self, header: &Header, records: &Records) -> Result<Stored> {
+    fn file(&mut self, header: &Header<'_>, records: &Records) -> Result<Stored> {
         let refuse = |text: &str| Error::new(ErrorKind::Source, text);
         let posix = header.flavour() == Flavour::Ustar && header.type_flag() == b'0';
         if records.sparse.are_given() && !posix {
@@ -336,10 +342,10 @@ impl Extensions {
 
 /// The one place that knows how many bytes are stored for a member: a size in its own extended header counts, whatever
 /// the header says.
-fn stored_size(header: &Header, records: Option<&Records>) -> Result<u64, &'static str> {
+fn stored_size(header: &Header<'_>, records: Option<&Records>) -> Result<u64, &'static str> {
     match records.and_then(|records| records.size) {
         Some(size) => Ok(size),
-        None => header.size().and_then(|size| u64::try_from(size).ok()).ok_or("a malformed size"),
+        None => u64::try_from(header.size).map_err(|_| "a malformed size"),
     }
 }
 
@@ -348,21 +354,17 @@ fn padded(len: u64) -> Result<u64> {
         .ok_or_else(|| Error::new(ErrorKind::Source, "a size that no archive can have"))
 }
 
-fn attributes(header: &Header, records: &Records) -> Result<Attributes, &'static str> {
-    let id = |record: Option<u32>, field: Option<i64>| {
-        record.or_else(|| field.and_then(|id| u32::try_from(id).ok())).ok_or("a malformed owner or group")
+fn attributes(header: &Header<'_>, records: &Records) -> Result<Attributes, &'static str> {
+    let id = |record: Option<u32>, field: i64| {
+        record.or_else(|| u32::try_from(field).ok()).ok_or("a malformed owner or group")
     };
-    let mode = header.mode().and_then(|mode| u16::try_from(mode).ok()).ok_or("a malformed mode")?;
+    let mode = u16::try_from(header.mode).map_err(|_| "a malformed mode")?;
     let mode = records.permissions.map_or(mode, |permissions| mode & !0o777 | permissions);
-    let mtime = match records.mtime {
-        Some(mtime) => mtime,
-        None => Timestamp::from_seconds(header.mtime().ok_or("a malformed time")?),
-    };
     Ok(Attributes {
         mode,
-        uid: id(records.uid, header.uid())?,
-        gid: id(records.gid, header.gid())?,
-        mtime,
+        uid: id(records.uid, header.uid)?,
+        gid: id(records.gid, header.gid)?,
+        mtime: records.mtime.unwrap_or(Timestamp::from_seconds(header.mtime)),
         flags: records.flags.unwrap_or(0),
         xattrs: Vec::new(),
     })

@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! file ─> Packing (magic) ─> Input (unpacked bytes) ─> Members (headers, extensions) ─> entries
-//!                                                                └> Index ─> Content (Medium: archive or spool)
+//!    └──> Follower (ahead) ──┘                                   └> Index ─> Content (Medium: archive or spool)
 //! ```
 
 mod acl;
+mod ahead;
 mod content;
 mod decode;
 mod header;
@@ -22,6 +23,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use self::ahead::Ahead;
 use self::content::{Content, Index, Medium, MediumKind};
 use self::decode::{Decoder, Packing};
 use self::input::{Input, read_failed};
@@ -52,6 +54,7 @@ pub struct TarSource {
     archive: Arc<Archive>,
     spool_directory: PathBuf,
     unpacked_limit: u64,
+    threads: usize,
     scanned: OnceLock<Scanned>,
     /// Contents by their numbers, until the first scan is over.
     early: Mutex<Vec<(u64, Arc<Content>)>>,
@@ -106,6 +109,7 @@ impl TarSource {
             archive,
             spool_directory,
             unpacked_limit: u64::MAX,
+            threads: 1,
             scanned: OnceLock::new(),
             early: Mutex::default(),
         })
@@ -114,6 +118,13 @@ impl TarSource {
     /// Has an archive refused that unpacks to more than `limit` bytes, headers and padding with it. Default: no limit.
     pub fn with_unpacked_limit(mut self, limit: u64) -> Self {
         self.unpacked_limit = limit;
+        self
+    }
+
+    /// Lets `threads` read an archive that is not packed; one if not told, two at most. The entries do not depend on it.
+    #[must_use]
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
         self
     }
 
@@ -179,33 +190,9 @@ impl TarSource {
         early.iter().find(|(noted, _)| *noted == number).map(|(_, content)| Arc::clone(content))
     }
 
-    fn summary(&self) -> ScanSummary {
-        let note = |code, text: String| {
-            // The name alone: where the archive lies is no fact about the image.
-            let name = self.archive.path.file_name().unwrap_or_default();
-            let path = name.as_bytes().escape_ascii_path();
-            Finding { severity: Severity::Note, code, path, text }
-        };
-        let mut findings = Vec::new();
-        if self.spooled() {
-            let text =
-                "the packed archive is not in the order of the image and was unpacked into a private file";
-            findings.push(note("archive-spooled", text.to_owned()));
-        }
-        for keyword in self.ignored_keywords() {
-            findings.push(note(
-                "archive-keyword",
-                format!("extended header keyword {keyword} is known to no reader"),
-            ));
-        }
-        ScanSummary { findings, machine_report: self.machine_report().map(<[u8]>::to_vec) }
-    }
-}
-
-impl ScanSource for TarSource {
-    fn scan(&self, visitor: &mut dyn ScanVisitor) -> Result<ScanSummary> {
+    fn scan_members(&self, ahead: Option<Ahead>, visitor: &mut dyn ScanVisitor) -> Result<()> {
         let archive = &self.archive;
-        let input = Input::new(&archive.path, Arc::clone(&archive.file), archive.packing)?
+        let input = Input::new(&archive.path, Arc::clone(&archive.file), archive.packing, ahead)?
             .with_limit(self.unpacked_limit);
         let mut members = Members::new(input);
         let mut index = Index::default();
@@ -238,6 +225,45 @@ impl ScanSource for TarSource {
             let _ = self.scanned.set(Scanned { index, medium, machine_report, ignored_keywords });
             self.early.lock().unwrap_or_else(PoisonError::into_inner).clear();
         }
+        Ok(())
+    }
+
+    fn summary(&self) -> ScanSummary {
+        let note = |code, text: String| {
+            // The name alone: where the archive lies is no fact about the image.
+            let name = self.archive.path.file_name().unwrap_or_default();
+            let path = name.as_bytes().escape_ascii_path();
+            Finding { severity: Severity::Note, code, path, text }
+        };
+        let mut findings = Vec::new();
+        if self.spooled() {
+            let text =
+                "the packed archive is not in the order of the image and was unpacked into a private file";
+            findings.push(note("archive-spooled", text.to_owned()));
+        }
+        for keyword in self.ignored_keywords() {
+            findings.push(note(
+                "archive-keyword",
+                format!("extended header keyword {keyword} is known to no reader"),
+            ));
+        }
+        ScanSummary { findings, machine_report: self.machine_report().map(<[u8]>::to_vec) }
+    }
+}
+
+impl ScanSource for TarSource {
+    fn scan(&self, visitor: &mut dyn ScanVisitor) -> Result<ScanSummary> {
+        std::thread::scope(|scope| {
+            let reads_ahead = self.threads > 1 && self.archive.packing == Packing::Plain;
+            let ahead = reads_ahead.then(|| {
+                let (ahead, follower) = Ahead::new();
+                let follow = || follower.run(&self.archive.file);
+                let thread = std::thread::Builder::new().name("diskwright".into());
+                // Where the system has no more threads, nothing is read ahead.
+                thread.spawn_scoped(scope, follow).ok().map(|_| ahead)
+            });
+            self.scan_members(ahead.flatten(), visitor)
+        })?;
         Ok(self.summary())
     }
 

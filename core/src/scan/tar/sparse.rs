@@ -188,7 +188,7 @@ impl SparseMap {
 /// # Errors
 /// Those of `next_block`; `ErrorKind::Source` for a malformed map, `ErrorKind::LimitExceeded` for too many ranges.
 pub(super) fn read_old_map(
-    header: &Header,
+    header: &Header<'_>,
     mut next_block: impl FnMut() -> Result<[u8; BLOCK]>,
 ) -> Result<Vec<(u64, u64)>> {
     let mut ranges = Vec::new();

@@ -15,8 +15,10 @@ impl TreeBuilder {
     /// `ErrorKind::Source` for a NUL byte, a component `..` or a name of more than 255 bytes, `ErrorKind::LimitExceeded` for
     /// more of either than a path may have; in a strict tree, whatever is left out.
     pub(super) fn normal_path<'a>(&mut self, path: &'a [u8]) -> Result<Cow<'a, [u8]>> {
-        if self.last_parent.is_parent_of(path) {
-            return Ok(Cow::Borrowed(path));
+        // As most archivers begin paths.
+        let short = path.strip_prefix(b"./").unwrap_or(path);
+        if self.last_parent.is_parent_of(short) {
+            return Ok(Cow::Borrowed(short));
         }
         let refuse = |text: &str| Error::new(ErrorKind::Source, text).with_path(path);
         if path.contains(&0) {

@@ -160,7 +160,10 @@ impl Input {
         let files = Files::default();
         let source: Arc<dyn ScanSource> = match self {
             Self::Directory => Arc::new(DirectorySource::new(&scene.tree(), OneFileSystem::Stay, files)?),
-            Self::Archive => Arc::new(TarSource::new(&files, &scene.archive(), scene.path("").as_path())?),
+            Self::Archive => {
+                let source = TarSource::new(&files, &scene.archive(), scene.path("").as_path())?;
+                Arc::new(source.with_threads(2))
+            }
         };
         order(source, &FORMS, Seed::from_text("cancelled"))
     }

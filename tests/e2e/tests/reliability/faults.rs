@@ -47,6 +47,21 @@ fn each_failing_operation_of_a_packed_archive_is_told_and_leaves_nothing() -> Re
 }
 
 #[test]
+fn each_failing_operation_of_an_archive_that_is_read_ahead_is_told_and_leaves_nothing() -> Result<()> {
+    let place = tempfile::tempdir()?;
+    let (archive, tree) = (place.path().join("scan.tar"), place.path().join("tree"));
+    std::fs::create_dir(&tree)?;
+    populate(&tree)?;
+    let packed =
+        std::process::Command::new("tar").arg("-C").arg(&tree).arg("-cf").arg(&archive).arg(".").status()?;
+    ensure!(packed.success(), "tar failed");
+    sweep(RAW, &ERRORS, &|files| {
+        Ok(Arc::new(TarSource::new(&files, &archive, place.path())?.with_threads(2)))
+    })?;
+    Ok(())
+}
+
+#[test]
 fn each_failing_operation_on_the_files_of_every_format_is_told_and_leaves_nothing() -> Result<()> {
     let scan = tempfile::tempdir()?;
     populate(scan.path())?;
