@@ -21,7 +21,7 @@ mod schedule;
 mod tools;
 mod workers;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use chunk_encoder::ChunkEncoder;
 pub(crate) use codec::Encoder;
@@ -29,7 +29,7 @@ use codec::Zstd;
 use encoded::EncodedBytes;
 pub(crate) use piece::{OutputDigest, OutputResult};
 use piece::{OutputState, PieceTask};
-use pool::{PIECE, Pieces};
+use pool::{Buffer, PIECE, Pieces};
 use run::ChunkEntry;
 pub use run::{Chunk, Placer, Run};
 use schedule::{Role, Schedule, Task};
@@ -89,7 +89,7 @@ pub(crate) fn write(
     let toolbox = Toolbox::new(workers.threads(), &shape)?;
     let outputs = targets.iter().map(|target| target.outputs.len()).sum();
     let bounds = toolbox.bounds();
-    let pieces = Pieces::new(outputs, bounds.excess);
+    let pieces = Pieces::new(workers.threads(), outputs, bounds.excess);
     for output in targets.iter_mut().flat_map(|target| &mut target.outputs) {
         output.share(&pieces);
     }
@@ -164,7 +164,8 @@ impl Shape {
 struct Slot {
     disk: usize,
     start: u64,
-    plain: Vec<u8>,
+    /// The item's bytes, in which pieces may stand, too; old ones behind the end of the disk.
+    plain: Option<Arc<Buffer>>,
     /// In the order of the disk's encodings.
     encoded: Vec<EncodedItem>,
 }
@@ -225,8 +226,10 @@ fn perform(
             let which = shape.wanted[lane][slot.disk];
             let encoding = &shape.encodings[slot.disk][which];
             let item = &slot.encoded[which];
-            let mut placer = Placer { outputs: &mut target.outputs, tasks: full, monitor, base: 0 };
-            for run in Run::all(encoding.granularity, &item.chunks, item.bytes(encoding, &slot.plain)) {
+            let (plain, outputs) = (slot.plain.as_ref(), &mut target.outputs);
+            let mut placer = Placer { outputs, item: plain, tasks: full, monitor, base: 0 };
+            let bytes = item.bytes(encoding, plain.map_or(&[], |plain| plain));
+            for run in Run::all(encoding.granularity, &item.chunks, bytes) {
                 target.writer.assembler.put(slot.disk, &run, &mut placer)?;
             }
             drop(slot);
@@ -237,14 +240,14 @@ fn perform(
             toolbox.clear();
             let Target { writer, outputs } = &mut target;
             let assembler = std::mem::replace(&mut writer.assembler, Box::new(Finished));
-            assembler.finish(&mut Placer { outputs, tasks: full, monitor, base: 0 })?;
+            assembler.finish(&mut Placer { outputs, item: None, tasks: full, monitor, base: 0 })?;
             for output in outputs {
                 output.flush(full);
             }
             schedule.put_done(order, lane, target, full);
         }
         Task::Fill { order, mut slot } => {
-            let read = toolbox.fill(shape, &mut slot, monitor)?;
+            let read = toolbox.fill(shape, &mut slot, schedule.pieces(), monitor)?;
             monitor.advance(read);
             schedule.fill_done(order, slot, read);
         }

@@ -3,8 +3,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
+use super::is_zero;
 use super::lock;
-use super::pool::{Full, PIECE, PieceBuffer, Pieces};
+use super::pool::{Buffer, Full, PIECE, Pieces};
 use crate::format::{Access, OutputSpec};
 use crate::sink::Output;
 use crate::{Error, ErrorKind, Result};
@@ -42,7 +43,12 @@ pub(super) struct OutputState {
 /// A piece that is being filled, or waits to be hashed and written.
 struct Piece {
     index: u64,
-    buffer: PieceBuffer,
+    /// Its bytes, old ones where nothing was written.
+    own: Option<Buffer>,
+    /// Or an item's, while all that was written stands there as in the piece.
+    item: Option<Arc<Buffer>>,
+    /// Ranges that were written, ascending, apart.
+    ranges: Vec<(usize, usize)>,
 }
 
 /// A full piece, to be hashed by any worker and then written by the writer or one with nothing else to do.
@@ -131,7 +137,7 @@ impl OutputState {
                     return Err(self.defect(format!("more than {MAX_HELD} MiB have reserved parts"), offset));
                 }
                 let current = self.current.take_if(|piece| piece.index == index);
-                self.held.insert(at, current.unwrap_or_else(|| Piece::new(index, &self.pieces)));
+                self.held.insert(at, current.unwrap_or_else(|| Piece::new(index)));
             }
         }
         self.reserved.push((offset, end));
@@ -140,7 +146,14 @@ impl OutputState {
         Ok(())
     }
 
-    pub(super) fn write(&mut self, offset: u64, bytes: &[u8], tasks: &mut Vec<PieceTask>) -> Result<()> {
+    /// Writes `bytes` at `offset`. Those of `item` are not copied if they stand there as they do in a piece.
+    pub(super) fn write(
+        &mut self,
+        offset: u64,
+        bytes: &[u8],
+        item: Option<&Arc<Buffer>>,
+        tasks: &mut Vec<PieceTask>,
+    ) -> Result<()> {
         let end = offset.checked_add(bytes.len() as u64).filter(|end| *end <= self.size_bound).ok_or_else(
             || {
                 self.defect(
@@ -163,7 +176,8 @@ impl OutputState {
             let index = position / PIECE as u64;
             let inside = (position % PIECE as u64) as usize;
             let (part, after) = rest.split_at(rest.len().min(PIECE - inside));
-            self.piece(index, tasks).put(inside, part);
+            let pieces = Arc::clone(&self.pieces);
+            self.piece(index, tasks).put(inside, part, item, &pieces);
             rest = after;
             position += part.len() as u64;
         }
@@ -219,23 +233,22 @@ impl OutputState {
             return &mut self.held[at];
         }
         if self.current.as_ref().is_none_or(|piece| piece.index != index) {
-            let next = Piece::new(index, &self.pieces);
+            let next = Piece::new(index);
             if let Some(full) = self.current.replace(next) {
                 self.emit(full, tasks);
             }
         }
-        let pieces = &self.pieces;
-        self.current.get_or_insert_with(|| Piece::new(index, pieces))
+        self.current.get_or_insert_with(|| Piece::new(index))
     }
 
     fn emit(&mut self, mut piece: Piece, tasks: &mut Vec<PieceTask>) {
-        piece.zero_gaps();
         let start = piece.index * PIECE as u64;
         // Only the last piece of an output is short, and it is emitted when the length is known.
         let len = usize::try_from(self.len.saturating_sub(start)).unwrap_or(PIECE).min(PIECE);
+        piece.zero_gaps(len, &self.pieces);
         if let Some(serial) = &mut self.sha256 {
             serial.zeros_to(start);
-            serial.hasher.update(&piece.buffer.data[..len]);
+            serial.hasher.update(&piece.bytes()[..len]);
             serial.end = start + len as u64;
         }
         let full = Full::new(&self.pieces);
@@ -248,14 +261,41 @@ impl OutputState {
 }
 
 impl Piece {
-    fn new(index: u64, pieces: &Pieces) -> Self {
-        Self { index, buffer: pieces.take() }
+    fn new(index: u64) -> Self {
+        Self { index, own: None, item: None, ranges: Vec::new() }
     }
 
-    fn put(&mut self, start: usize, bytes: &[u8]) {
+    /// Nothing of a piece in which nothing was written.
+    fn bytes(&self) -> &[u8] {
+        let own = self.own.as_deref();
+        self.item.as_ref().map_or(own.unwrap_or(&[]), |item| item)
+    }
+
+    fn put(&mut self, start: usize, bytes: &[u8], item: Option<&Arc<Buffer>>, pieces: &Pieces) {
         let end = start + bytes.len();
-        let PieceBuffer { data, ranges } = &mut self.buffer;
-        data[start..end].copy_from_slice(bytes);
+        if self.ranges.is_empty() && self.own.is_none() {
+            self.item = item.filter(|item| item.len() == PIECE).map(Arc::clone);
+        }
+        if !self.item.as_ref().is_some_and(|item| item.holds(start, bytes)) {
+            self.own(pieces)[start..end].copy_from_slice(bytes);
+        }
+        self.add_range(start, end);
+    }
+
+    /// Its own bytes: what stands in an item it copies first.
+    fn own(&mut self, pieces: &Pieces) -> &mut Buffer {
+        let own = self.own.get_or_insert_with(|| pieces.take());
+        if let Some(item) = self.item.take() {
+            for (start, end) in &self.ranges {
+                own[*start..*end].copy_from_slice(&item[*start..*end]);
+            }
+            pieces.give_back_shared(item);
+        }
+        own
+    }
+
+    fn add_range(&mut self, start: usize, end: usize) {
+        let ranges = &mut self.ranges;
         match ranges.last_mut() {
             Some(last) if last.1 == start => last.1 = end,
             Some(last) if last.1 < start => ranges.push((start, end)),
@@ -276,15 +316,18 @@ impl Piece {
         }
     }
 
-    /// Spare buffers hold old bytes: nothing of them may reach a digest.
-    fn zero_gaps(&mut self) {
-        let PieceBuffer { data, ranges } = &mut self.buffer;
-        let mut end = 0;
-        for (start, next) in ranges {
-            data[end..*start].fill(0);
-            end = *next;
+    /// Makes zero what was not written of the first `len` bytes: nothing that a buffer held before may reach a digest.
+    fn zero_gaps(&mut self, len: usize, pieces: &Pieces) {
+        let ends = [0].into_iter().chain(self.ranges.iter().map(|(_, end)| *end));
+        let starts = self.ranges.iter().map(|(start, _)| *start).chain([len]);
+        let gaps: Vec<_> = ends.zip(starts).filter(|(end, start)| end < start).collect();
+        let is_zero = |item: &Buffer| gaps.iter().all(|(start, end)| is_zero(&item[*start..*end]));
+        if !self.item.as_deref().is_some_and(is_zero) && !gaps.is_empty() {
+            let own = self.own(pieces);
+            for (start, end) in gaps {
+                own[start..end].fill(0);
+            }
         }
-        data[end..].fill(0);
     }
 }
 
@@ -292,7 +335,7 @@ impl PieceTask {
     /// Takes the piece into the output's tree digest, if it gets one.
     pub(super) fn hash(&self) {
         let Some(digests) = &self.output.digests else { return };
-        let digest = blake3::hash(&self.piece.buffer.data[..self.len]);
+        let digest = blake3::hash(&self.piece.bytes()[..self.len]);
         lock(digests).push((self.piece.index, digest));
     }
 
@@ -303,15 +346,15 @@ impl PieceTask {
     pub(super) fn write(self) -> Result<()> {
         let Self { output, piece, full, .. } = self;
         let start = piece.index * PIECE as u64;
-        for (from, to) in &piece.buffer.ranges {
-            let bytes = &piece.buffer.data[*from..*to];
+        for (from, to) in &piece.ranges {
+            let bytes = &piece.bytes()[*from..*to];
             output
                 .output
                 .write_at(start + *from as u64, bytes)
                 .map_err(|error| sink_error(&output.name, error))?;
             output.written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         }
-        full.give_back(piece.buffer);
+        full.give_back(piece.own, piece.item);
         Ok(())
     }
 }

@@ -8,40 +8,39 @@ use crate::files::DIRECT_ALIGNMENT;
 /// Outputs are written and hashed in pieces of 1 MiB.
 pub(super) const PIECE: usize = 1 << 20;
 
-/// The buffers of the pieces of all outputs of a run.
+/// The buffers of the pieces of all outputs of a run, and of its items where they are as large.
 ///
 /// None is freed before the run ends: an allocator keeps memory that one thread freed where other threads do not get it.
 #[derive(Default)]
 pub(super) struct Pieces {
-    spare: Mutex<Vec<PieceBuffer>>,
+    spare: Mutex<Vec<Buffer>>,
     full: AtomicUsize,
     /// From how many full pieces on no more should be made.
     most: usize,
 }
 
-/// What one piece is filled in.
-pub(super) struct PieceBuffer {
-    /// Old bytes where nothing was written yet.
-    pub(super) data: Buffer,
-    /// Ranges that were written, ascending, apart.
-    pub(super) ranges: Vec<(usize, usize)>,
-}
-
 /// Counts one piece as full, until it is dropped.
 pub(super) struct Full(Arc<Pieces>);
 
-/// The bytes of one piece, aligned in memory as writes past the page cache have to be.
+/// Bytes that are aligned in memory as writes past the page cache have to be.
 pub(super) struct Buffer {
     bytes: Box<[u8]>,
     start: usize,
+    len: usize,
 }
 
 impl Buffer {
-    fn new() -> Self {
-        let bytes: Box<[u8]> = vec![0; PIECE + DIRECT_ALIGNMENT].into();
-        // Where alignment cannot be had, the piece is written through the cache.
+    pub(super) fn new(len: usize) -> Self {
+        let bytes: Box<[u8]> = vec![0; len + DIRECT_ALIGNMENT].into();
+        // Where alignment cannot be had, it is written through the cache.
         let start = bytes.as_ptr().align_offset(DIRECT_ALIGNMENT).min(DIRECT_ALIGNMENT);
-        Self { bytes, start }
+        Self { bytes, start, len }
+    }
+
+    /// Whether `bytes` are its own from `start` on.
+    pub(super) fn holds(&self, start: usize, bytes: &[u8]) -> bool {
+        let own = self.get(start..).and_then(|rest| rest.get(..bytes.len()));
+        own.is_some_and(|own| std::ptr::eq(own, bytes))
     }
 }
 
@@ -49,22 +48,22 @@ impl Deref for Buffer {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.bytes[self.start..self.start + PIECE]
+        &self.bytes[self.start..self.start + self.len]
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes[self.start..self.start + PIECE]
+        &mut self.bytes[self.start..self.start + self.len]
     }
 }
 
 impl Pieces {
-    /// For a run with `outputs` outputs, each of which has a piece that it fills; `excess` bytes are not there for pieces.
-    pub(super) fn new(outputs: usize, excess: usize) -> Arc<Self> {
-        let most =
-            MAX_PIECES.saturating_sub(outputs).max(MIN_FULL).saturating_sub(excess.div_ceil(PIECE)).max(1);
-        Arc::new(Self { most, ..Self::default() })
+    /// For a run on `threads` threads with `outputs` outputs, each of which has a piece that it fills; `excess` bytes are not there
+    /// for pieces.
+    pub(super) fn new(threads: usize, outputs: usize, excess: usize) -> Arc<Self> {
+        let room = MAX_PIECES.saturating_sub(outputs).max(MIN_FULL).saturating_sub(excess.div_ceil(PIECE));
+        Arc::new(Self { most: room.min(threads.saturating_add(AHEAD)).max(1), ..Self::default() })
     }
 
     /// Full pieces that are in hand when no more are assembled.
@@ -78,13 +77,22 @@ impl Pieces {
         self.full.load(Ordering::Relaxed) + expected >= self.most
     }
 
-    /// A buffer of one piece in which nothing was written.
-    pub(super) fn take(&self) -> PieceBuffer {
+    /// A buffer of one piece, with old bytes in it.
+    pub(super) fn take(&self) -> Buffer {
         let spare = lock(&self.spare).pop();
-        let new = || PieceBuffer { data: Buffer::new(), ranges: Vec::new() };
-        let mut buffer = spare.unwrap_or_else(new);
-        buffer.ranges.clear();
-        buffer
+        spare.unwrap_or_else(|| Buffer::new(PIECE))
+    }
+
+    /// Takes a buffer of one piece back.
+    pub(super) fn give_back(&self, buffer: Buffer) {
+        lock(&self.spare).push(buffer);
+    }
+
+    /// The same for one that was shared, if nobody else has it.
+    pub(super) fn give_back_shared(&self, buffer: Arc<Buffer>) {
+        if let Some(buffer) = Arc::into_inner(buffer) {
+            self.give_back(buffer);
+        }
     }
 }
 
@@ -94,9 +102,14 @@ impl Full {
         Self(Arc::clone(pieces))
     }
 
-    /// The piece is written: its buffer can be filled again.
-    pub(super) fn give_back(self, buffer: PieceBuffer) {
-        lock(&self.0.spare).push(buffer);
+    /// The piece is written: its buffers can be filled again.
+    pub(super) fn give_back(self, own: Option<Buffer>, shared: Option<Arc<Buffer>>) {
+        if let Some(buffer) = own {
+            self.0.give_back(buffer);
+        }
+        if let Some(buffer) = shared {
+            self.0.give_back_shared(buffer);
+        }
     }
 }
 
@@ -110,3 +123,6 @@ impl Drop for Full {
 const MAX_PIECES: usize = 16;
 /// Full pieces that may wait however many outputs there are.
 const MIN_FULL: usize = 4;
+/// Full pieces that may wait beside one for each thread: what was filled lately is still near the processor when it is written,
+/// and a sink that is slower than the rest gets no faster by a longer queue.
+const AHEAD: usize = 2;

@@ -1,4 +1,7 @@
+use std::sync::Arc;
+
 use super::piece::{OutputState, PieceTask};
+use super::pool::Buffer;
 use crate::{Monitor, Result};
 
 /// Consecutive chunks of one disk, none of them zero.
@@ -74,6 +77,8 @@ impl<'a> Run<'a> {
 /// Where an assembler places bytes; it checks what every format must keep.
 pub struct Placer<'a> {
     pub(super) outputs: &'a mut [OutputState],
+    /// The bytes of the item that is assembled.
+    pub(super) item: Option<&'a Arc<Buffer>>,
     pub(super) tasks: &'a mut Vec<PieceTask>,
     pub(super) monitor: &'a Monitor,
     /// Where every output begins for it.
@@ -86,6 +91,7 @@ impl Placer<'_> {
     pub fn within(&mut self, output: usize, offset: u64) -> Placer<'_> {
         Placer {
             outputs: self.outputs.get_mut(output..=output).unwrap_or_default(),
+            item: self.item,
             tasks: &mut *self.tasks,
             monitor: self.monitor,
             base: self.base.saturating_add(offset),
@@ -137,12 +143,13 @@ impl Placer<'_> {
         let state = self.outputs.get_mut(index).ok_or_else(|| {
             crate::Error::new(crate::ErrorKind::Internal, format!("output {index} was not planned"))
         })?;
-        Ok(Placed { state, tasks: self.tasks })
+        Ok(Placed { state, item: self.item, tasks: self.tasks })
     }
 }
 
 struct Placed<'a> {
     state: &'a mut OutputState,
+    item: Option<&'a Arc<Buffer>>,
     tasks: &'a mut Vec<PieceTask>,
 }
 
@@ -150,7 +157,7 @@ impl Placed<'_> {
     fn write(self, offset: u64, bytes: &[u8]) -> Result<()> {
         // A large table goes in portions, so that its pieces do not pile up in memory.
         for (at, part) in (0..).zip(bytes.chunks(PORTION)) {
-            self.state.write(offset + at * PORTION as u64, part, self.tasks)?;
+            self.state.write(offset + at * PORTION as u64, part, self.item, self.tasks)?;
             while self.tasks.len() > MAX_WAITING || !self.tasks.is_empty() && self.state.is_pressed() {
                 let piece = self.tasks.remove(0);
                 piece.hash();

@@ -143,6 +143,10 @@ impl<'a> Schedule<'a> {
         }
     }
 
+    pub(super) fn pieces(&self) -> &Pieces {
+        &self.pieces
+    }
+
     pub(super) fn total_bytes(&self) -> u64 {
         self.total_bytes
     }

@@ -168,10 +168,12 @@ fn tools_and_items_stay_within_their_bytes_for_any_number_of_threads() {
 }
 
 #[test]
-fn pieces_are_fewer_where_outputs_are_many_or_encoders_large_but_never_none() {
-    let most = |outputs, excess| Pieces::new(outputs, excess).most();
+fn pieces_are_fewer_where_outputs_are_many_encoders_large_or_threads_few_but_never_none() {
+    let most = |outputs, excess| Pieces::new(64, outputs, excess).most();
     assert_eq!((most(1, 0), most(6, 0), most(100, 0)), (15, 10, 4));
     assert_eq!((most(6, 1), most(6, 8 << 20), most(6, 20 << 20), most(100, 20 << 20)), (9, 2, 1, 1));
+    let most = |threads, excess| Pieces::new(threads, 1, excess).most();
+    assert_eq!((most(1, 0), most(2, 0), most(20, 0), most(2, 20 << 20)), (3, 4, 15, 1));
 }
 
 /// Frames of zstd, of two levels and sizes in turn, with one context and each with its own.

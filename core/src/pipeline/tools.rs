@@ -1,8 +1,9 @@
 use std::cmp::Reverse;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use super::codec::{Encoder, Zstd};
 use super::encoded::EncodedBytes;
+use super::pool::{Buffer, PIECE, Pieces};
 use super::{Shape, Slot, encode, lock};
 use crate::format::{Codec, Encoding};
 use crate::layout::{DiskLayout, LayoutReader};
@@ -56,11 +57,17 @@ impl Toolbox {
     }
 
     /// Reads and encodes the item that `slot` names; gives the bytes read.
-    pub(super) fn fill(&self, shape: &Shape, slot: &mut Slot, monitor: &Monitor) -> Result<u64> {
+    pub(super) fn fill(
+        &self,
+        shape: &Shape,
+        slot: &mut Slot,
+        pieces: &Pieces,
+        monitor: &Monitor,
+    ) -> Result<u64> {
         // The one that was used last.
         let spare = lock(&self.spare).pop();
         let mut tools = spare.map_or_else(|| Tools::new(shape), Ok)?;
-        let read = tools.fill(shape, slot, monitor)?;
+        let read = tools.fill(shape, slot, pieces, monitor)?;
         lock(&self.spare).push(tools);
         Ok(read)
     }
@@ -111,19 +118,26 @@ impl Tools {
         Ok(self.zstd.memory())
     }
 
-    fn fill(&mut self, shape: &Shape, slot: &mut Slot, monitor: &Monitor) -> Result<u64> {
+    fn fill(&mut self, shape: &Shape, slot: &mut Slot, pieces: &Pieces, monitor: &Monitor) -> Result<u64> {
         let disk = &shape.disks[slot.disk];
         let len = shape.item.min(disk.size() - slot.start);
-        slot.plain.resize(len as usize, 0);
-        self.readers[slot.disk].read_exact_at(slot.start, &mut slot.plain)?;
+        // A piece may still stand in the one that it had.
+        let spare = slot.plain.take().and_then(Arc::into_inner);
+        let mut buffer = spare.unwrap_or_else(|| match shape.item as usize {
+            PIECE => pieces.take(),
+            item => Buffer::new(item),
+        });
+        let plain = &mut buffer[..len as usize];
+        self.readers[slot.disk].read_exact_at(slot.start, plain)?;
         let encodings = &shape.encodings[slot.disk];
         slot.encoded.resize_with(encodings.len(), Default::default);
         for ((encoding, fitted), item) in
             encodings.iter().zip(&mut self.encoders[slot.disk]).zip(&mut slot.encoded)
         {
             item.bytes.clear(fitted.most);
-            encode(encoding, &mut fitted.encoder, &mut self.zstd, slot.start, &slot.plain, item, monitor)?;
+            encode(encoding, &mut fitted.encoder, &mut self.zstd, slot.start, plain, item, monitor)?;
         }
+        slot.plain = Some(Arc::new(buffer));
         Ok(len)
     }
 }
