@@ -4,10 +4,9 @@ mod order;
 mod path;
 mod records;
 
-use std::hash::RandomState;
 use std::sync::Arc;
 
-use hashbrown::HashTable;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use self::links::whiteout_name;
 use self::names::{Indexed, LastParent, split_name};
@@ -24,7 +23,8 @@ use crate::{Error, ErrorKind, Result};
 pub struct TreeBuilder {
     nodes: Vec<BuildNode>,
     by_name: HashTable<Indexed>,
-    hasher: RandomState,
+    /// Seeded anew for each process: who names files does not know where they are put.
+    hasher: DefaultHashBuilder,
     last_parent: LastParent,
     inodes: Vec<InodeRecord>,
     text: Vec<u8>,
@@ -116,7 +116,7 @@ impl TreeBuilder {
         Self {
             nodes: Vec::new(),
             by_name: HashTable::new(),
-            hasher: RandomState::new(),
+            hasher: DefaultHashBuilder::default(),
             last_parent: LastParent::default(),
             inodes: Vec::new(),
             text: Vec::new(),

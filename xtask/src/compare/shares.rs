@@ -45,10 +45,11 @@ pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// What `perf` has seen: mappings of programs, and places in them.
+/// What `perf` has seen: places in programs, each with those that it was called from, in paragraphs.
 fn samples(record: &Path) -> Result<String> {
     let mut script = Command::new("perf");
-    script.arg("script").arg("--input").arg(record).args(["--show-mmap-events", "--fields", "pid,ip,sym"]);
+    script.arg("script").arg("--input").arg(record);
+    script.args(["--no-inline", "--fields", "ip,sym,dso"]);
     command::output(&mut script)
 }
 
@@ -64,25 +65,21 @@ struct Shares {
 impl Shares {
     /// Counts what `perf script` says; `code` gives the bytes of a file, none of what is no file.
     fn add(&mut self, said: &str, code: &mut dyn FnMut(&str) -> Vec<u8>) {
-        let mut mappings: Vec<Mapping> = Vec::new();
         let mut files: HashMap<String, Vec<u8>> = HashMap::new();
-        for line in said.lines() {
-            if let Some((_, mapping)) = line.split_once("PERF_RECORD_MMAP") {
-                mappings.extend(Mapping::of(mapping));
-                continue;
-            }
-            let Some(sample) = Sample::of(line) else { continue };
+        for sample in said.split("\n\n") {
+            let mut places = sample.lines().filter_map(Place::of).peekable();
+            let Some(innermost) = places.peek().copied() else { continue };
+            // What is copied for somebody is theirs.
+            let place = places.find(|place| !place.is_memory()).unwrap_or(innermost);
             let mut comes_from_the_kernel = || {
-                let mapping = mappings.iter().rev().find(|mapping| mapping.has(&sample));
-                let Some(mapping) = mapping else { return false };
-                let bytes = files.entry(mapping.file.clone()).or_insert_with(|| code(&mapping.file));
-                let at = (sample.address - mapping.start + mapping.offset) as usize;
-                at.checked_sub(SYSCALL.len()).and_then(|from| bytes.get(from..at)) == Some(SYSCALL)
+                let bytes = files.entry(place.file.to_owned()).or_insert_with(|| code(place.file));
+                let before = (place.address as usize).checked_sub(SYSCALL.len());
+                before.and_then(|from| bytes.get(from..place.address as usize)) == Some(SYSCALL)
             };
-            let is_one_of = |parts: &[&str]| parts.iter().any(|part| sample.symbol.contains(part));
-            let count = if sample.address >= KERNEL {
+            let is_one_of = |parts: &[&str]| parts.iter().any(|part| place.symbol.contains(part));
+            let count = if place.address >= KERNEL {
                 &mut self.kernel
-            } else if CODEC_STARTS.iter().any(|start| sample.symbol.starts_with(start)) || is_one_of(CODECS) {
+            } else if CODEC_STARTS.iter().any(|start| place.symbol.starts_with(start)) || is_one_of(CODECS) {
                 &mut self.codec
             } else if is_one_of(HASHES) {
                 &mut self.hash
@@ -96,52 +93,27 @@ impl Shares {
     }
 }
 
-/// A part of a file in the memory of a program.
-struct Mapping {
-    process: String,
-    start: u64,
-    len: u64,
-    /// Of the part in the file.
-    offset: u64,
-    file: String,
-}
-
-impl Mapping {
-    /// From ` PID/TID: [0xSTART(0xLEN) @ 0xOFFSET …]: PROTECTION FILE`, with a `2` before or not.
-    fn of(text: &str) -> Option<Self> {
-        let (process, place) = text.trim_start_matches('2').split_once("/")?;
-        let (place, file) = place.split_once('[')?.1.split_once("]: ")?;
-        let mut words = place.split_whitespace();
-        let (start, len) = words.next()?.strip_suffix(')')?.split_once('(')?;
-        let offset = words.nth(1)?;
-        let number = |digits: &str| u64::from_str_radix(digits.trim_start_matches("0x"), 16).ok();
-        Some(Self {
-            process: process.trim().to_owned(),
-            start: number(start)?,
-            len: number(len)?,
-            offset: number(offset)?,
-            file: file.split_once(' ')?.1.to_owned(),
-        })
-    }
-
-    fn has(&self, sample: &Sample<'_>) -> bool {
-        let inside = sample.address.checked_sub(self.start).is_some_and(|inside| inside < self.len);
-        inside && self.process == sample.process
-    }
-}
-
-struct Sample<'a> {
-    process: &'a str,
+/// Where somebody was at work, or from where it was called.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    /// In the file; in memory, where the kernel is.
     address: u64,
     symbol: &'a str,
+    file: &'a str,
 }
 
-impl<'a> Sample<'a> {
-    /// From `PID ADDRESS SYMBOL`.
+impl<'a> Place<'a> {
+    /// From `ADDRESS SYMBOL (FILE)`.
     fn of(line: &'a str) -> Option<Self> {
-        let (process, place) = line.trim().split_once(' ')?;
-        let (address, symbol) = place.trim_start().split_once(' ')?;
-        Some(Self { process, address: u64::from_str_radix(address, 16).ok()?, symbol })
+        let (address, rest) = line.trim().split_once(' ')?;
+        let (symbol, file) = rest.rsplit_once(" (")?;
+        let address = u64::from_str_radix(address, 16).ok().filter(|address| *address != UNKNOWN)?;
+        Some(Self { address, symbol, file: file.trim_end_matches(')') })
+    }
+
+    /// Whether it is a function of the C library that copies, fills or compares memory.
+    fn is_memory(&self) -> bool {
+        ["__mem", "mem"].iter().any(|start| self.symbol.starts_with(start)) && self.file.contains("libc")
     }
 }
 
@@ -157,7 +129,8 @@ fn row(tree: &Tree, job: &Job, shares: &Shares) -> Result<String> {
 
 const HEAD: &str =
     "| tree, job | codec | kernel | both | hashes | rest | samples |\n|---|---|---|---|---|---|---|\n";
-const WATCHED: &str = "perf record --quiet --freq 2000 --output \"$RECORD\" -- sh -euc \"$SCRIPT\"";
+const WATCHED: &str =
+    "perf record --quiet --freq 2000 --call-graph dwarf,256 --output \"$RECORD\" -- sh -euc \"$SCRIPT\"";
 /// The instruction of x86-64 behind which a program goes on after the kernel. Where a clock tells `perf` when to look, the kernel's
 /// way back, on which the clock waits, is put down to what comes after it.
 const SYSCALL: &[u8] = &[0x0f, 0x05];
@@ -167,6 +140,8 @@ const CODEC_STARTS: &[&str] = &["ZSTD_", "HUF_", "FSE_", "HIST_", "libdeflate_",
 const CODECS: &[&str] = &["pipeline::deflate", "zlib_rs", "lz4_flex", "lzma_rust2", "bz2"];
 /// Where the kernel's half of all addresses begins.
 const KERNEL: u64 = 1 << 63;
+/// What stands where `perf` does not know who called.
+const UNKNOWN: u64 = u64::MAX;
 const HASHES: &[&str] = &["blake3", "sha2::", "sha1::"];
 
 #[cfg(test)]
@@ -174,18 +149,34 @@ mod tests {
     use super::*;
 
     const SAID: &str = "\
-          sh PERF_RECORD_MMAP2 7/7: [0x1000(0x100) @ 0x200 fe:00 6185076 1173413800]: r-xp /bin/a program
-          sh PERF_RECORD_MMAP2 7/7: [0x9000(0x100) @ 0 00:00 0 0]: r-xp [vdso]
-           c PERF_RECORD_MMAP 8/8: [0x1000(0x100) @ 0 fe:00 1 1]: r-xp /bin/another
-     7 ffffffff815b9915 vm_mmap_pgoff
-     7 ffffffffc0a01234 ext4_file_read_iter
-     7             1002 core::scan::stat
-     7             1003 core::scan::stat
-     7             1004 ZSTD_compressBlock_doubleFast
-     7             1005 diskwright_core::pipeline::deflate::lazy
-     7             1005 zlib_rs::deflate::medium
-     7             1006 <sha2::sha256::x86_sha::State as core::ops::Fn<(A, B)>>::compress
-    12             5000 nobody knows
+\tffffffff815b9915 vm_mmap_pgoff ([kernel.kallsyms])
+\tffffffff815f0cb8 ksys_mmap_pgoff ([kernel.kallsyms])
+
+\t        202 core::scan::stat (/bin/a program)
+\t        300 core::scan (/bin/a program)
+
+\t        203 core::scan::stat (/bin/a program)
+
+\t        204 ZSTD_compressBlock_doubleFast (/bin/a program)
+
+\t        205 diskwright_core::pipeline::deflate::lazy (/bin/a program)
+
+\t        205 zlib_rs::deflate::medium (/bin/a program)
+
+\t        206 <sha2::sha256::x86_sha::State as core::ops::Fn<(A, B)>>::compress (/bin/a program)
+
+\t     16db75 __memmove_avx512_unaligned_erms (/usr/lib/libc.so.6)
+\t        204 ZSTD_decompressStream (/bin/a program)
+\tffffffffffffffff [unknown] ([unknown])
+
+\t     16db75 __memset_avx512_unaligned_erms (/usr/lib/libc.so.6)
+\t        207 core::scan::stat (/bin/a program)
+
+\t     5000 nobody knows ([unknown])
+
+\t     16db75 __memmove_avx512_unaligned_erms (/usr/lib/libc.so.6)
+\tffffffffffffffff [unknown] ([unknown])
+
 ";
 
     #[test]
@@ -198,7 +189,7 @@ mod tests {
             asked.push(file.to_owned());
             bytes.clone()
         });
-        assert_eq!(shares, Shares { codec: 3, kernel: 3, hash: 1, rest: 2 });
-        assert_eq!(asked, ["/bin/a program"]);
+        assert_eq!(shares, Shares { codec: 4, kernel: 2, hash: 1, rest: 4 });
+        assert_eq!(asked, ["/bin/a program", "[unknown]", "/usr/lib/libc.so.6"]);
     }
 }

@@ -1,4 +1,6 @@
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
+
+use hashbrown::DefaultHashBuilder;
 
 use super::host::Stat;
 use crate::scan::SourceContent;
@@ -13,7 +15,7 @@ pub(super) struct Index {
     files: Vec<FileRecord>,
     /// Names, each after its length in one byte.
     names: Vec<u8>,
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
 }
 
 /// A name in a directory of the index; the root is its own parent.
