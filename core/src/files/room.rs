@@ -1,6 +1,6 @@
 //! Room that a file is given before it is written.
 //!
-//! Writes past the page cache into room that is there already go on side by side; ext4 has those into holes, and those that make
+//! Writes past the page cache into room that is there already go on side by side; on ext4 those into holes, and those that make
 //! the file longer, wait for each other. What was not written of it is given back at the end, so that holes stay holes.
 
 use std::collections::BTreeMap;
@@ -9,43 +9,35 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::FallocateFlags;
 
-/// The room of a file that is written in mostly ascending order. It never fails: without it, writes are slower.
+/// The room of a file. It never fails: without it, writes are slower.
 #[derive(Debug, Default)]
 pub(super) struct Room(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Where the write that came furthest ends.
+    /// Where the write that came furthest ends: everything behind it is a hole.
     end: u64,
-    /// Since where most was written, and how many bytes of it.
-    start: u64,
-    streak: u64,
-    /// Ranges that were given room, ascending and apart; half-open.
+    /// Ranges that were given room, ascending and apart; half-open. When they were given, all of each was a hole.
     given: Vec<(u64, u64)>,
-    /// What was written, as starts and ends of ranges that are apart; not what lies far behind the end and in no given range.
+    /// What was written since the first was given, as starts and ends of ranges that are apart.
     written: BTreeMap<u64, u64>,
     /// The file system does not give any, or it is of no use.
     is_refused: bool,
 }
 
 impl Room {
-    /// Notes that `len` bytes are about to be written to `file` at `offset`, and makes room there when many were written on end.
-    /// Every write has to be noted before it happens: what was not is given back.
-    pub(super) fn prepare(&self, file: &File, offset: u64, len: u64) {
+    /// Makes room in `file`, which is open for writing, for `len` bytes at `offset` that are expected: for the first of them, if
+    /// they are many.
+    pub(super) fn make(&self, file: &File, offset: u64, len: u64) {
         let mut state = self.lock();
-        if state.is_refused && state.given.is_empty() {
+        let given = state.given.last().map_or(0, |last| last.1);
+        let start = offset.max(state.end).max(given);
+        let left = offset.saturating_add(len).saturating_sub(start);
+        // Half of what was given last may be under way.
+        if state.is_refused || left < LEAST || given > offset.saturating_add(MOST / 2) {
             return;
         }
-        state.note(offset, len);
-        if state.written.len() > MAX_RANGES {
-            state.prune();
-        }
-        if state.written.len() > MAX_RANGES {
-            // Such a file has too many holes.
-            state.give_back(file, u64::MAX);
-            return;
-        }
-        let Some((start, len)) = state.wanted() else { return };
+        let len = left.min(MOST);
         // Others that write to a file system which is nearly full need its room more.
         let is_ample = rustix::fs::fstatvfs(file)
             .is_ok_and(|stat| stat.f_bavail.saturating_mul(stat.f_frsize) / SHARE >= len);
@@ -56,6 +48,16 @@ impl Room {
         match state.given.last_mut().filter(|last| last.1 == start) {
             Some(last) => last.1 += len,
             None => state.given.push((start, start + len)),
+        }
+    }
+
+    /// Notes that `len` bytes are about to be written at `offset`: what was not noted before it is written is given back.
+    pub(super) fn note(&self, file: &File, offset: u64, len: u64) {
+        let mut state = self.lock();
+        state.note(offset, len);
+        if state.written.len() > MAX_RANGES {
+            // A file with so many holes is no faster for it.
+            state.give_back(file, u64::MAX);
         }
     }
 
@@ -71,18 +73,11 @@ impl Room {
 
 impl State {
     fn note(&mut self, offset: u64, len: u64) {
-        let end = offset.saturating_add(len);
-        if end > self.end {
-            self.end = end;
-            self.streak = self.streak.saturating_add(len);
-            let passed = self.end - self.start;
-            if passed.saturating_sub(self.streak) > NEAR.max(passed / 8) {
-                (self.start, self.streak) = (offset, len);
-            }
-        } else if offset >= self.start {
-            self.streak = self.streak.saturating_add(len);
+        let (mut start, mut stop) = (offset, offset.saturating_add(len));
+        self.end = self.end.max(stop);
+        if self.given.is_empty() {
+            return;
         }
-        let (mut start, mut stop) = (offset, end);
         // Ranges that it touches become one with it.
         while let Some((&from, &to)) = self.written.range(..=stop).next_back().filter(|(_, to)| **to >= start)
         {
@@ -92,36 +87,13 @@ impl State {
         self.written.insert(start, stop);
     }
 
-    /// Forgets what no range that is given from now on can hold.
-    fn prune(&mut self) {
-        let floor = self.floor();
-        let given = &self.given;
-        self.written
-            .retain(|from, to| *to > floor || given.iter().any(|(start, end)| from < end && start < to));
-    }
-
-    /// What is given from now on lies behind it.
-    fn floor(&self) -> u64 {
-        self.end.saturating_sub(NEAR)
-    }
-
-    /// Start and length of the room that is wanted, if any.
-    fn wanted(&self) -> Option<(u64, u64)> {
-        let given = self.given.last().map_or(0, |last| last.1);
-        if self.is_refused || self.streak < ENOUGH || self.end <= given {
-            return None;
-        }
-        // As much as was written: what is given in vain is never more than the file has.
-        Some((given.max(self.floor()), self.streak.min(MOST)))
-    }
-
     fn give_back(&mut self, file: &File, len: u64) {
         for (start, end) in self.left(len) {
             let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
             // If it fails, it costs room on the medium.
             let _ = rustix::fs::fallocate(file, flags, start, end - start);
         }
-        *self = Self { is_refused: true, ..Self::default() };
+        *self = Self { end: self.end, is_refused: true, ..Self::default() };
     }
 
     /// Whole pages of what was given and not written, in the first `len` bytes.
@@ -143,11 +115,9 @@ impl State {
     }
 }
 
-/// How far behind the end writes may still be under way: several are at a time.
-const NEAR: u64 = 16 << 20;
-/// Bytes written on end that promise more.
-const ENOUGH: u64 = 16 << 20;
-/// Bytes that are given at once, at most.
+/// Bytes that are given at once, at least: it takes a while.
+const LEAST: u64 = 4 << 20;
+/// And at most: nobody can write while it is done.
 const MOST: u64 = 128 << 20;
 /// Which part of what is free they may be.
 const SHARE: u64 = 16;
@@ -163,11 +133,13 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
-    /// Writes `ranges` of a file, given as starts and lengths, each with bytes of its own, and tells what was given at most.
-    fn write(file: &File, room: &Room, ranges: &[(u64, u64)]) -> u64 {
+    /// Writes `ranges` of a file, given as starts and lengths, each with bytes of its own, where `expected` bytes are expected each
+    /// time, and tells what the file took at most.
+    fn write(file: &File, room: &Room, ranges: &[(u64, u64)], expected: u64) -> u64 {
         let mut most = 0;
         for (number, (offset, len)) in ranges.iter().enumerate() {
-            room.prepare(file, *offset, *len);
+            room.make(file, *offset, expected);
+            room.note(file, *offset, *len);
             file.write_all_at(&vec![number as u8 | 1; *len as usize], *offset).unwrap();
             most = most.max(file.metadata().unwrap().blocks() * 512);
         }
@@ -185,10 +157,10 @@ mod tests {
         (bytes, pages.iter().filter(|page| **page).count() as u64 * PAGE)
     }
 
-    fn check(ranges: &[(u64, u64)]) -> u64 {
+    fn check(ranges: &[(u64, u64)], expected_bytes: u64) -> u64 {
         let file = tempfile::tempfile().unwrap();
         let room = Room::default();
-        let most = write(&file, &room, ranges);
+        let most = write(&file, &room, ranges, expected_bytes);
         let len = ranges.iter().map(|(offset, len)| offset + len).max().unwrap_or(0);
         file.set_len(len).unwrap();
         room.give_back(&file, len);
@@ -203,43 +175,61 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_written_on_end_is_given_room_and_gives_back_the_rest() {
+    fn a_file_is_given_the_room_that_is_expected_and_gives_back_what_was_not_written() {
         let ranges: Vec<_> = (0..40).map(|at| (at * MIB, MIB)).collect();
-        let most = check(&ranges);
-        assert!(most > 41 * MIB, "no room was given: {most}");
+        let most = check(&ranges, 20 * MIB);
+        // Once less than the least is missing, nothing more is given.
+        assert!((56 * MIB..57 * MIB).contains(&most), "{most} bytes");
+        // So little is not worth it.
+        assert!(check(&ranges, 2 * MIB) < 41 * MIB);
+    }
+
+    #[test]
+    fn no_more_is_given_at_once_than_some_and_more_before_it_is_used_up() {
+        let file = tempfile::tempfile().unwrap();
+        let room = Room::default();
+        let given = |offset| {
+            room.make(&file, offset, 1 << 40);
+            room.lock().given.clone()
+        };
+        // Where there is so little free, nothing is.
+        let ample = rustix::fs::fstatvfs(&file).is_ok_and(|stat| stat.f_bavail * stat.f_frsize > 5 << 30);
+        let some = |end| if ample { vec![(MIB, end)] } else { vec![] };
+        assert_eq!(given(MIB), some(MIB + MOST));
+        assert_eq!(given(2 * MIB), some(MIB + MOST));
+        assert_eq!(given(MIB + MOST / 2), some(MIB + 2 * MOST));
     }
 
     #[test]
     fn holes_stay_holes_and_late_writes_stay() {
         let mut ranges: Vec<_> = (0..60).map(|at| (at * MIB, MIB - at % 3 * 8192)).collect();
         // Behind the end, as several threads write.
+        ranges.swap(0, 2);
         ranges.swap(20, 23);
         ranges.swap(40, 47);
         ranges.push((59 * MIB + 100_000, 17));
         ranges.push((90 * MIB, 5 * MIB));
         ranges.push((70 * MIB, 12_345));
         ranges.push((3, 100));
-        assert!(check(&ranges) > 61 * MIB);
+        assert!(check(&ranges, 16 * MIB) > 61 * MIB);
+        check(&ranges, 5 * MIB);
+        check(&ranges, 40 * MIB);
     }
 
     #[test]
-    fn a_file_with_many_holes_is_given_nothing() {
-        let ranges: Vec<_> = (0..6000).map(|at| (at * 16_384, 4096)).collect();
-        assert!(check(&ranges) < 6000 * 4096 + MIB);
-        // Nor does one that begins to have them keep what it was given, or its ranges in mind.
+    fn of_a_file_with_many_holes_little_is_kept_in_mind() {
         let mut ranges: Vec<_> = (0..30).map(|at| (at * MIB, MIB)).collect();
         ranges.extend((0..6000).map(|at| (30 * MIB + at * 8192, 4096)));
-        check(&ranges);
-        let room = Room::default();
-        let file = tempfile::tempfile().unwrap();
-        write(&file, &room, &ranges);
+        check(&ranges, 50 * MIB);
+        let (file, room) = (tempfile::tempfile().unwrap(), Room::default());
+        write(&file, &room, &ranges, 50 * MIB);
         let state = room.lock();
-        assert!(state.written.len() <= MAX_RANGES + 1 && state.given.is_empty());
+        assert!(state.is_refused && state.written.is_empty() && state.given.is_empty());
     }
 
     #[test]
     fn ranges_that_touch_are_one() {
-        let mut state = State::default();
+        let mut state = State { given: vec![(0, 1)], ..State::default() };
         for (offset, len) in [(0, 10), (20, 10), (40, 10), (10, 10), (45, 20), (28, 13), (100, 1), (5, 2)] {
             state.note(offset, len);
         }

@@ -27,7 +27,7 @@ impl WritableFile {
     /// The operation's; `WriteZero` when the medium takes nothing.
     pub fn write_all_at(&self, mut offset: u64, mut bytes: &[u8]) -> io::Result<()> {
         if let Some(direct) = &self.direct {
-            direct.room.prepare(&self.file, offset, bytes.len() as u64);
+            direct.room.note(&self.file, offset, bytes.len() as u64);
         }
         while !bytes.is_empty() {
             let (direct, len) = self.way(offset, bytes);
@@ -75,6 +75,14 @@ impl WritableFile {
             }
         }
         self.file.write_at(bytes, offset)
+    }
+
+    /// Says that the `len` bytes at `offset` are going to be written, mostly in ascending order, so that writes past the page cache
+    /// can be faster. Only advice: nothing can fail, and what is not written in the end takes no room.
+    pub fn expect(&self, offset: u64, len: u64) {
+        if let Some(direct) = &self.direct {
+            direct.room.make(&self.file, offset, len);
+        }
     }
 
     /// Has the system begin to write a range to the medium, so that a later [`WritableFile::sync`] has less to wait for; what

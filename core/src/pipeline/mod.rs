@@ -229,6 +229,11 @@ fn perform(
             let (plain, outputs) = (slot.plain.as_ref(), &mut target.outputs);
             let mut placer = Placer { outputs, item: plain, tasks: full, monitor, base: 0 };
             let bytes = item.bytes(encoding, plain.map_or(&[], |plain| plain));
+            // What is encoded comes by and by, and nobody knows how much it is.
+            if encoding.codec == Codec::Stored {
+                let following = schedule.following(order);
+                placer.outputs.iter_mut().for_each(|output| output.expect(following));
+            }
             for run in Run::all(encoding.granularity, &item.chunks, bytes) {
                 target.writer.assembler.put(slot.disk, &run, &mut placer)?;
             }

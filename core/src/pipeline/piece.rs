@@ -34,6 +34,8 @@ pub(super) struct OutputState {
     /// The pieces with reserved ranges, by index: they stay in memory until the end.
     held: Vec<Piece>,
     current: Option<Piece>,
+    /// Bytes that are likely to follow what is written now.
+    following: u64,
     /// Where the last ascending write ended.
     end: u64,
     len: u64,
@@ -56,6 +58,8 @@ pub(super) struct PieceTask {
     output: Arc<OutputShared>,
     piece: Piece,
     len: usize,
+    /// Bytes that are likely to follow.
+    following: u64,
     full: Full,
 }
 
@@ -108,6 +112,7 @@ impl OutputState {
             reserved: Vec::new(),
             held: Vec::new(),
             current: None,
+            following: 0,
             end: 0,
             len: 0,
             sha256: sha256.then(|| SerialDigest { hasher: Sha256::new(), end: 0 }),
@@ -118,6 +123,11 @@ impl OutputState {
             state.end = 0;
         }
         Ok(state)
+    }
+
+    /// Says how many bytes are likely to follow what is written now.
+    pub(super) fn expect(&mut self, following: u64) {
+        self.following = following;
     }
 
     /// Has its pieces, from now on, in common with the other outputs of a run.
@@ -252,7 +262,8 @@ impl OutputState {
             serial.end = start + len as u64;
         }
         let full = Full::new(&self.pieces);
-        tasks.push(PieceTask { output: Arc::clone(&self.shared), piece, len, full });
+        let (output, following) = (Arc::clone(&self.shared), self.following);
+        tasks.push(PieceTask { output, piece, len, following, full });
     }
 
     fn defect(&self, text: String, offset: u64) -> Error {
@@ -344,8 +355,9 @@ impl PieceTask {
     /// # Errors
     /// `ErrorKind::Sink` naming the output.
     pub(super) fn write(self) -> Result<()> {
-        let Self { output, piece, full, .. } = self;
+        let Self { output, piece, len, following, full } = self;
         let start = piece.index * PIECE as u64;
+        output.output.expect(start, len as u64 + following);
         for (from, to) in &piece.ranges {
             let bytes = &piece.bytes()[*from..*to];
             output

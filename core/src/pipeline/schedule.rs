@@ -18,6 +18,8 @@ pub(super) struct Schedule<'a> {
     hashed: Condvar,
     monitor: &'a Monitor,
     items: Items,
+    /// Of each row of items without a gap, the number of the last and one.
+    rows: Vec<u64>,
     total_items: u64,
     total_bytes: u64,
     bounds: Bounds,
@@ -105,11 +107,16 @@ impl<'a> Schedule<'a> {
     ) -> Self {
         let items = Items { disks: shape.disks.clone(), item: shape.item };
         let (mut total_items, mut total_bytes) = (0, 0);
-        let mut cursor = Cursor::default();
-        while let Some((_, _, len)) = items.next(&mut cursor) {
+        let (mut cursor, mut rows, mut before) = (Cursor::default(), Vec::new(), None);
+        while let Some((disk, start, len)) = items.next(&mut cursor) {
+            if before.is_some_and(|before| before != (disk, start)) {
+                rows.push(total_items);
+            }
+            before = Some((disk, start + len));
             total_items += 1;
             total_bytes += len;
         }
+        rows.push(total_items);
         let lanes = targets.into_iter().map(|target| Lane { next: 0, target: Some(target) }).collect();
         let state = State {
             claimed: 0,
@@ -136,11 +143,19 @@ impl<'a> Schedule<'a> {
             hashed: Condvar::new(),
             monitor,
             items,
+            rows,
             total_items,
             total_bytes,
             bounds,
             pieces,
         }
+    }
+
+    /// Bytes of items that follow the one of that number without a gap, the last of a disk taken for whole.
+    pub(super) fn following(&self, order: u64) -> u64 {
+        let row = self.rows.partition_point(|end| *end <= order);
+        let end = self.rows.get(row).copied().unwrap_or(order);
+        end.saturating_sub(order + 1).saturating_mul(self.items.item)
     }
 
     pub(super) fn pieces(&self) -> &Pieces {

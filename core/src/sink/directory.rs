@@ -214,6 +214,10 @@ impl Output for FileOutput {
         Ok(())
     }
 
+    fn expect(&self, offset: u64, len: u64) {
+        self.file.expect(offset, len);
+    }
+
     fn finish(self: Box<Self>, len: u64) -> io::Result<()> {
         self.file.set_len(len)?;
         self.file.sync()

@@ -40,6 +40,10 @@ pub trait Output: Send + Sync {
     /// The medium's.
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 
+    /// Advice, before a write at `offset`: most of the `len` bytes there are going to be written next, one part after the other, by
+    /// several threads. Nothing has to be done about it.
+    fn expect(&self, _offset: u64, _len: u64) {}
+
     /// Sets the final length and makes the content durable.
     ///
     /// # Errors

@@ -146,13 +146,15 @@ pub(super) fn number(field: &[u8]) -> Option<i64> {
     if digits.is_empty() || !fill.iter().all(|byte| matches!(byte, 0 | b' ')) {
         return None;
     }
-    digits.iter().try_fold(0_i64, |value, digit| value.checked_mul(8)?.checked_add(i64::from(digit - b'0')))
+    // 63 bits, and no field is so long.
+    (digits.len() <= 21).then(|| digits.iter().fold(0, |value, digit| value << 3 | i64::from(digit - b'0')))
 }
 
-/// Type flag and size of a block that seems to be a header; `None` for one that is none.
+/// Type flag and size of a block that seems to be a header; `None` for one that does not.
 pub(super) fn peek(block: &[u8; BLOCK]) -> Option<(u8, u64)> {
     let size = number(&block[SIZE]).and_then(|size| u64::try_from(size).ok())?;
-    checksum_holds(block).then_some((block[TYPE_FLAG], size))
+    let seems_right = block[MAGIC].starts_with(b"ustar") || checksum_holds(block);
+    seems_right.then_some((block[TYPE_FLAG], size))
 }
 
 /// Whether `block` carries its own checksum; old archivers summed signed bytes.
