@@ -312,3 +312,17 @@ fn parts_of_a_layout_read_as_the_layout_does() {
     let (other, ..) = self::tree(&[]);
     assert_eq!(LayoutBuilder::new(other).part_of(&whole, 0, 1).unwrap_err().kind(), ErrorKind::Internal);
 }
+
+#[test]
+fn stretches_are_of_data_with_gaps_that_are_short() {
+    let (tree, _) = TreeBuilder::new(Findings::default()).finish().unwrap();
+    let mut builder = LayoutBuilder::new(Arc::new(tree));
+    for (start, len) in [(100, 50), (150, 10), (170, 30), (300, 5), (400, 100)] {
+        builder.zeros_to(start, "gap").unwrap();
+        builder.bytes(vec![1; len], "data").unwrap();
+    }
+    let layout = builder.finish(1000).unwrap();
+    assert_eq!(layout.stretches(11, 1), [(100, 200), (300, 305), (400, 500)]);
+    assert_eq!(layout.stretches(10, 20), [(100, 160), (170, 200), (400, 500)]);
+    assert_eq!(layout.stretches(1000, 0), [(100, 500)]);
+}

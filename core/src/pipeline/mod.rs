@@ -231,7 +231,7 @@ fn perform(
             let bytes = item.bytes(encoding, plain.map_or(&[], |plain| plain));
             // What is encoded comes by and by, and nobody knows how much it is.
             if encoding.codec == Codec::Stored {
-                let following = schedule.following(order);
+                let following = schedule.following(slot.disk, slot.start + shape.item);
                 placer.outputs.iter_mut().for_each(|output| output.expect(following));
             }
             for run in Run::all(encoding.granularity, &item.chunks, bytes) {

@@ -51,6 +51,8 @@ struct Piece {
     item: Option<Arc<Buffer>>,
     /// Ranges that were written, ascending, apart.
     ranges: Vec<(usize, usize)>,
+    /// Bytes that are likely to follow what was written last.
+    following: u64,
 }
 
 /// A full piece, to be hashed by any worker and then written by the writer or one with nothing else to do.
@@ -58,8 +60,6 @@ pub(super) struct PieceTask {
     output: Arc<OutputShared>,
     piece: Piece,
     len: usize,
-    /// Bytes that are likely to follow.
-    following: u64,
     full: Full,
 }
 
@@ -186,8 +186,10 @@ impl OutputState {
             let index = position / PIECE as u64;
             let inside = (position % PIECE as u64) as usize;
             let (part, after) = rest.split_at(rest.len().min(PIECE - inside));
-            let pieces = Arc::clone(&self.pieces);
-            self.piece(index, tasks).put(inside, part, item, &pieces);
+            let (pieces, following) = (Arc::clone(&self.pieces), self.following);
+            let piece = self.piece(index, tasks);
+            piece.put(inside, part, item, &pieces);
+            piece.following = following;
             rest = after;
             position += part.len() as u64;
         }
@@ -262,8 +264,7 @@ impl OutputState {
             serial.end = start + len as u64;
         }
         let full = Full::new(&self.pieces);
-        let (output, following) = (Arc::clone(&self.shared), self.following);
-        tasks.push(PieceTask { output, piece, len, following, full });
+        tasks.push(PieceTask { output: Arc::clone(&self.shared), piece, len, full });
     }
 
     fn defect(&self, text: String, offset: u64) -> Error {
@@ -273,7 +274,7 @@ impl OutputState {
 
 impl Piece {
     fn new(index: u64) -> Self {
-        Self { index, own: None, item: None, ranges: Vec::new() }
+        Self { index, own: None, item: None, ranges: Vec::new(), following: 0 }
     }
 
     /// Nothing of a piece in which nothing was written.
@@ -355,9 +356,11 @@ impl PieceTask {
     /// # Errors
     /// `ErrorKind::Sink` naming the output.
     pub(super) fn write(self) -> Result<()> {
-        let Self { output, piece, len, following, full } = self;
+        let Self { output, piece, len, full } = self;
         let start = piece.index * PIECE as u64;
-        output.output.expect(start, len as u64 + following);
+        if let Some((from, to)) = piece.ranges.last().filter(|(_, to)| *to == len && len == PIECE) {
+            output.output.expect(start + *from as u64, (to - from) as u64 + piece.following);
+        }
         for (from, to) in &piece.ranges {
             let bytes = &piece.bytes()[*from..*to];
             output

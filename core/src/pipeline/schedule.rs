@@ -18,8 +18,8 @@ pub(super) struct Schedule<'a> {
     hashed: Condvar,
     monitor: &'a Monitor,
     items: Items,
-    /// Of each row of items without a gap, the number of the last and one.
-    rows: Vec<u64>,
+    /// For each disk, where much data stands in a row.
+    rows: Vec<Vec<(u64, u64)>>,
     total_items: u64,
     total_bytes: u64,
     bounds: Bounds,
@@ -107,16 +107,12 @@ impl<'a> Schedule<'a> {
     ) -> Self {
         let items = Items { disks: shape.disks.clone(), item: shape.item };
         let (mut total_items, mut total_bytes) = (0, 0);
-        let (mut cursor, mut rows, mut before) = (Cursor::default(), Vec::new(), None);
-        while let Some((disk, start, len)) = items.next(&mut cursor) {
-            if before.is_some_and(|before| before != (disk, start)) {
-                rows.push(total_items);
-            }
-            before = Some((disk, start + len));
+        let mut cursor = Cursor::default();
+        while let Some((_, _, len)) = items.next(&mut cursor) {
             total_items += 1;
             total_bytes += len;
         }
-        rows.push(total_items);
+        let rows = shape.disks.iter().map(|disk| disk.stretches(GAP, ROW)).collect();
         let lanes = targets.into_iter().map(|target| Lane { next: 0, target: Some(target) }).collect();
         let state = State {
             claimed: 0,
@@ -151,11 +147,11 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// Bytes of items that follow the one of that number without a gap, the last of a disk taken for whole.
-    pub(super) fn following(&self, order: u64) -> u64 {
-        let row = self.rows.partition_point(|end| *end <= order);
-        let end = self.rows.get(row).copied().unwrap_or(order);
-        end.saturating_sub(order + 1).saturating_mul(self.items.item)
+    /// Bytes of data that follow `offset` of a disk without a gap.
+    pub(super) fn following(&self, disk: usize, offset: u64) -> u64 {
+        let rows = self.rows.get(disk).map_or(&[][..], Vec::as_slice);
+        let row = rows.get(rows.partition_point(|(_, end)| *end <= offset));
+        row.filter(|(start, _)| *start < offset).map_or(0, |(_, end)| end - offset)
     }
 
     pub(super) fn pieces(&self) -> &Pieces {
@@ -343,6 +339,11 @@ impl State {
         self.hashed.pop_front().map(|(place, piece)| Task::Write { place, piece })
     }
 }
+
+/// Bytes that are known to be zero between others and are no gap in a row of them.
+const GAP: u64 = 64 << 10;
+/// Bytes of the least row.
+const ROW: u64 = 4 << 20;
 
 /// Wakes now and then, too, to see a cancellation.
 fn wait<'a>(change: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {

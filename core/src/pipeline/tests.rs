@@ -384,3 +384,80 @@ fn of_two_targets_that_fail_at_one_item_the_first_is_told() {
         assert!(error.to_string().contains("first"), "{threads} threads: {error}");
     }
 }
+
+/// Writes most of an item as it is, and the last bytes of each as others.
+struct Mixed;
+
+impl Assembler for Mixed {
+    fn put(&mut self, disk: usize, run: &Run<'_>, to: &mut Placer<'_>) -> Result<()> {
+        let (head, tail) = run.bytes().split_at(run.bytes().len() - 100);
+        to.write(disk, run.offset(), head)?;
+        to.write(disk, run.offset() + head.len() as u64, &vec![9; tail.len()])
+    }
+
+    fn finish(self: Box<Self>, _: &mut Placer<'_>) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_piece_that_stands_in_an_item_is_copied_before_other_bytes_come_into_it() {
+    let bytes = noise(9 << 20, 3);
+    let disks = [disk(vec![(0, Some(bytes.clone()))], 9 << 20)];
+    for threads in [1, 2, 8] {
+        let mut sink = MemorySink::new();
+        let (mut mixed, plain) =
+            (target(&mut sink, "mixed", &disks, 4096), target(&mut sink, "plain", &disks, 4096));
+        mixed.writer.assembler = Box::new(Mixed);
+        write(&disks, vec![mixed, plain], &Workers::new(threads), &Monitor::new()).unwrap();
+        let outputs = sink.outputs();
+        Box::new(sink).commit().unwrap();
+        let outputs = outputs.lock().unwrap();
+        let mut expected = bytes.clone();
+        expected.chunks_mut(1 << 20).for_each(|item| item[(1 << 20) - 100..].fill(9));
+        assert!(outputs["mixed0"] == expected && outputs["plain0"] == bytes, "{threads} threads");
+    }
+}
+
+/// Notes what it is told to expect.
+#[derive(Clone, Default)]
+struct Expecting(Arc<Mutex<Vec<(u64, u64)>>>);
+
+impl Output for Expecting {
+    fn write_at(&self, _: u64, _: &[u8]) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn expect(&self, offset: u64, len: u64) {
+        lock(&self.0).push((offset, offset + len));
+    }
+
+    fn finish(self: Box<Self>, _: u64) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_output_is_told_what_follows_and_no_gap() {
+    const MIB: u64 = 1 << 20;
+    let data = |mib: usize| Some(vec![7; mib << 20]);
+    let disks = [disk(vec![(0, data(20)), (40 * MIB, data(6)), (50 * MIB, data(1))], 96 * MIB)];
+    for threads in [1, 2] {
+        let output = Expecting::default();
+        let spec = OutputSpec {
+            name: "s".into(),
+            role: OutputRole::Disk,
+            size_bound: 96 * MIB,
+            access: Access::Stream,
+        };
+        let writer = target(&mut MemorySink::new(), "a", &disks, 65_536).writer;
+        let target = Target::new(writer, vec![(&spec, Box::new(output.clone()))], |_| false).unwrap();
+        write(&disks, vec![target], &Workers::new(threads), &Monitor::new()).unwrap();
+        let mut told = std::mem::take(&mut *lock(&output.0));
+        told.sort_unstable();
+        let row = |start: u64, end: u64| (start..end).map(move |at| (at * MIB, end * MIB));
+        // A single one is no row.
+        let expected: Vec<_> = row(0, 20).chain(row(40, 46)).chain([(50 * MIB, 51 * MIB)]).collect();
+        assert_eq!(told, expected, "{threads} threads");
+    }
+}
