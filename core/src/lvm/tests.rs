@@ -71,6 +71,10 @@ fn the_header_has_label_area_and_text_at_their_places() {
     for part in ["pe_count = 10\n", "pe_count = 20\n", "\"pv1\", 18\n", "segment_count = 2\n"] {
         assert!(text.contains(part), "{part} in {text}");
     }
+    // Sectors: an extent of 4 MiB, 41 MiB and one sector, a MiB before the first extent.
+    for part in ["extent_size = 8192\n", "dev_size = 83969\n", "pe_start = 2048\n"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
     assert_eq!(bytes[4608 + len - 1], 0);
     assert_eq!(group.header_of(2).unwrap_err().kind(), ErrorKind::Internal);
 }

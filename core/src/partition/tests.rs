@@ -322,6 +322,12 @@ fn arrangements_that_cannot_be_are_refused_with_numbers() {
         invalid,
         "between logical",
     );
+    refused(
+        TableKind::Mbr,
+        &[request(Some(5), 1, Fixed), request(Some(4), 1, Fixed), request(Some(6), 1, Fixed)],
+        invalid,
+        "between logical",
+    );
     let crowded: Vec<SizeRequest> = (1..=5).map(|number| request(Some(number), 1, Fixed)).collect();
     refused(TableKind::Mbr, &crowded, invalid, "no partition number is left");
     refused(TableKind::Mbr, &[request(None, 1, Fixed); 60], invalid, "from 1 to 60");
@@ -329,6 +335,14 @@ fn arrangements_that_cannot_be_are_refused_with_numbers() {
     assert_eq!(odd.kind(), invalid);
     let large = arrange(TableKind::Mbr, BYTES_512, 3 << 40, &[]).unwrap_err();
     assert_eq!(large.kind(), ErrorKind::DoesNotFit);
+}
+
+#[test]
+fn only_an_mbr_has_a_largest_disk() {
+    let request = [request(None, 3 << 20, Growth::Fixed)];
+    let least = |table| minimum_disk_size(table, BYTES_512, &request);
+    assert_eq!(least(TableKind::Gpt).unwrap(), (3 << 40) + 2 * MIB);
+    assert_eq!(least(TableKind::Mbr).unwrap_err().kind(), ErrorKind::DoesNotFit);
 }
 
 #[test]

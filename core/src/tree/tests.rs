@@ -20,6 +20,19 @@ impl ScanSource for Given {
 
 /// A tree of paths: with a slash at the end a directory, with `->` a symbolic link, with `=>` a hard link, else a file.
 fn tree(paths: &[&str]) -> FileTree {
+    layered(&[paths]).0
+}
+
+/// The tree of several layers of such paths, and what was found.
+fn layered(layers: &[&[&str]]) -> (FileTree, Vec<Finding>) {
+    let mut builder = TreeBuilder::new(Findings::default());
+    for paths in layers {
+        builder.add_source(Arc::new(given(paths)), Whiteouts::Plain).unwrap();
+    }
+    builder.finish().unwrap()
+}
+
+fn given(paths: &[&str]) -> Given {
     let entries = paths.iter().enumerate().map(|(at, text)| {
         let bytes = |text: &str| text.as_bytes().to_vec();
         let (path, object) = if let Some((path, target)) = text.split_once("->") {
@@ -35,9 +48,7 @@ fn tree(paths: &[&str]) -> FileTree {
         let attributes = Attributes { mode: 0o640, uid: 7, ..Attributes::default() };
         Entry { path: bytes(path), object, attributes }
     });
-    let mut builder = TreeBuilder::new(Findings::default());
-    builder.add_source(Arc::new(Given(entries.collect())), Whiteouts::Plain).unwrap();
-    builder.finish().unwrap().0
+    Given(entries.collect())
 }
 
 /// What becomes of files of these paths: the tree's, and the codes of the findings.
@@ -249,6 +260,31 @@ fn what_was_removed_with_all_below_it_takes_in_no_more() {
     builder.remove(b"a/b");
     put(&mut builder, "a/b/c/5");
     assert_eq!(paths(&builder.finish().unwrap().0), ["", "a", "a/b", "a/b/c", "a/b/c/5"]);
+}
+
+#[test]
+fn a_directory_that_was_replaced_comes_back_empty() {
+    let (tree, _) = layered(&[&["d/", "d/x"], &["d"], &["d/"]]);
+    assert_eq!(paths(&tree), ["", "d"]);
+    assert_eq!(inode(&tree, "d").object, Object::Directory);
+}
+
+#[test]
+fn a_file_in_place_of_an_implied_directory_is_not_implied() {
+    let codes = |layers: &[&[&str]]| {
+        let (_, findings) = layered(layers);
+        let implied = findings.into_iter().filter(|finding| finding.code == "implied-directory");
+        implied.map(|finding| finding.path).collect::<Vec<_>>()
+    };
+    assert_eq!(codes(&[&["d/x"]]), ["/", "d"]);
+    assert_eq!(codes(&[&["d/x"], &["d"]]), ["/"]);
+}
+
+#[test]
+fn a_hard_link_takes_the_place_of_a_lower_directory_before_its_target_comes() {
+    let (tree, _) = layered(&[&["d/", "d/x"], &["d=>late", "late"]]);
+    assert_eq!(paths(&tree), ["", "d", "late"]);
+    assert_eq!((content(&tree, "d"), inode(&tree, "late").links), (b"late".to_vec(), 2));
 }
 
 #[test]

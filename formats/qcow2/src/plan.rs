@@ -163,3 +163,59 @@ const MAX_L1: u64 = 32 << 20;
 const MAX_REFCOUNT_TABLE: u64 = 8 << 20;
 /// Host offsets in tables have bits up to 55.
 const MAX_OFFSET_BITS: u32 = 56;
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "tests fail loudly")]
+mod tests {
+    use std::io;
+    use std::sync::Arc;
+
+    use diskwright_core::ReadAt;
+    use diskwright_core::layout::LayoutBuilder;
+    use diskwright_core::tree::{Findings, TreeBuilder};
+
+    use super::*;
+
+    struct Ones(u64);
+
+    impl ReadAt for Ones {
+        fn size(&self) -> u64 {
+            self.0
+        }
+
+        fn read_exact_at(&self, _: u64, buf: &mut [u8]) -> io::Result<()> {
+            buf.fill(1);
+            Ok(())
+        }
+    }
+
+    /// The bound for a disk of `size` bytes that begins with `data` bytes, in clusters of 4 KiB.
+    fn bound_of(data: u64, size: u64) -> Result<u64> {
+        let (tree, _) = TreeBuilder::new(Findings::default()).finish().unwrap();
+        let mut builder = LayoutBuilder::new(Arc::new(tree));
+        builder.computed(Arc::new(Ones(data)), "data").unwrap();
+        bound(ClusterBits::new(12).unwrap(), &builder.finish(size).unwrap())
+    }
+
+    fn assert_refused(result: Result<u64>, what: &str) {
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+        assert!(error.to_string().contains(what), "{error}");
+    }
+
+    #[test]
+    fn an_l1_table_may_have_32_mib() {
+        // 2^22 entries, each for the 512 clusters of an L2 table.
+        assert!(bound_of(0, 8 << 40).is_ok());
+        assert_refused(bound_of(0, (8 << 40) + 512), "L1 table");
+    }
+
+    #[test]
+    fn a_refcount_table_may_have_8_mib() {
+        // 2^20 blocks, each for 2048 clusters: 2^31 clusters in all. Without the blocks, the table's 2048, the header
+        // and the 8192 of L1, 2146424831 are left: for 4184064 L2 tables and, one fewer than they hold, 2142240767 of data.
+        let data = 2_142_240_767 * 4096;
+        assert_eq!(bound_of(data, 8 << 40).unwrap(), 8 << 40);
+        assert_refused(bound_of(data + 4096, 8 << 40), "refcount table");
+    }
+}

@@ -213,6 +213,8 @@ const EXTRA_SIZE: u16 = 32;
 
 #[cfg(test)]
 mod tests {
+    use super::super::options::Ext4Features;
+    use super::super::tests::volume;
     use super::*;
 
     #[test]
@@ -234,5 +236,18 @@ mod tests {
         };
         assert_eq!(words(8, 1), (0x801, 0));
         assert_eq!(words(259, 70_000), (0, 0x1111_0370));
+        // The last that fit, and the first of each that do not.
+        assert_eq!(words(255, 255), (0xffff, 0));
+        assert_eq!(words(256, 1), (0, 0x1_0001));
+        assert_eq!(words(1, 256), (0, 0x10_0100));
+    }
+
+    #[test]
+    fn sectors_beyond_32_bits_stand_in_the_high_half() {
+        let volume = volume(Ext4Features::Modern, 16_384, Vec::new());
+        let mut bytes = [0; INODE_SIZE as usize];
+        // 10 TiB and a block: 5 times 2^32 sectors of 512 bytes, and 8 more.
+        volume.put_fields(&Fields { blocks: (5 << 29) + 1, ..Fields::default() }, &mut bytes);
+        assert_eq!((&bytes[0x1c..0x20], &bytes[0x74..0x76]), (&[8, 0, 0, 0][..], &[5, 0][..]));
     }
 }

@@ -37,3 +37,6 @@ mod xattr;
 
 pub use options::{Ext4Features, Ext4Label, Ext4Options};
 pub use plan::{Ext4Plan, Ext4Summary};
+
+#[cfg(test)]
+mod tests;

@@ -227,6 +227,20 @@ mod tests {
     }
 
     #[test]
+    fn a_stem_has_999999_aliases() {
+        let mut aliases = Aliases::default();
+        aliases.tried.insert((b"LONGNA".to_vec(), b"TXT".to_vec()), 999_998);
+        assert_eq!(aliases.alias("long name.txt").as_ref(), Some(b"L~999999TXT"));
+        assert_eq!(aliases.alias("long name.txt"), None);
+    }
+
+    #[test]
+    fn a_name_that_ends_in_a_dot_is_no_short_one() {
+        assert_eq!((exact("boot."), exact(".")), (None, None));
+        assert!(exact("boot").is_some());
+    }
+
+    #[test]
     fn names_that_fat_cannot_hold_are_told() {
         for name in ["", ".", "..", "a.", "a ", "a:b", "a\\b", "a/b", "tab\t", "nul\0", "q?", "s*", "<", "|"]
         {
