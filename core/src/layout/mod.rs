@@ -121,21 +121,22 @@ impl DiskLayout {
 
     /// Stretches of at least `least` bytes that are not known to be zero, but for gaps shorter than `gap`; ascending, half-open.
     pub(crate) fn stretches(&self, gap: u64, least: u64) -> Vec<(u64, u64)> {
+        let is_short = |(start, end): &mut (u64, u64)| end.saturating_sub(*start) < least;
         let mut stretches: Vec<(u64, u64)> = Vec::new();
         let data =
             self.inner.regions.iter().enumerate().filter(|(_, region)| region.kind != RegionKind::Zero);
         for (at, Region { start, .. }) in data {
             let end = self.inner.region_end(at);
             match stretches.last_mut() {
-                Some(last) if start - last.1 < gap => last.1 = end,
+                Some(last) if start.saturating_sub(last.1) < gap => last.1 = end,
                 _ => {
                     // What is too short when the next one begins stays so.
-                    stretches.pop_if(|(start, end)| *end - *start < least);
+                    stretches.pop_if(is_short);
                     stretches.push((*start, end));
                 }
             }
         }
-        stretches.pop_if(|(start, end)| *end - *start < least);
+        stretches.pop_if(is_short);
         stretches
     }
 
