@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::is_zero;
 use super::lock;
-use super::pool::{Buffer, Full, PIECE, Pieces};
+use super::pool::{Buffer, Full, PIECE, Pieces, Ranges};
 use crate::format::{Access, OutputSpec};
 use crate::sink::Output;
 use crate::{Error, ErrorKind, Result};
@@ -46,11 +46,11 @@ pub(super) struct OutputState {
 struct Piece {
     index: u64,
     /// Its bytes, old ones where nothing was written.
-    own: Option<Buffer>,
+    own: Option<Arc<Buffer>>,
     /// Or an item's, while all that was written stands there as in the piece.
     item: Option<Arc<Buffer>>,
     /// Ranges that were written, ascending, apart.
-    ranges: Vec<(usize, usize)>,
+    ranges: Ranges,
     /// Bytes that are likely to follow what was written last.
     following: u64,
 }
@@ -147,7 +147,7 @@ impl OutputState {
                     return Err(self.defect(format!("more than {MAX_HELD} MiB have reserved parts"), offset));
                 }
                 let current = self.current.take_if(|piece| piece.index == index);
-                self.held.insert(at, current.unwrap_or_else(|| Piece::new(index)));
+                self.held.insert(at, current.unwrap_or_else(|| Piece::new(index, &self.pieces)));
             }
         }
         self.reserved.push((offset, end));
@@ -245,12 +245,13 @@ impl OutputState {
             return &mut self.held[at];
         }
         if self.current.as_ref().is_none_or(|piece| piece.index != index) {
-            let next = Piece::new(index);
+            let next = Piece::new(index, &self.pieces);
             if let Some(full) = self.current.replace(next) {
                 self.emit(full, tasks);
             }
         }
-        self.current.get_or_insert_with(|| Piece::new(index))
+        let pieces = &self.pieces;
+        self.current.get_or_insert_with(|| Piece::new(index, pieces))
     }
 
     fn emit(&mut self, mut piece: Piece, tasks: &mut Vec<PieceTask>) {
@@ -273,14 +274,13 @@ impl OutputState {
 }
 
 impl Piece {
-    fn new(index: u64) -> Self {
-        Self { index, own: None, item: None, ranges: Vec::new(), following: 0 }
+    fn new(index: u64, pieces: &Pieces) -> Self {
+        Self { index, own: None, item: None, ranges: pieces.ranges(), following: 0 }
     }
 
     /// Nothing of a piece in which nothing was written.
     fn bytes(&self) -> &[u8] {
-        let own = self.own.as_deref();
-        self.item.as_ref().map_or(own.unwrap_or(&[]), |item| item)
+        self.item.as_ref().or(self.own.as_ref()).map_or(&[], |buffer| buffer)
     }
 
     fn put(&mut self, start: usize, bytes: &[u8], item: Option<&Arc<Buffer>>, pieces: &Pieces) {
@@ -296,12 +296,12 @@ impl Piece {
 
     /// Its own bytes: what stands in an item it copies first.
     fn own(&mut self, pieces: &Pieces) -> &mut Buffer {
-        let own = self.own.get_or_insert_with(|| pieces.take());
+        // Nobody else has it: nothing is copied here.
+        let own = Arc::make_mut(self.own.get_or_insert_with(|| pieces.take()));
         if let Some(item) = self.item.take() {
             for (start, end) in &self.ranges {
                 own[*start..*end].copy_from_slice(&item[*start..*end]);
             }
-            pieces.give_back_shared(item);
         }
         own
     }
@@ -330,17 +330,22 @@ impl Piece {
 
     /// Makes zero what was not written of the first `len` bytes: nothing that a buffer held before may reach a digest.
     fn zero_gaps(&mut self, len: usize, pieces: &Pieces) {
-        let ends = [0].into_iter().chain(self.ranges.iter().map(|(_, end)| *end));
-        let starts = self.ranges.iter().map(|(start, _)| *start).chain([len]);
-        let gaps: Vec<_> = ends.zip(starts).filter(|(end, start)| end < start).collect();
-        let is_zero = |item: &Buffer| gaps.iter().all(|(start, end)| is_zero(&item[*start..*end]));
-        if !self.item.as_deref().is_some_and(is_zero) && !gaps.is_empty() {
-            let own = self.own(pieces);
-            for (start, end) in gaps {
-                own[start..end].fill(0);
-            }
+        let is_zero = |item: &Buffer| gaps(&self.ranges, len).all(|(start, end)| is_zero(&item[start..end]));
+        if self.item.as_deref().is_some_and(is_zero) || gaps(&self.ranges, len).next().is_none() {
+            return;
+        }
+        self.own(pieces);
+        if let Some(own) = self.own.as_mut().map(Arc::make_mut) {
+            gaps(&self.ranges, len).for_each(|(start, end)| own[start..end].fill(0));
         }
     }
+}
+
+/// What lies between ascending ranges, and up to `len`.
+fn gaps(ranges: &[(usize, usize)], len: usize) -> impl Iterator<Item = (usize, usize)> {
+    let ends = [0].into_iter().chain(ranges.iter().map(|(_, end)| *end));
+    let starts = ranges.iter().map(|(start, _)| *start).chain([len]);
+    ends.zip(starts).filter(|(end, start)| end < start)
 }
 
 impl PieceTask {
@@ -369,7 +374,7 @@ impl PieceTask {
                 .map_err(|error| sink_error(&output.name, error))?;
             output.written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         }
-        full.give_back(piece.own, piece.item);
+        full.give_back(piece.own, piece.ranges);
         Ok(())
     }
 }

@@ -13,7 +13,10 @@ pub(super) const PIECE: usize = 1 << 20;
 /// None is freed before the run ends: an allocator keeps memory that one thread freed where other threads do not get it.
 #[derive(Default)]
 pub(super) struct Pieces {
-    spare: Mutex<Vec<Buffer>>,
+    /// Those that nobody else has can be taken.
+    buffers: Mutex<Vec<Arc<Buffer>>>,
+    /// Lists without anything in them.
+    ranges: Mutex<Vec<Ranges>>,
     full: AtomicUsize,
     /// From how many full pieces on no more should be made.
     most: usize,
@@ -21,6 +24,9 @@ pub(super) struct Pieces {
 
 /// Counts one piece as full, until it is dropped.
 pub(super) struct Full(Arc<Pieces>);
+
+/// Ranges of a piece that were written.
+pub(super) type Ranges = Vec<(usize, usize)>;
 
 /// Bytes that are aligned in memory as writes past the page cache have to be.
 pub(super) struct Buffer {
@@ -41,6 +47,15 @@ impl Buffer {
     pub(super) fn holds(&self, start: usize, bytes: &[u8]) -> bool {
         let own = self.get(start..).and_then(|rest| rest.get(..bytes.len()));
         own.is_some_and(|own| std::ptr::eq(own, bytes))
+    }
+}
+
+impl Clone for Buffer {
+    /// A copy is aligned, too.
+    fn clone(&self) -> Self {
+        let mut copy = Self::new(self.len);
+        copy.copy_from_slice(self);
+        copy
     }
 }
 
@@ -77,22 +92,24 @@ impl Pieces {
         self.full.load(Ordering::Relaxed) + expected >= self.most
     }
 
-    /// A buffer of one piece, with old bytes in it.
-    pub(super) fn take(&self) -> Buffer {
-        let spare = lock(&self.spare).pop();
-        spare.unwrap_or_else(|| Buffer::new(PIECE))
-    }
-
-    /// Takes a buffer of one piece back.
-    pub(super) fn give_back(&self, buffer: Buffer) {
-        lock(&self.spare).push(buffer);
-    }
-
-    /// The same for one that was shared, if nobody else has it.
-    pub(super) fn give_back_shared(&self, buffer: Arc<Buffer>) {
-        if let Some(buffer) = Arc::into_inner(buffer) {
-            self.give_back(buffer);
+    /// A buffer of one piece that nobody else has, with old bytes in it.
+    pub(super) fn take(&self) -> Arc<Buffer> {
+        let mut buffers = lock(&self.buffers);
+        // The one that was kept last is nearest to the processor.
+        match buffers.iter().rposition(|buffer| Arc::strong_count(buffer) == 1) {
+            Some(at) => buffers.remove(at),
+            None => Arc::new(Buffer::new(PIECE)),
         }
+    }
+
+    /// Keeps a buffer of one piece: it is taken again once nobody else has it.
+    pub(super) fn keep(&self, buffer: Arc<Buffer>) {
+        lock(&self.buffers).push(buffer);
+    }
+
+    /// A list for ranges.
+    pub(super) fn ranges(&self) -> Ranges {
+        lock(&self.ranges).pop().unwrap_or_default()
     }
 }
 
@@ -102,14 +119,13 @@ impl Full {
         Self(Arc::clone(pieces))
     }
 
-    /// The piece is written: its buffers can be filled again.
-    pub(super) fn give_back(self, own: Option<Buffer>, shared: Option<Arc<Buffer>>) {
+    /// The piece is written: what it had of its own can be used again.
+    pub(super) fn give_back(self, own: Option<Arc<Buffer>>, mut ranges: Ranges) {
         if let Some(buffer) = own {
-            self.0.give_back(buffer);
+            self.0.keep(buffer);
         }
-        if let Some(buffer) = shared {
-            self.0.give_back_shared(buffer);
-        }
+        ranges.clear();
+        lock(&self.0.ranges).push(ranges);
     }
 }
 

@@ -121,13 +121,16 @@ impl Tools {
     fn fill(&mut self, shape: &Shape, slot: &mut Slot, pieces: &Pieces, monitor: &Monitor) -> Result<u64> {
         let disk = &shape.disks[slot.disk];
         let len = shape.item.min(disk.size() - slot.start);
-        // A piece may still stand in the one that it had.
-        let spare = slot.plain.take().and_then(Arc::into_inner);
-        let mut buffer = spare.unwrap_or_else(|| match shape.item as usize {
-            PIECE => pieces.take(),
-            item => Buffer::new(item),
-        });
-        let plain = &mut buffer[..len as usize];
+        let had = slot.plain.take();
+        let mut buffer = if shape.item == PIECE as u64 {
+            // A piece may still stand in it.
+            drop(had);
+            pieces.take()
+        } else {
+            had.unwrap_or_else(|| Arc::new(Buffer::new(shape.item as usize)))
+        };
+        // Nobody else has it: nothing is copied here.
+        let plain = &mut Arc::make_mut(&mut buffer)[..len as usize];
         self.readers[slot.disk].read_exact_at(slot.start, plain)?;
         let encodings = &shape.encodings[slot.disk];
         slot.encoded.resize_with(encodings.len(), Default::default);
@@ -137,7 +140,10 @@ impl Tools {
             item.bytes.clear(fitted.most);
             encode(encoding, &mut fitted.encoder, &mut self.zstd, slot.start, plain, item, monitor)?;
         }
-        slot.plain = Some(Arc::new(buffer));
+        if shape.item == PIECE as u64 {
+            pieces.keep(Arc::clone(&buffer));
+        }
+        slot.plain = Some(buffer);
         Ok(len)
     }
 }
