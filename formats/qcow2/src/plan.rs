@@ -165,7 +165,6 @@ const MAX_REFCOUNT_TABLE: u64 = 8 << 20;
 const MAX_OFFSET_BITS: u32 = 56;
 
 #[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, reason = "tests fail loudly")]
 mod tests {
     use std::io;
     use std::sync::Arc;
