@@ -325,7 +325,7 @@ mod tests {
     fn backups_are_in_all_of_these_groups_but_the_first() {
         let options = Ext4Options::new(Uuid::nil(), Uuid::nil(), Timestamp::default());
         let backups = |groups| {
-            let geometry = Geometry::new(groups * GROUP_BLOCKS, 100, &options).unwrap();
+            let geometry = Geometry::new(first_block(groups), 100, &options).unwrap();
             geometry.backup_groups().collect::<Vec<_>>()
         };
         assert_eq!((backups(1), backups(9), backups(10)), (vec![], vec![1, 3, 5, 7], vec![1, 3, 5, 7, 9]));
