@@ -1,7 +1,8 @@
 //! Room that a file is given before it is written.
 //!
 //! Writes past the page cache into room that is there already go on side by side; on ext4 those into holes, and those that make
-//! the file longer, wait for each other. What was not written of it is given back at the end, so that holes stay holes.
+//! the file longer, wait for each other. What was not written of it is given back at the end, so that holes stay holes. All of it is
+//! advice that changes no byte: no gate is asked.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -93,7 +94,7 @@ impl State {
             // If it fails, it costs room on the medium.
             let _ = rustix::fs::fallocate(file, flags, start, end - start);
         }
-        *self = Self { end: self.end, is_refused: true, ..Self::default() };
+        *self = Self { is_refused: true, ..Self::default() };
     }
 
     /// Whole pages of what was given and not written, in the first `len` bytes.
@@ -188,16 +189,17 @@ mod tests {
     fn no_more_is_given_at_once_than_some_and_more_before_it_is_used_up() {
         let file = tempfile::tempfile().unwrap();
         let room = Room::default();
-        let given = |offset| {
-            room.make(&file, offset, 1 << 40);
-            room.lock().given.clone()
-        };
-        // Where there is so little free, nothing is.
         let ample = rustix::fs::fstatvfs(&file).is_ok_and(|stat| stat.f_bavail * stat.f_frsize > 5 << 30);
-        let some = |end| if ample { vec![(MIB, end)] } else { vec![] };
-        assert_eq!(given(MIB), some(MIB + MOST));
-        assert_eq!(given(2 * MIB), some(MIB + MOST));
-        assert_eq!(given(MIB + MOST / 2), some(MIB + 2 * MOST));
+        for (offset, end) in [(MIB, MIB + MOST), (2 * MIB, MIB + MOST), (MIB + MOST / 2, MIB + 2 * MOST)] {
+            room.make(&file, offset, 1 << 40);
+            let state = room.lock();
+            // Where little is free, it may be refused.
+            assert!(
+                state.given == [(MIB, end)] || !ample && state.is_refused,
+                "{:?} at {offset}",
+                state.given
+            );
+        }
     }
 
     #[test]

@@ -7,13 +7,15 @@
 //!
 //! A worker that looks for something to do takes first what frees memory: full pieces, then a lane whose next slot is
 //! ready, then a new item. Beside several workers one thread more writes the pieces, and nothing else, so that no worker
-//! waits for the sink; workers help it when they have nothing to do, or when pieces pile up. No thread belongs to a
+//! waits for the sink; workers help it when they have nothing to do, or when pieces pile up. What is written as it was read is not
+//! copied: such a piece stands in its item. No thread belongs to a
 //! target, and nothing depends on how many threads there are.
 
 mod chunk_encoder;
 mod codec;
 mod deflate;
 mod encoded;
+mod output;
 mod piece;
 mod pool;
 mod run;
@@ -27,8 +29,8 @@ pub use chunk_encoder::ChunkEncoder;
 pub(crate) use codec::Encoder;
 use codec::Zstd;
 use encoded::EncodedBytes;
-pub(crate) use piece::{OutputDigest, OutputResult};
-use piece::{OutputState, PieceTask};
+pub(crate) use output::{OutputDigest, OutputResult};
+use output::{OutputState, PieceTask};
 use pool::{Buffer, PIECE, Pieces};
 use run::ChunkEntry;
 pub use run::{Chunk, Placer, Run};

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::piece::{OutputState, PieceTask};
+use super::output::{OutputState, PieceTask};
 use super::pool::Buffer;
 use crate::{Monitor, Result};
 

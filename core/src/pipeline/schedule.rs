@@ -2,10 +2,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::piece::PieceTask;
+use super::output::PieceTask;
 use super::pool::Pieces;
 use super::tools::Bounds;
 use super::{Shape, Slot, Target, lock};
+use crate::format::{Codec, Encoding};
 use crate::layout::DiskLayout;
 use crate::{Error, ErrorKind, Monitor, Result};
 
@@ -18,7 +19,7 @@ pub(super) struct Schedule<'a> {
     hashed: Condvar,
     monitor: &'a Monitor,
     items: Items,
-    /// For each disk, where much data stands in a row.
+    /// For each disk that is stored as it is, where much data stands in a row.
     rows: Vec<Vec<(u64, u64)>>,
     total_items: u64,
     total_bytes: u64,
@@ -112,7 +113,13 @@ impl<'a> Schedule<'a> {
             total_items += 1;
             total_bytes += len;
         }
-        let rows = shape.disks.iter().map(|disk| disk.stretches(GAP, ROW)).collect();
+        let rows = shape.disks.iter().zip(&shape.encodings);
+        let is_stored = |encoding: &Encoding| encoding.codec == Codec::Stored;
+        let rows = rows.map(|(disk, encodings)| match encodings.iter().any(is_stored) {
+            true => disk.stretches(GAP, ROW),
+            false => Vec::new(),
+        });
+        let rows = rows.collect();
         let lanes = targets.into_iter().map(|target| Lane { next: 0, target: Some(target) }).collect();
         let state = State {
             claimed: 0,

@@ -77,10 +77,12 @@ impl Ahead {
                 break;
             }
             self.at = self.batch.windows.len();
-            match self.batch.failed.take() {
-                Some((at, error)) if at == position => return Err(error),
-                Some(_) => return Ok(None),
-                None => {}
+            // It is kept for whoever comes to its place.
+            if self.batch.failed.as_ref().is_some_and(|(at, _)| *at > position) {
+                return Ok(None);
+            }
+            if let Some((_, error)) = self.batch.failed.take_if(|(at, _)| *at == position) {
+                return Err(error);
             }
             let Ok(next) = self.batches.recv() else { return Ok(None) };
             // Where there is no room for it, it is freed.

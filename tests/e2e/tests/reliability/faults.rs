@@ -26,16 +26,22 @@ fn each_failing_operation_of_a_directory_scan_is_told_and_leaves_nothing() -> Re
     Ok(())
 }
 
+/// Packs a tree, which it makes in `place`, as `flags` tell tar.
+fn pack(place: &Path, flags: &str, archive: &Path) -> Result<()> {
+    let tree = place.join("tree");
+    std::fs::create_dir(&tree)?;
+    populate(&tree)?;
+    let mut tar = std::process::Command::new("tar");
+    let packed = tar.arg("-C").arg(&tree).arg(flags).arg(archive).arg(".").status()?;
+    ensure!(packed.success(), "tar failed");
+    Ok(())
+}
+
 #[test]
 fn each_failing_operation_of_a_packed_archive_is_told_and_leaves_nothing() -> Result<()> {
     let place = tempfile::tempdir()?;
     let archive = place.path().join("scan.tar.gz");
-    let tree = place.path().join("tree");
-    std::fs::create_dir(&tree)?;
-    populate(&tree)?;
-    let packed =
-        std::process::Command::new("tar").arg("-C").arg(&tree).arg("-czf").arg(&archive).arg(".").status()?;
-    ensure!(packed.success(), "tar failed");
+    pack(place.path(), "-czf", &archive)?;
     sweep(RAW, &ERRORS, &|files| Ok(Arc::new(TarSource::new(&files, &archive, place.path())?)))?;
     let left: BTreeSet<_> = place
         .path()
@@ -49,12 +55,8 @@ fn each_failing_operation_of_a_packed_archive_is_told_and_leaves_nothing() -> Re
 #[test]
 fn each_failing_operation_of_an_archive_that_is_read_ahead_is_told_and_leaves_nothing() -> Result<()> {
     let place = tempfile::tempdir()?;
-    let (archive, tree) = (place.path().join("scan.tar"), place.path().join("tree"));
-    std::fs::create_dir(&tree)?;
-    populate(&tree)?;
-    let packed =
-        std::process::Command::new("tar").arg("-C").arg(&tree).arg("-cf").arg(&archive).arg(".").status()?;
-    ensure!(packed.success(), "tar failed");
+    let archive = place.path().join("scan.tar");
+    pack(place.path(), "-cf", &archive)?;
     sweep(RAW, &ERRORS, &|files| {
         Ok(Arc::new(TarSource::new(&files, &archive, place.path())?.with_threads(2)))
     })?;
