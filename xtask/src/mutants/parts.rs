@@ -134,7 +134,7 @@ pub(crate) const PARTS: &[Part] = &[
             module("formats/ovf/src/digest.rs"),
             module("formats/ovf/src/tar.rs"),
             functions(
-                "core/src/pipeline/piece.rs",
+                "core/src/pipeline/output.rs",
                 &["tree_digest", "SerialDigest::zeros_to", "SerialDigest::end_at", "for_zeros"],
             ),
             functions("core/src/scan/tar/header.rs", &["checksum_holds", "number"]),
